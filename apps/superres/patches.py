@@ -1,0 +1,111 @@
+"""Training patches for super-resolution, cut from photographs held in memory.
+
+The network learns the residual on the exact bicubic base in the pixel-unshuffled domain: targets
+are small, centred on zero, and the training graph holds no high-resolution tensor.
+"""
+
+import numpy as np
+
+from gantools.core.stream import Stream
+from gantools.data.pictures import read
+from gantools.data.resample import resize
+from gantools.errors import ALL_FAILED, UserError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+
+
+def load_photos(folder, scale, patch):
+    """Return the RGB pictures of a folder, cropped to multiples of `scale`.
+
+    Args:
+        folder: Path; files directly inside, in order of their names.
+        scale: Enlargement.
+        patch: Side of a low-resolution patch: smaller pictures are left out.
+
+    Returns:
+        List of `(name, (height, width, 3) uint8)`.
+
+    Raises:
+        UserError: no picture is large enough.
+    """
+    photos = []
+    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES):
+        pixels = read(path).pixels
+        if pixels.dtype != np.uint8 or min(pixels.shape[:2]) < patch * scale:
+            continue
+        rgb = pixels[..., :3] if pixels.shape[2] >= 3 else pixels[..., :1].repeat(3, axis=2)
+        height, width = (n - n % scale for n in rgb.shape[:2])
+        photos.append((path.name, rgb[:height, :width]))
+    if not photos:
+        raise UserError(
+            f"{folder}: no 8-bit picture of at least {patch * scale} pixels on both sides. Training "
+            "needs photographs; a few hundred are better than a few.",
+            ALL_FAILED,
+        )
+    return photos
+
+
+class Patches(Stream):
+    """Endless random patches: "low" `(batch, p, p, 3)` uint8 and "residual" `(batch, p, p, 3 s^2)`.
+
+    Low-resolution pictures are MATLAB-exact bicubic reductions. Patches are drawn by area, turned
+    and mirrored by one of the 8 symmetries, one in three with permuted colour channels.
+
+    Args:
+        photos: Result of `load_photos`.
+        scale: Enlargement s.
+        batch: Patches in a batch.
+        patch: Side p of a low-resolution patch.
+        seed: Patch n is a function of (seed, n) alone.
+    """
+
+    def __init__(self, photos, scale, batch, patch, seed=0):
+        self.scale, self.patch = scale, patch
+        self.pairs = [_pair(pixels, scale) for _, pixels in photos]
+        area = np.array([low.shape[0] * low.shape[1] for low, _ in self.pairs], float)
+        self.share = np.cumsum(area / area.sum())
+        super().__init__({"x": np.zeros(batch, np.uint8)}, batch, seed=seed)
+
+    def _minibatch(self, number):
+        draw = self._random(0, number)
+        parts = [self._patch(draw) for _ in range(self.batch)]
+        return {
+            "low": np.stack([low for low, _ in parts]),
+            "residual": np.stack([residual for _, residual in parts]),
+        }
+
+    def _patch(self, draw):
+        low, high = self.pairs[int(np.searchsorted(self.share, draw.random()))]
+        p, s = self.patch, self.scale
+        y, x = (int(draw.integers(n - p + 1)) for n in low.shape[:2])
+        low, high = low[y : y + p, x : x + p], high[y * s : (y + p) * s, x * s : (x + p) * s]
+        turn, mirror = int(draw.integers(4)), bool(draw.integers(2))
+        channels = draw.permutation(3) if draw.integers(3) == 0 else np.arange(3)
+        low, high = (_turned(picture, turn, mirror)[..., channels] for picture in (low, high))
+        return low, unshuffle(high, s).astype(np.float32) / (64.0 * 255.0)
+
+
+def _pair(pixels, scale):
+    """Return `(low uint8, residual int16)`: the residual in 1/64 of a level of 8 bits."""
+    low = resize(pixels, 1 / scale)
+    base = resize(low.astype(np.float32), scale)
+    return low, np.round((pixels - base) * 64.0).astype(np.int16)
+
+
+def _turned(picture, turn, mirror):
+    picture = np.rot90(picture, turn)
+    return picture[:, ::-1] if mirror else picture
+
+
+def unshuffle(picture, scale):
+    """Return `(h s, w s, 3)` as `(h, w, 3 s^2)`, channel order `c s^2 + dy s + dx`."""
+    height, width = picture.shape[0] // scale, picture.shape[1] // scale
+    blocks = picture.reshape(height, scale, width, scale, 3)  # y, dy, x, dx, c
+    return blocks.transpose(0, 2, 4, 1, 3).reshape(height, width, 3 * scale**2)
+
+
+def shuffle(blocks, scale):
+    """Return `(h, w, 3 s^2)` as `(h s, w s, 3)`: the inverse of `unshuffle`."""
+    height, width = blocks.shape[:2]
+    picture = blocks.reshape(height, width, 3, scale, scale)  # y, x, c, dy, dx
+    return picture.transpose(0, 3, 1, 4, 2).reshape(height * scale, width * scale, 3)

@@ -1,0 +1,193 @@
+"""Keras callbacks of a run: states to resume from, pictures to look at, a log to plot."""
+
+import contextlib
+import json
+import math
+import signal
+import threading
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from gantools.data.png import encode
+from gantools.data.files import atomic
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Save the state every few minutes, at the end, and when the process is asked to stop.
+
+    On SIGINT (Ctrl-C) or SIGTERM the cycle is finished, the state saved and training stopped;
+    `interrupted` then holds the signal's name.
+
+    Args:
+        root: Folder of the states.
+        minutes: Time between two states.
+        keep: Newest states that stay.
+        notes: Callable without arguments -> JSON-ready dict stored with each state.
+    """
+
+    def __init__(self, root, minutes=5.0, keep=2, notes=dict):
+        super().__init__()
+        self.root, self.seconds, self.keep, self.notes = Path(root), minutes * 60, keep, notes
+        self.interrupted = None
+        self._handlers = {}
+
+    def on_train_begin(self, logs=None):
+        """Install the signal handlers (only the main thread may)."""
+        self._saved = time.monotonic()
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._handlers[number] = signal.signal(number, self._on_signal)
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Save when it is time or when asked to stop."""
+        if self.interrupted:
+            self.model.stop_training = True
+        elif time.monotonic() - self._saved >= self.seconds:
+            self.save()
+
+    def on_train_end(self, logs=None):
+        """Save the last state and give the signals back."""
+        self.save()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = {}
+
+    def save(self):
+        """Write the state now."""
+        self.model.save(self.root, keep=self.keep, notes=self.notes())
+        self._saved = time.monotonic()
+
+    def _on_signal(self, number, frame):
+        self.interrupted = signal.Signals(number).name
+
+
+class Deadline(keras.callbacks.Callback):
+    """Stop after some minutes of training; `spent` holds the seconds, earlier sessions included.
+
+    Args:
+        minutes: Budget; None never stops.
+        spent: Seconds that earlier sessions of the run have used.
+    """
+
+    def __init__(self, minutes=None, spent=0.0):
+        super().__init__()
+        self.seconds = math.inf if minutes is None else minutes * 60
+        self.spent = spent
+
+    def on_train_begin(self, logs=None):
+        """Start the clock."""
+        self._start = time.monotonic() - self.spent
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Stop the run when the time is used up."""
+        self.spent = time.monotonic() - self._start
+        if self.spent >= self.seconds:
+            self.model.stop_training = True
+
+
+class JsonLog(keras.callbacks.Callback):
+    """Append a JSON line with the means of all logged values every `every` cycles.
+
+    Non-finite values are written as null. Lines of cycles after the state that a run resumes from
+    are dropped first, so that the log reads as if nothing had happened.
+
+    Args:
+        path: The file.
+        every: Cycles a line.
+    """
+
+    def __init__(self, path, every=100):
+        super().__init__()
+        self.path, self.every = Path(path), every
+
+    def on_train_begin(self, logs=None):
+        """Drop lines that the run will write again."""
+        self._sums, self._count, self._start = {}, 0, time.monotonic()
+        self._cycle = int(self.model.cycle)
+        if self.path.exists():
+            lines = [line for line in read_log(self.path) if line["cycle"] <= self._cycle]
+            with atomic(self.path) as part:
+                Path(part).write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Collect; write when due."""
+        self._cycle, self._count = self._cycle + 1, self._count + 1
+        for name, value in (logs or {}).items():
+            self._sums[name] = self._sums.get(name, 0.0) + float(value)
+        if self._cycle % self.every == 0:
+            self._write()
+
+    def _write(self):
+        means = {name: total / self._count for name, total in self._sums.items()}
+        rate = self._count / (time.monotonic() - self._start)
+        line = {"cycle": self._cycle, "images": int(self.model.images), "cycles_per_s": rate, **means}
+        safe = {k: (v if math.isfinite(v) else None) for k, v in line.items()}
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(safe) + "\n")
+        self._sums, self._count, self._start = {}, 0, time.monotonic()
+
+
+def read_log(path):
+    """Return the lines of a JSON-lines log as dicts; a last line cut off by a kill is left out."""
+    lines = []
+    for line in Path(path).read_text(encoding="utf-8").splitlines():
+        with contextlib.suppress(ValueError):
+            lines.append(json.loads(line))
+    return lines
+
+
+class Previews(keras.callbacks.Callback):
+    """Write a grid of samples of fixed latents as PNG: `ROOT/00012345.png` after that many cycles.
+
+    Args:
+        root: Folder.
+        every: Cycles between two grids.
+        n: Samples in a grid.
+        seed: Seed of the latents.
+    """
+
+    def __init__(self, root, every=500, n=64, seed=0):
+        super().__init__()
+        self.root, self.every, self.n, self.seed = Path(root), every, n, seed
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Draw when due."""
+        self._cycle += 1
+        if self._cycle % self.every == 0:
+            self._draw()
+
+    def on_train_begin(self, logs=None):
+        """Count on from where the run stands."""
+        self._cycle = int(self.model.cycle)
+
+    def on_train_end(self, logs=None):
+        """Draw the last grid."""
+        self._draw()
+
+    def _draw(self):
+        self.root.mkdir(parents=True, exist_ok=True)
+        pixels = picture_grid(self.model.sample(self.n, seed=self.seed))
+        with atomic(self.root / f"{self._cycle:08d}.png") as part:
+            Path(part).write_bytes(encode(pixels))
+
+
+def picture_grid(samples, columns=None):
+    """Return samples side by side as one picture.
+
+    Args:
+        samples: `(n, height, width, channels)` float in [-1, 1]; 1, 3 or 4 channels.
+        columns: Pictures in a row; None for a square grid.
+
+    Returns:
+        `(rows * height, columns * width, channels)` uint8; empty places are black.
+    """
+    n, height, width, channels = samples.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    grid = np.zeros((rows * columns, height, width, channels), np.uint8)
+    grid[:n] = np.round(np.clip(samples, -1.0, 1.0) * 127.5 + 127.5)
+    grid = grid.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
+    return grid.reshape(rows * height, columns * width, channels)

@@ -1,0 +1,88 @@
+"""What a GAN is here: players, and turns in which some of them move.
+
+A `Game` is a frozen description. It holds Keras models but calls nothing; `model.AdversarialModel`
+plays it. Most people want `duel.duel`, which writes the two-player game for them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gantools.errors import UserError
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One optimizer update: the weights of these players move and nobody else's.
+
+    Attributes:
+        name: Key of the optimizer in `compile` and prefix in the logs.
+        players: Names of the players that move. Two generators can share one turn.
+        terms: Callable `(model, batch, draw) -> terms`: a dict of named scalars whose weighted sum
+            is minimised, or a pair `(terms, shown)` where `shown` is logged only. `batch` is a dict
+            of tensors, `draw` the random numbers of this turn; networks are reached by
+            `model.player(name)`.
+        repeats: Updates per cycle, each on a fresh minibatch where the batch has several.
+        every: The turn is played in every n-th cycle only.
+        weights: Weight of a term, 1 where absent: a number or a schedule of images seen.
+        penalties: Names of the terms that contain an input gradient: every kernel of the players
+            must have a second-order gradient for them, else the first step raises.
+        clip: After the update every weight is clipped to [-clip, clip]; None leaves them alone.
+    """
+
+    name: str
+    players: tuple[str, ...]
+    terms: Callable
+    repeats: int = 1
+    every: int = 1
+    weights: Mapping[str, Any] = field(default_factory=dict)
+    penalties: tuple[str, ...] = ()
+    clip: float | None = None
+
+    def __post_init__(self):
+        if isinstance(self.players, str):
+            raise UserError(f"players must be a tuple of names. Received: players={self.players!r}")
+        for name in ("repeats", "every"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be >= 1. Received: {name}={getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Game:
+    """Players, the turns of one cycle in order, and where random numbers come from.
+
+    Attributes:
+        players: Name -> built `keras.Model`.
+        turns: Played from first to last in every cycle. Goodfellow et al.'s Algorithm 1 is a
+            discriminator turn with `repeats=k` before a generator turn.
+        samplers: Name -> callable `(size, seed, batch) -> tensor`; see `samplers.py`. A tensor of
+            that name in the batch takes the place of the draw.
+        ema: Player -> `Ema`: an averaged copy used for sampling.
+        sample: Callable `(model, draw) -> tensor` behind `AdversarialModel.sample`; None gives
+            the player "generator" the draw "z".
+        equilibrium: Logged name -> the value it tends to when the game is balanced, if known.
+    """
+
+    players: Mapping[str, Any]
+    turns: tuple[Turn, ...]
+    samplers: Mapping[str, Callable] = field(default_factory=dict)
+    ema: Mapping[str, Any] = field(default_factory=dict)
+    sample: Callable | None = None
+    equilibrium: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self):
+        names = [turn.name for turn in self.turns]
+        if not names or len(set(names)) != len(names):
+            raise UserError(f"A game needs turns with different names. Received: {names}")
+        asked = {p for turn in self.turns for p in turn.players} | set(self.ema)
+        unknown = sorted(asked - set(self.players))
+        if unknown:
+            raise UserError(
+                f"Turns or ema name players that the game does not have: {unknown}. "
+                f"Players: {sorted(self.players)}"
+            )
+
+    @property
+    def minibatches(self) -> int:
+        """Return how many minibatches one cycle uses when every update gets a fresh one."""
+        return sum(turn.repeats for turn in self.turns)

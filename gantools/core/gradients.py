@@ -1,0 +1,171 @@
+"""Value and gradient, input gradient and update: the only lines of the core that differ by backend.
+
+Everything else is written once with `keras.ops`. All functions work inside a compiled step and
+eagerly. `state` is the list of every variable that the function may read or write.
+"""
+
+import contextlib
+
+import keras
+from keras import ops
+
+BACKEND = keras.backend.backend()
+
+if BACKEND == "tensorflow":
+    import tensorflow as tf
+elif BACKEND == "torch":
+    import torch
+elif BACKEND == "jax":
+    import jax
+else:
+    raise ImportError(f"gantools.core trains on tensorflow, jax or torch. Received: {BACKEND!r}.")
+
+
+def value_and_grad(fn, wrt, state, second_order=()):
+    """Differentiate a loss with respect to some variables and no others.
+
+    Args:
+        fn: Callable without arguments -> `(loss, terms)`: a scalar and a dict of scalars. What it
+            writes into variables of `state` (batch statistics, seeds) persists.
+        wrt: Variables to differentiate by. Writing to one of them inside `fn` is an error.
+        state: Every variable that `fn` reads or writes, `wrt` included.
+        second_order: Names of terms that hold input gradients; see `_check_second_order`.
+
+    Returns:
+        `((loss, terms), gradients)`; a gradient is None where the loss does not depend on the
+        variable (zeros on JAX, which knows no missing gradients).
+    """
+    if BACKEND == "tensorflow":
+        checked = bool(second_order) and not tf.executing_eagerly()
+        with tf.GradientTape(persistent=checked, watch_accessed_variables=False) as tape:
+            tape.watch([v.value for v in wrt])
+            loss, terms = fn()
+        grads = tape.gradient(loss, [v.value for v in wrt])
+        if checked:  # while tracing: the extra nodes lead nowhere and are pruned
+            _check_second_order(tape, terms, second_order, wrt)
+        return (loss, terms), grads
+    if BACKEND == "torch":
+        loss, terms = fn()
+        grads = torch.autograd.grad(loss, [v.value for v in wrt], allow_unused=True)
+        return (loss.detach(), {k: v.detach() for k, v in terms.items()}), list(grads)
+    inner = set(map(id, wrt))
+    others = [v for v in state if id(v) not in inner]
+
+    def pure(values, rest):
+        (loss, terms), written = _scoped(fn, [*wrt, *others], [*values, *rest])
+        if inner & set(written):
+            raise ValueError("A variable was assigned while the same turn differentiates by it.")
+        return loss, (terms, written)
+
+    differentiate = jax.value_and_grad(pure, has_aux=True)
+    (loss, (terms, written)), grads = differentiate(
+        [v.value for v in wrt], [v.value for v in others]
+    )
+    _write_back(others, written)
+    return (loss, terms), grads
+
+
+def input_gradient(fn, x, state):
+    """Return the scores of a critic and their gradient by the input, differentiable once more.
+
+    Args:
+        fn: Callable, `(batch, ...)` -> scores; each sample's scores depend on that sample only.
+        x: Tensor `(batch, ...)` float32.
+        state: Every variable that `fn` reads or writes.
+
+    Returns:
+        `(fn(x), gradient of sum(fn(x)) by x)`, both still connected to the weights.
+    """
+    if BACKEND == "tensorflow":
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            scores = fn(x)
+            total = ops.sum(ops.cast(scores, "float32"))
+        return scores, tape.gradient(total, x)
+    if BACKEND == "torch":
+        with torch.enable_grad():
+            x = x if x.grad_fn is not None else x.detach().requires_grad_(True)
+            scores = fn(x)
+            (gradient,) = torch.autograd.grad(scores.float().sum(), x, create_graph=True)
+        return scores, gradient
+
+    def pure(x, values):
+        scores, written = _scoped(lambda: fn(x), state, values)
+        return ops.sum(ops.cast(scores, "float32")), (scores, written)
+
+    gradient, (scores, written) = jax.grad(pure, has_aux=True)(x, [v.value for v in state])
+    _write_back(state, written)
+    return scores, gradient
+
+
+def no_gradient():
+    """Return a context in which torch records nothing; the other backends record by need anyway."""
+    return torch.no_grad() if BACKEND == "torch" else contextlib.nullcontext()
+
+
+def apply(optimizer, grads, variables):
+    """Update `variables` by one step of `optimizer`."""
+    with no_gradient():
+        optimizer.apply(grads, variables)
+
+
+def stateless(fn, groups, values):
+    """Run `fn` on given values instead of the variables' own: how a step becomes pure for JAX.
+
+    Args:
+        fn: Callable without arguments.
+        groups: Lists of variables.
+        values: Lists of their values, in the same order.
+
+    Returns:
+        `(fn(), new values)`, grouped like `values`.
+    """
+    flat = [v for group in groups for v in group]
+    mapping = zip(flat, [x for group in values for x in group], strict=True)
+    with keras.StatelessScope(state_mapping=list(mapping)) as scope:
+        result = fn()
+        updated = [[_current(scope, v) for v in group] for group in groups]
+    return result, updated
+
+
+def _scoped(fn, variables, values):
+    """Run `fn` with `variables` bound to `values`; return its result and what it wrote, by id."""
+    bound = list(zip(variables, values, strict=True))
+    with keras.StatelessScope(state_mapping=bound) as scope:
+        before = dict(scope.state_mapping)
+        result = fn()
+    after = ((id(v), scope.get_current_value(v)) for v in variables)
+    return result, {key: value for key, value in after if value is not before[key]}
+
+
+def _write_back(variables, written):
+    for v in variables:
+        if id(v) in written:
+            v.assign(written[id(v)])
+
+
+def _current(scope, variable):
+    value = scope.get_current_value(variable)
+    return variable.value if value is None else value
+
+
+def _check_second_order(tape, terms, names, wrt):
+    """Refuse a penalty that trains nothing through part of its critic.
+
+    Some TensorFlow operations (bilinear resizing) have no second-order gradient: the penalty is
+    computed and logged, but the weights behind them silently get nothing. Every kernel (rank 2 and
+    more) of a penalised critic must be reached.
+    """
+    kernels = [v for v in wrt if len(v.shape) >= 2]
+    for name in names:
+        try:
+            grads = tape.gradient(terms[name], [v.value for v in kernels])
+        except LookupError as error:
+            raise ValueError(f"Penalty {name!r}: {error}. Replace that operation.") from error
+        lost = [v.path for v, g in zip(kernels, grads, strict=True) if g is None]
+        if lost:
+            raise ValueError(
+                f"Penalty {name!r} has no second-order gradient for {', '.join(lost)}. An operation "
+                "of the critic cannot be differentiated twice (bilinear UpSampling2D and "
+                "ops.image.resize cannot); use gantools.core.ops instead."
+            )

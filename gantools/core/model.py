@@ -1,0 +1,298 @@
+"""`AdversarialModel`: a `keras.Model` that plays a `Game` in its `train_step`.
+
+One cycle is `_cycle`, the same for TensorFlow, JAX and PyTorch. Read it first; everything else
+prepares for it. The original paper's Algorithm 1 is the model case: k discriminator updates on
+fresh minibatches, then one generator update.
+"""
+
+import functools
+
+import keras
+import numpy as np
+from keras import ops
+
+from gantools.core import ema, gradients
+from gantools.core.optimizers import PlayerOptimizers
+from gantools.core.schedules import value_at
+from gantools.core.state import load_state, save_state
+from gantools.core.stream import Stream
+from gantools.errors import UserError
+
+
+@keras.saving.register_keras_serializable("gantools")
+class AdversarialModel(keras.Model):
+    """Train the players of a game with `fit`, like any Keras model.
+
+    Args:
+        game: A `Game`.
+        seed: Seed of every random draw of the model. Initial weights are the players' own affair.
+
+    Attributes:
+        cycle: int32 variable, cycles played.
+        images: int32 variable, real images seen: batch size times cycles.
+        averaged: Player -> its averaged copy.
+
+    Example:
+
+        model = AdversarialModel(duel(generator, discriminator, penalties=[R1(0.1)]))
+        model.compile({"discriminator": Adam(2e-4, 0.5), "generator": Adam(2e-4, 0.5)})
+        model.fit(Stream(pictures, batch=64), steps_per_epoch=1000, epochs=10)
+        model.sample(16)  # (16, height, width, channels) float32 in [-1, 1]
+    """
+
+    def __init__(self, game, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.game, self.seed = game, seed
+        self._players = dict(game.players)
+        self.averaged = {name: ema.averaged_copy(game.players[name]) for name in game.ema}
+        generators = {n: keras.random.SeedGenerator(seed + i) for i, n in enumerate(game.samplers)}
+        self._seeds = generators
+        self._evaluation_seeds = {n: keras.random.SeedGenerator(seed) for n in game.samplers}
+        counter = {"shape": (), "dtype": "int32", "initializer": "zeros", "trainable": False}
+        self.cycle = self.add_weight(name="cycle", **counter)
+        self.images = self.add_weight(name="images", **counter)
+        self._training = True
+        self.built = True
+
+    def compile(self, optimizers, *, run_eagerly=False, steps_per_execution=1, jit_compile="auto"):
+        """Give every turn its optimizer and create all slots.
+
+        Args:
+            optimizers: Dict of turn name -> Keras optimizer; a learning rate may be a schedule of
+                `gantools.core` that counts images.
+            run_eagerly, steps_per_execution, jit_compile: As in Keras.
+
+        Raises:
+            UserError: missing optimizers, float16, a network outside the model, or
+                `steps_per_execution` above 1 on PyTorch.
+        """
+        if steps_per_execution > 1 and gradients.BACKEND == "torch":
+            raise UserError("steps_per_execution must be 1 on PyTorch: Keras has no such loop there.")
+        self._check_precision()
+        optimizer = PlayerOptimizers(optimizers, self.game.turns, self.images)
+        optimizer.build_players({t.name: self._moving(t) for t in self.game.turns})
+        super().compile(
+            optimizer=optimizer,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            auto_scale_loss=False,
+        )
+
+    # What terms may use.
+
+    def player(self, name):
+        """Return a player as a callable; `training` is set for it unless given."""
+        return functools.partial(self._players[name], training=self._training)
+
+    def input_gradient(self, critic, x):
+        """Return `(scores, gradient by x)`, differentiable once more; see `gradients`."""
+        return gradients.input_gradient(critic, x, self.state_variables)
+
+    # One cycle.
+
+    def _cycle(self, batch):
+        logs, used = {}, 0
+        batch, size = unpack(batch)
+        self.images.assign_add(ops.cast(size, "int32"))
+        for turn in self.game.turns:
+            for _ in range(turn.repeats):
+                minibatch = nth_minibatch(batch, used)
+                logs |= self._play(turn, minibatch, self._draw(minibatch, size, self._seeds))
+                used += 1
+        self._average(size)
+        self.cycle.assign_add(1)
+        return logs
+
+    def _play(self, turn, batch, draw):
+        """Update the players of one turn once; return its logs."""
+        moving = self._moving(turn)
+        skipped = self._remember(turn, moving) if turn.every > 1 else []
+        loss = functools.partial(self._loss, turn, batch, draw)
+        penalties = [f"{turn.name}/{name}" for name in turn.penalties]
+        (_, terms), grads = gradients.value_and_grad(
+            loss, moving, self.state_variables, penalties
+        )
+        refuse_missing(turn, moving, grads)
+        gradients.apply(self.optimizer.parts[turn.name], grads, moving)
+        if turn.clip is not None:
+            for v in moving:
+                v.assign(ops.clip(v, -turn.clip, turn.clip))
+        for v, value in skipped:
+            v.assign(ops.where(self.cycle % turn.every == 0, v, value))
+        return terms
+
+    def _loss(self, turn, batch, draw):
+        """Return the weighted sum of a turn's terms, and the terms by their logged names."""
+        terms = turn.terms(self, batch, draw)
+        terms, shown = terms if isinstance(terms, tuple) else (terms, {})
+        images = ops.cast(self.images, "float32")
+        total = 0.0
+        for name, value in terms.items():
+            weight = value_at(turn.weights.get(name, 1.0), images)
+            total = total + weight * ops.cast(value, "float32")
+        logged = {**terms, **shown}
+        return total, {f"{turn.name}/{name}": value for name, value in logged.items()}
+
+    def _draw(self, batch, size, seeds):
+        """Draw a turn's random numbers: the only randomness of a step besides dropout."""
+        return {
+            name: batch[name] if name in batch else sampler(size, seeds[name], batch)
+            for name, sampler in self.game.samplers.items()
+        }
+
+    def _average(self, size):
+        images = ops.cast(self.images, "float32")
+        for name, rule in self.game.ema.items():
+            ema.update(self.averaged[name], self._players[name], rule.decay(size, images))
+
+    # How Keras calls it.
+
+    def train_step(self, *args):
+        """Play one cycle. `(data)` on TensorFlow and PyTorch, `(state, data)` on JAX."""
+        if gradients.BACKEND != "jax":
+            return self._cycle(args[0])
+        return self._stateless(self._cycle, *args, optimizer=True)
+
+    def test_step(self, *args):
+        """Return the terms of every turn on a batch, in inference mode and without any update."""
+        if gradients.BACKEND != "jax":
+            return self._evaluate(args[0])
+        return self._stateless(self._evaluate, *args, optimizer=False)
+
+    def _stateless(self, fn, state, data, *, optimizer):
+        groups = [self.trainable_variables, self.non_trainable_variables]
+        groups += [self.optimizer.variables] if optimizer else []
+        groups += [self.metrics_variables]
+        return gradients.stateless(lambda: fn(data), groups, state)
+
+    def _evaluate(self, batch):
+        batch, size = unpack(batch)
+        self._training = False
+        try:
+            logs = {}
+            for turn in self.game.turns:
+                minibatch = nth_minibatch(batch, 0)
+                draw = self._draw(minibatch, size, self._evaluation_seeds)
+                logs |= self._loss(turn, minibatch, draw)[1]
+            return logs
+        finally:
+            self._training = True
+
+    def fit(self, x=None, *args, **kwargs):
+        """Train as in Keras; a `Stream` starts at the cycle where the model stands."""
+        if isinstance(x, Stream):
+            x = x.batches(start=int(self.cycle))
+            kwargs.setdefault("shuffle", False)
+        return super().fit(x, *args, **kwargs)
+
+    def call(self, inputs, training=False):
+        """Return the generator's output, of the averaged copy if there is one."""
+        return self.best("generator")(inputs, training=training)
+
+    def best(self, name):
+        """Return the averaged copy of a player if there is one, else the player itself."""
+        return self.averaged.get(name) or self._players[name]
+
+    def sample(self, n, seed=0, batch=64):
+        """Return `n` samples: NumPy array `(n, ...)` float32, the same for the same seed.
+
+        Args:
+            n: Number of samples.
+            seed: Seed of the latents; the model's own draws are not touched.
+            batch: Samples computed at once.
+        """
+        seeds = {name: keras.random.SeedGenerator(seed) for name in self.game.samplers}
+        make = self.game.sample or (lambda model, draw: model(draw["z"]))
+        parts = []
+        with gradients.no_gradient():
+            for start in range(0, n, batch):
+                size = min(batch, n - start)
+                wanted = [k for k in seeds if k not in ("between", "around")]
+                draw = {k: self.game.samplers[k](size, seeds[k], {}) for k in wanted}
+                parts.append(ops.convert_to_numpy(make(self, draw)).astype(np.float32))
+        return np.concatenate(parts)
+
+    # State.
+
+    @property
+    def state_variables(self):
+        """Return every variable of the run, in an order that depends on the game alone."""
+        own = list(self.variables) + list(self.optimizer.variables if self.optimizer else [])
+        return list({id(v): v for v in own + list(self.metrics_variables)}.values())
+
+    def state_groups(self):
+        """Return name -> variables, the names built from the game's own words."""
+        groups = {f"player/{n}": p.variables for n, p in self._players.items()}
+        groups |= {f"averaged/{n}": p.variables for n, p in self.averaged.items()}
+        groups |= {f"seed/{n}": [s.state] for n, s in self._seeds.items()}
+        groups |= {f"evaluation_seed/{n}": [s.state] for n, s in self._evaluation_seeds.items()}
+        groups["counter"] = [self.cycle, self.images]
+        if self.optimizer:
+            groups["optimizer"] = self.optimizer.variables[: -sum(
+                len(p.variables) for p in self.optimizer.parts.values()
+            )]
+            groups |= {f"optimizer/{n}": p.variables for n, p in self.optimizer.parts.items()}
+        return groups
+
+    def save(self, filepath, *args, **kwargs):
+        """Save the whole run into a folder, for exact resume; a `.keras` path saves as Keras does."""
+        if str(filepath).endswith(".keras"):
+            return super().save(filepath, *args, **kwargs)
+        return save_state(self, filepath, **kwargs)
+
+    def restore(self, folder):
+        """Load the newest complete state under `folder`; return its notes, None if there is none."""
+        return load_state(self, folder)
+
+    def _moving(self, turn):
+        return [v for name in turn.players for v in self._players[name].trainable_variables]
+
+    def _remember(self, turn, moving):
+        slots = self.optimizer.parts[turn.name].variables
+        return [(v, ops.copy(v.value)) for v in [*moving, *slots]]
+
+    def _check_precision(self):
+        for name, player in self._players.items():
+            layers = player._flatten_layers()
+            if any(layer.dtype_policy.compute_dtype == "float16" for layer in layers):
+                raise UserError(f"{name} computes in float16, which needs loss scaling. Use bfloat16.")
+
+
+def unpack(data):
+    """Return `(batch, size)` of what Keras hands over.
+
+    Args:
+        data: A tensor `(batch, ...)`, named "x"; a dict of tensors; or a tuple or list that holds
+            one of them. The dict may hold a dict "minibatches" of tensors `(batch, n, ...)`: n
+            minibatches for the updates of one cycle. uint8 is scaled to float32 in [-1, 1].
+    """
+    while isinstance(data, (tuple, list)):
+        data = data[0]
+    batch = data if isinstance(data, dict) else {"x": data}
+    batch = keras.tree.map_structure(to_float, batch)
+    return batch, ops.shape(keras.tree.flatten(batch)[0])[0]
+
+
+def to_float(x):
+    """Scale uint8 tensors to float32 in [-1, 1]; return others unchanged."""
+    if keras.backend.standardize_dtype(x.dtype) != "uint8":
+        return x
+    return ops.cast(x, "float32") / 127.5 - 1.0
+
+
+def nth_minibatch(batch, n):
+    """Return the n-th minibatch of a cycle: tensors without that axis are used again."""
+    several = batch.get("minibatches", {})
+    fresh = {name: x[:, n % x.shape[1]] for name, x in several.items()}
+    return {**{name: x for name, x in batch.items() if name != "minibatches"}, **fresh}
+
+
+def refuse_missing(turn, variables, grads):
+    """Raise if a variable that should move gets no gradient (JAX gives zeros and cannot tell)."""
+    missing = [v.path for v, g in zip(variables, grads, strict=True) if g is None]
+    if missing:
+        raise UserError(
+            f"Turn {turn.name!r} moves {', '.join(missing)}, but its terms do not depend on them. "
+            "Remove the player from the turn, or use the network in a term."
+        )

@@ -1,0 +1,155 @@
+"""The state of a run: every variable in one folder, written beside and renamed, never pickled.
+
+`ROOT/state-00001234/` holds `arrays.npz` and `meta.json`. A folder appears under its name only when
+both files are complete and on disk, so that a kill at any moment leaves the previous state usable.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from gantools.errors import UserError
+
+SCHEMA = 1
+
+
+def save_state(model, root, *, keep=2, notes=None):
+    """Write the state of an `AdversarialModel`; return its folder.
+
+    Args:
+        model: The model, compiled or not.
+        root: Folder that holds the states of one run.
+        keep: Number of newest states that stay.
+        notes: JSON-ready dict to store with it.
+    """
+    root, cycle = Path(root), int(model.cycle)
+    root.mkdir(parents=True, exist_ok=True)
+    _sweep(root)
+    arrays = {
+        f"{name}/{i:04d}": _to_numpy(v)
+        for name, variables in model.state_groups().items()
+        for i, v in enumerate(variables)
+    }
+    draft = root / f".tmp-{cycle}-{os.getpid()}"
+    draft.mkdir()
+    with (draft / "arrays.npz").open("wb") as file:
+        np.savez(file, **arrays)
+        _flush(file)
+    meta = {
+        "schema": SCHEMA,
+        "cycle": cycle,
+        "images": int(model.images),
+        "backend": keras.backend.backend(),
+        "keras": keras.__version__,
+        "arrays": len(arrays),
+        "blake2b": _digest(draft / "arrays.npz"),
+        "saved": time.strftime("%Y-%m-%dT%H:%M:%S"),
+        "notes": notes or {},
+    }
+    with (draft / "meta.json").open("w") as file:
+        json.dump(meta, file, indent=1)
+        _flush(file)
+    _flush_folder(draft)
+    place = root / f"state-{cycle:010d}"
+    if place.exists():  # the same cycle again: identical by construction
+        shutil.rmtree(draft)
+        return place
+    draft.rename(place)
+    _flush_folder(root)
+    for old in _states(root)[keep:]:
+        shutil.rmtree(old)
+    return place
+
+
+def load_state(model, root):
+    """Load the newest complete state under `root` into a model of the same game.
+
+    Returns:
+        The meta data of the state, or None if there is no complete state.
+
+    Raises:
+        UserError: the state belongs to another game: names or shapes differ.
+    """
+    for place in _states(Path(root)):
+        meta = read_meta(place)
+        if meta is None or meta["blake2b"] != _digest(place / "arrays.npz"):
+            continue
+        with np.load(place / "arrays.npz", allow_pickle=False) as arrays:
+            _assign(model, {name: arrays[name] for name in arrays.files}, place)
+        return meta
+    return None
+
+
+def read_meta(place):
+    """Return the meta data of a state folder, None where it is incomplete."""
+    try:
+        return json.loads((place / "meta.json").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def newest_state(root):
+    """Return the folder of the newest state under `root`, None if there is none."""
+    return next(iter(_states(Path(root))), None)
+
+
+def _assign(model, arrays, place):
+    variables = {
+        f"{name}/{i:04d}": v
+        for name, group in model.state_groups().items()
+        for i, v in enumerate(group)
+    }
+    wrong = sorted(set(variables) ^ set(arrays))
+    wrong += [n for n in set(variables) & set(arrays) if variables[n].shape != arrays[n].shape]
+    if wrong:
+        raise UserError(
+            f"{place} is the state of another game: {len(wrong)} of {len(variables)} variables "
+            f"differ in name or shape, for example {wrong[0]}. Use the settings of that run or a "
+            "new folder."
+        )
+    for name, v in variables.items():
+        v.assign(ops.convert_to_tensor(arrays[name], v.dtype))
+
+
+def _to_numpy(variable):
+    array = ops.convert_to_numpy(variable.value)
+    # npz cannot describe bfloat16; float32 holds every bfloat16 exactly
+    return array.astype(np.float32) if array.dtype.kind == "V" or "bfloat" in str(array.dtype) else array
+
+
+def _states(root):
+    """Return complete-looking state folders, newest first."""
+    return sorted(root.glob("state-*"), reverse=True) if root.is_dir() else []
+
+
+def _sweep(root):
+    """Delete drafts that a killed process left."""
+    for draft in root.glob(".tmp-*"):
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _digest(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
+
+
+def _flush(file):
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _flush_folder(path):
+    with contextlib.suppress(OSError):  # not every file system opens folders
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

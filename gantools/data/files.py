@@ -1,0 +1,74 @@
+"""Files that are either whole or not there."""
+
+import errno
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+from gantools.errors import UserError
+
+REMEDIES = {
+    errno.ENOSPC: "the disk is full. Free some space or choose another place",
+    errno.EDQUOT: "the disk quota is used up. Free some space or choose another place",
+    errno.EACCES: "permission denied. Choose a place that may be written",
+    errno.EPERM: "permission denied. Choose a place that may be written",
+    errno.EROFS: "the file system is read-only. Choose another place",
+    errno.ENOENT: "its folder does not exist. Make the folder first",
+    errno.ENOTDIR: "its folder is a file. Choose another place",
+    errno.EISDIR: "it is a folder. Give the name of a file",
+    errno.ENAMETOOLONG: "the name is too long. Choose a shorter one",
+}
+
+
+@contextmanager
+def atomic(path):
+    """Yield the path of a `.part` file beside `path`, and put it in its place at the end.
+
+    Whatever stops the body, Ctrl-C included, removes the part file and leaves an older file as it
+    was. The folder must exist.
+
+    Args:
+        path: The file to make.
+
+    Raises:
+        UserError: the file cannot be written: the reason and what to do, in one sentence.
+    """
+    path = Path(path)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        part.touch()
+        yield part
+        part.replace(path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        _remove(part)
+
+
+def unwritable(path, error):
+    """Return the `UserError` for an `OSError` met while writing `path`."""
+    reason = REMEDIES.get(error.errno, f"{error.strerror or error}. Choose another place")
+    return UserError(f"Cannot write '{path}': {reason}.")
+
+
+def make_folder(path):
+    """Make a folder and its parents where missing.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if isinstance(error, FileExistsError):
+            raise UserError(f"Cannot make the folder '{path}': a file has that name.") from error
+        raise unwritable(path, error) from error
+
+
+def _remove(part):
+    try:
+        part.unlink(missing_ok=True)
+    except OSError:
+        return  # an unwritable folder has no part file either

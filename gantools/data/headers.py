@@ -1,0 +1,166 @@
+"""The size of a picture from its first bytes, so that nothing is decoded before it is known to fit.
+
+A file of a few kilobytes can claim 50 000 x 50 000 pixels; a decoder believes it and asks for 7 GB.
+"""
+
+import re
+import struct
+import zlib
+from dataclasses import dataclass
+
+FORMATS = "PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF and PNM"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a picture file says about itself.
+
+    Attributes:
+        format: "png", "jpeg", "webp", "tiff", "bmp", "gif", "avif" or "pnm".
+        height, width: Pixels as stored, before any EXIF orientation.
+        channels: 1 grey, 2 grey with alpha, 3 colour, 4 colour with alpha; 0 where it is not said.
+        transparent: The raw value of the one transparent grey of a grey PNG, else None.
+        associated: Whether a TIFF's colours are already multiplied by its alpha.
+    """
+
+    format: str
+    height: int
+    width: int
+    channels: int = 0
+    transparent: int | None = None
+    associated: bool = False
+
+
+def parse(data):
+    """Return the `Header` of the file content `data` (bytes or a memory map).
+
+    Raises:
+        ValueError: the format is not one of `FORMATS`, or the file ends too early or contradicts
+            itself; the message is the second half of a sentence about the file.
+    """
+    start = bytes(data[:16])
+    if not start:
+        raise ValueError("it is empty")
+    for matches, parser in _PARSERS:
+        if matches(start):
+            try:
+                found = parser(data)
+            except (struct.error, IndexError, AttributeError) as error:
+                raise ValueError("it is truncated or broken") from error
+            if found.height < 1 or found.width < 1:
+                raise ValueError("it is broken: its header says that it has no pixels")
+            return found
+    raise ValueError(f"it is not a known picture format ({FORMATS})")
+
+
+def _png(data):
+    width, height, depth, colour = struct.unpack(">IIBB", data[16:26])
+    channels = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}.get(colour, 0)
+    at, transparent = 8, None
+    while True:
+        length, kind = struct.unpack(">I4s", data[at : at + 8])
+        if at + 12 + length > len(data):
+            raise ValueError("it is truncated or broken")
+        if zlib.crc32(data[at + 4 : at + 8 + length]) != int.from_bytes(
+            data[at + 8 + length : at + 12 + length], "big"
+        ):
+            raise ValueError("it is broken: a checksum is wrong")
+        if kind == b"tRNS" and colour == 0:
+            transparent = struct.unpack(">H", data[at + 8 : at + 10])[0]
+            transparent *= {1: 255, 2: 85, 4: 17}.get(depth, 1)
+        if kind == b"IEND":
+            return Header("png", height, width, channels, transparent)
+        at += 12 + length
+
+
+def _jpeg(data):
+    at = 2
+    while True:
+        marker, kind = data[at], data[at + 1]
+        if marker != 0xFF:
+            raise ValueError("it is truncated or broken")
+        if (
+            kind == 0xFF or kind == 0x01 or 0xD0 <= kind <= 0xD8
+        ):  # fill bytes, markers without length
+            at += 1 if kind == 0xFF else 2
+            continue
+        (length,) = struct.unpack(">H", data[at + 2 : at + 4])
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+            height, width, parts = struct.unpack(">HHB", data[at + 5 : at + 10])
+            if data.find(b"\xff\xd9", at) < 0:
+                raise ValueError("it is truncated or broken: its end is missing")
+            return Header("jpeg", height, width, 1 if parts == 1 else 3)
+        at += 2 + length
+
+
+def _webp(data):
+    (size,) = struct.unpack("<I", data[4:8])
+    if size + 8 > len(data):
+        raise ValueError("it is truncated or broken")
+    kind = bytes(data[12:16])
+    if kind == b"VP8X":
+        width = 1 + int.from_bytes(data[24:27], "little")
+        height = 1 + int.from_bytes(data[27:30], "little")
+        return Header("webp", height, width, 4 if data[20] & 0x10 else 3)
+    if kind == b"VP8L":
+        (bits,) = struct.unpack("<I", data[21:25])
+        return Header("webp", 1 + (bits >> 14 & 0x3FFF), 1 + (bits & 0x3FFF))
+    width, height = struct.unpack("<HH", data[26:30])
+    return Header("webp", height & 0x3FFF, width & 0x3FFF, 3)
+
+
+def _bmp(data):
+    (size,) = struct.unpack("<I", data[14:18])
+    width, height = (
+        struct.unpack("<HH", data[18:22]) if size == 12 else struct.unpack("<ii", data[18:26])
+    )
+    return Header("bmp", abs(height), width)
+
+
+def _gif(data):
+    width, height = struct.unpack("<HH", data[6:10])
+    return Header("gif", height, width)
+
+
+def _tiff(data):
+    order = "<" if data[:1] == b"I" else ">"
+    (at,) = struct.unpack(order + "I", data[4:8])
+    (count,) = struct.unpack(order + "H", data[at : at + 2])
+    tags = {}
+    for i in range(at + 2, at + 2 + 12 * count, 12):
+        tag, kind, many = struct.unpack(order + "HHI", data[i : i + 8])
+        code = {1: "B", 3: "H", 4: "I"}.get(kind)
+        if code and many == 1:
+            (tags[tag],) = struct.unpack_from(order + code, data[i + 8 : i + 12])
+    width, height, samples = tags.get(256, 0), tags.get(257, 0), tags.get(277, 1)
+    return Header("tiff", height, width, samples, associated=tags.get(338) == 1)
+
+
+def _avif(data):
+    start, sizes = bytes(data[:65536]), []
+    for found in re.finditer(b"ispe", start):
+        sizes.append(struct.unpack(">II", start[found.end() + 4 : found.end() + 12]))
+    width, height = max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
+    return Header("avif", height, width)
+
+
+def _pnm(data):
+    gap = rb"(?:\s|#[^\n]*\n)+"
+    found = re.match(rb"P([1-6])" + gap + rb"(\d+)" + gap + rb"(\d+)", bytes(data[:4096]))
+    kind, width, height = (int(group) for group in found.groups())
+    return Header("pnm", height, width, 3 if kind in (3, 6) else 1)
+
+
+_PARSERS = (
+    (lambda start: start.startswith(b"\x89PNG\r\n\x1a\n"), _png),
+    (lambda start: start.startswith(b"\xff\xd8\xff"), _jpeg),
+    (lambda start: start.startswith(b"RIFF") and start[8:12] == b"WEBP", _webp),
+    (lambda start: start[:4] in (b"II*\0", b"MM\0*"), _tiff),
+    (lambda start: start.startswith(b"BM"), _bmp),
+    (lambda start: start.startswith((b"GIF87a", b"GIF89a")), _gif),
+    (lambda start: start[4:8] == b"ftyp" and start[8:11] == b"avi", _avif),
+    (
+        lambda start: start[:1] == b"P" and start[1:2] in b"123456" and start[2:3] in b" \t\r\n#",
+        _pnm,
+    ),
+)

@@ -1,0 +1,163 @@
+"""Data that needs no download: points with known modes and small drawn pictures.
+
+Every function is a pure function of its arguments; the truth behind the data (centres, classes,
+statistics) is known exactly, which real sets cannot give.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+RING_RADIUS, RING_SD = 2.0, 0.02
+GRID_SD = 0.05
+SHAPES = ("disc", "square", "triangle", "ring", "cross")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Drawn pictures and what was drawn.
+
+    Attributes:
+        images: uint8 `(n, size, size, channels)`.
+        labels: int64 `(n,)`, the digit or the index into `SHAPES`.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+def gauss1d(n: int, seed: int = 0, *, mean: float = 0.0, sd: float = 1.0) -> np.ndarray:
+    """Return n points of a normal distribution, float32 `(n, 1)`."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(mean, sd, (n, 1)).astype(np.float32)
+
+
+def ring_centres() -> np.ndarray:
+    """Return the 8 centres of `ring8`, float64 `(8, 2)`, on a circle of radius 2 from angle 0."""
+    angle = 2 * np.pi * np.arange(8) / 8
+    return RING_RADIUS * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+def grid_centres() -> np.ndarray:
+    """Return the 25 centres of `grid25`, float64 `(25, 2)`, at -2, -1, 0, 1, 2 on both axes."""
+    axis = np.arange(-2.0, 3.0)
+    return np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(25, 2)
+
+
+def ring8(n: int, seed: int = 0) -> np.ndarray:
+    """Return n points of 8 equal Gaussians on a ring: radius 2, standard deviation 0.02.
+
+    Args:
+        n: Number of points.
+        seed: Same seed, same points.
+
+    Returns:
+        float32 `(n, 2)`.
+    """
+    return _mixture(ring_centres(), RING_SD, n, seed)
+
+
+def grid25(n: int, seed: int = 0) -> np.ndarray:
+    """Return n points of 25 equal Gaussians on a grid: centres -2 to 2, standard deviation 0.05.
+
+    Args:
+        n: Number of points.
+        seed: Same seed, same points.
+
+    Returns:
+        float32 `(n, 2)`.
+    """
+    return _mixture(grid_centres(), GRID_SD, n, seed)
+
+
+def digits(n: int, size: int = 28, channels: int = 1, seed: int = 0) -> Drawn:
+    """Draw n digits: one of OpenCV's stroke fonts, shifted, turned, scaled, thick or thin, on black.
+
+    Args:
+        n: Number of pictures.
+        size: Side in pixels, at least 8.
+        channels: 1 draws in greys of 160 to 255; 3 in bright colours on dark ones.
+        seed: Same seed, same pictures.
+
+    Returns:
+        Pictures and the digits 0 to 9, each equally likely.
+    """
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 10, n)
+    images = [
+        _canvas(size, channels, rng, lambda ink, k=k: _digit(ink, int(k), rng)) for k in labels
+    ]
+    return Drawn(np.stack(images), labels)
+
+
+def shapes(n: int, size: int = 32, channels: int = 3, seed: int = 0) -> Drawn:
+    """Draw n pictures of one shape each: disc, square, triangle, ring or cross, turned and shifted.
+
+    Args:
+        n: Number of pictures.
+        size: Side in pixels, at least 8.
+        channels: 1 draws in greys of 160 to 255; 3 in bright colours on dark ones.
+        seed: Same seed, same pictures.
+
+    Returns:
+        Pictures and indices into `SHAPES`, each equally likely.
+    """
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, len(SHAPES), n)
+    images = [
+        _canvas(size, channels, rng, lambda ink, k=k: _shape(ink, SHAPES[k], rng)) for k in labels
+    ]
+    return Drawn(np.stack(images), labels)
+
+
+def _mixture(centres: np.ndarray, sd: float, n: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    chosen = centres[rng.integers(0, len(centres), n)]
+    return (chosen + rng.normal(0, sd, (n, 2))).astype(np.float32)
+
+
+def _canvas(size: int, channels: int, rng: np.random.Generator, draw) -> np.ndarray:
+    """Draw coverage at 4 times the size, shrink it (so edges are smooth), and colour it."""
+    ink = np.zeros((4 * size, 4 * size), np.uint8)
+    draw(ink)
+    cover = cv2.resize(ink, (size, size), interpolation=cv2.INTER_AREA)[..., None] / 255.0
+    front = rng.uniform(160, 255, channels)
+    back = rng.uniform(0, 60, channels) if channels == 3 else np.zeros(channels)
+    return np.rint(cover * front + (1 - cover) * back).astype(np.uint8)
+
+
+def _digit(ink: np.ndarray, digit: int, rng: np.random.Generator) -> None:
+    side = len(ink)
+    thickness = int(rng.integers(side // 16, side // 9))
+    scale = rng.uniform(0.65, 0.85) * side / 22  # the font's capitals are 22 high at scale 1
+    (width, height), _ = cv2.getTextSize(str(digit), cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)
+    corner = ((side - width) // 2, (side + height) // 2)
+    cv2.putText(
+        ink, str(digit), corner, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, thickness, cv2.LINE_AA
+    )
+    turn = cv2.getRotationMatrix2D((side / 2, side / 2), rng.uniform(-15, 15), 1)
+    turn[:, 2] += rng.uniform(-0.06, 0.06, 2) * side
+    ink[:] = cv2.warpAffine(ink, turn, (side, side))
+
+
+def _shape(ink: np.ndarray, name: str, rng: np.random.Generator) -> None:
+    side = len(ink)
+    centre = side * rng.uniform(0.4, 0.6, 2)
+    radius = side * rng.uniform(0.22, 0.36)
+    turn = rng.uniform(0, 2 * np.pi)
+    where = tuple(int(v) for v in np.rint(centre))
+    if name == "disc":
+        cv2.circle(ink, where, int(radius), 255, -1)
+    elif name == "ring":
+        cv2.circle(ink, where, int(radius), 255, max(1, int(0.3 * radius)))
+    elif name == "cross":
+        for angle in (turn, turn + np.pi / 2):
+            arm = radius * np.array([np.cos(angle), np.sin(angle)])
+            ends = [tuple(int(v) for v in np.rint(centre + sign * arm)) for sign in (-1, 1)]
+            cv2.line(ink, *ends, 255, max(1, int(0.4 * radius)))
+    else:
+        corners = {"square": 4, "triangle": 3}[name]
+        angles = turn + 2 * np.pi * np.arange(corners) / corners
+        outline = centre + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        cv2.fillConvexPoly(ink, np.rint(outline).astype(np.int32), 255)

@@ -1,0 +1,200 @@
+"""Building blocks of all networks: named, seeded layers in one, two or three dimensions.
+
+The number of dimensions is read from the tensor: `(batch, *space, channels)`, channels last.
+"""
+
+import math
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+
+from gantools.errors import UserError
+
+Initializer = keras.initializers.Initializer
+
+
+def layer_seed(seed: int, name: str) -> int:
+    """Return the seed of the layer `name` in a network with seed `seed`: same pair, same number.
+
+    Args:
+        seed: Seed of the whole network, any int.
+        name: Name of the layer; unique within the network.
+    """
+    return zlib.crc32(f"{seed}/{name}".encode()) & 0x7FFFFFFF
+
+
+def normal(stddev: float) -> Callable[[int], Initializer]:
+    """Return the family of initial distributions N(0, stddev): seed -> initializer."""
+    return lambda seed: keras.initializers.RandomNormal(0.0, stddev, seed=seed)
+
+
+def scaled(gain: float = 1.0, mode: str = "fan_in", kind: str = "untruncated_normal"):
+    """Return the family of distributions with variance gain**2 / fan: seed -> initializer.
+
+    Args:
+        gain: sqrt(2) suits a layer before a ReLU, 1 a linear layer.
+        mode: "fan_in" or "fan_avg".
+        kind: "untruncated_normal" or "uniform".
+    """
+    return lambda seed: keras.initializers.VarianceScaling(gain**2, mode, kind, seed=seed)
+
+
+def zeros(seed: int) -> Initializer:
+    """Return the initializer of layers that start silent; `seed` is not used."""
+    return keras.initializers.Zeros()
+
+
+def unchanged(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """Return `layer`: the default of every `wrap` argument."""
+    return layer
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Adds layers to one network; names, seeds and the initial distribution in one place.
+
+    Attributes:
+        seed: Seed of the network; each layer derives its own from it and its name.
+        init: Family of kernel distributions, seed -> initializer.
+        wrap: Applied to every convolution and dense layer, for example spectral normalisation.
+    """
+
+    seed: int
+    init: Callable[[int], Initializer]
+    wrap: Callable[[keras.layers.Layer], keras.layers.Layer] = unchanged
+
+    def conv(self, x, name: str, filters: int, kernel: int = 3, *, init=None, **options):
+        """Convolve `(batch, *space, channels)` with zero 'same' padding.
+
+        Args:
+            x: Tensor `(batch, *space, channels)`, 1 to 3 space axes.
+            name: Name of the layer.
+            filters: Output channels.
+            kernel: Side of the kernel.
+            init: Another distribution than the network's.
+            **options: Of the Keras layer: strides, groups, use_bias, dtype.
+
+        Returns:
+            `(batch, *ceil(space / strides), filters)`.
+        """
+        layer = getattr(keras.layers, f"Conv{dimensions(x)}D")
+        return self._add(layer, x, name, init, filters, kernel, padding="same", **options)
+
+    def conv_transpose(self, x, name: str, filters: int, kernel: int = 4, *, init=None, **options):
+        """Convolve transposed with stride 2: `(batch, *space, c)` -> `(batch, *2 space, filters)`.
+
+        Arguments as for `conv`.
+        """
+        layer = getattr(keras.layers, f"Conv{dimensions(x)}DTranspose")
+        options = {"strides": 2, **options}
+        return self._add(layer, x, name, init, filters, kernel, padding="same", **options)
+
+    def dense(self, x, name: str, units: int, *, init=None, **options):
+        """Apply an affine map to the last axis: `(batch, features)` -> `(batch, units)`."""
+        return self._add(keras.layers.Dense, x, name, init, units, **options)
+
+    def score(self, x, name: str = "score", **options):
+        """Return the logits `(batch, 1)` of flat features, float32 also in mixed precision."""
+        return self.dense(x, name, 1, dtype="float32", **options)
+
+    def _add(self, layer, x, name, init, *sizes, **options):
+        kernel = (init or self.init)(layer_seed(self.seed, name))
+        return self.wrap(layer(*sizes, kernel_initializer=kernel, name=name, **options))(x)
+
+
+def norm(x, kind: str, name: str):
+    """Normalise `(batch, *space, channels)`.
+
+    Args:
+        x: The tensor.
+        kind: "batch" (moving statistics as in PyTorch: momentum 0.9, epsilon 1e-5), "layer" (over
+            everything but the batch, as penalised critics need) or "none".
+        name: Name of the layer.
+
+    Raises:
+        UserError: another `kind`.
+    """
+    if kind == "none":
+        return x
+    if kind == "batch":
+        return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
+    if kind == "layer":
+        return keras.layers.GroupNormalization(groups=1, epsilon=1e-5, name=name)(x)
+    raise UserError(f"norm must be batch, layer or none. Received: norm={kind!r}.")
+
+
+def activate(x, kind: str, name: str | None = None):
+    """Apply an activation; "leaky_relu" has slope 0.2, the only one TensorFlow fuses correctly."""
+    if kind == "leaky_relu":
+        return keras.layers.LeakyReLU(0.2, name=name)(x)
+    return keras.layers.Activation(kind, name=name)(x)
+
+
+def picture(x, kind: str, name: str = "picture"):
+    """Return the float32 output of a generator: `kind` is tanh, sigmoid or linear."""
+    return keras.layers.Activation(kind, dtype="float32", name=name)(x)
+
+
+def dimensions(x) -> int:
+    """Return the number of space axes of `(batch, *space, channels)`."""
+    return len(x.shape) - 2
+
+
+def check_shape(shape: tuple[int, ...], smallest: int) -> tuple[int, ...]:
+    """Return the shape of one sample as a tuple of ints.
+
+    Args:
+        shape: `(*space, channels)` with 1 to 3 space axes.
+        smallest: Smallest side that the network can work with.
+
+    Raises:
+        UserError: another number of axes, or a side that is too small.
+    """
+    shape = tuple(int(side) for side in shape)
+    if not 2 <= len(shape) <= 4 or min(shape) < 1:
+        raise UserError(
+            "A sample must be (length, channels), (height, width, channels) or (depth, height, "
+            f"width, channels). Received: shape={shape}."
+        )
+    if min(shape[:-1]) < smallest:
+        raise UserError(
+            f"This network needs sides of at least {smallest}. Received: shape={shape}. "
+            "Enlarge the pictures, or take the mlp network."
+        )
+    return shape
+
+
+def halvings(space: tuple[int, ...], target: int = 4) -> int:
+    """Return how often to halve `space` so that its shortest side comes near `target`."""
+    return max(0, round(math.log2(min(space) / target)))
+
+
+def base_of(space: tuple[int, ...], factor: int) -> tuple[int, ...]:
+    """Return the smallest size that covers `space` when every side is multiplied by `factor`."""
+    return tuple(-(-side // factor) for side in space)
+
+
+def crop(x, space: tuple[int, ...]):
+    """Cut the centre `space` out of `(batch, *larger, channels)`: a generator's data end."""
+    spare = [have - want for have, want in zip(x.shape[1:-1], space, strict=True)]
+    if not any(spare):
+        return x
+    layer = getattr(keras.layers, f"Cropping{dimensions(x)}D")
+    return layer(_sides(spare), name="crop")(x)
+
+
+def pad(x, space: tuple[int, ...]):
+    """Pad `(batch, *smaller, channels)` with zeros on all sides to `space`: a critic's data end."""
+    spare = [want - have for have, want in zip(x.shape[1:-1], space, strict=True)]
+    if not any(spare):
+        return x
+    layer = getattr(keras.layers, f"ZeroPadding{dimensions(x)}D")
+    return layer(_sides(spare), name="pad")(x)
+
+
+def _sides(spare: list[int]):
+    """Return (before, after) for each axis; one-dimensional layers want the bare pair."""
+    pairs = [(n // 2, n - n // 2) for n in spare]
+    return pairs if len(pairs) > 1 else pairs[0]

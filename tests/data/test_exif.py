@@ -1,0 +1,76 @@
+import struct
+
+import numpy as np
+import pytest
+
+from gantools.data.exif import changed, orientation, turned
+
+
+def exif(value=6, order="<", width=8, height=9, thumbnail=True):
+    """EXIF with an orientation, sizes in the EXIF directory, and a second directory."""
+    start = b"II*\0" if order == "<" else b"MM\0*"
+    pack = lambda tag, kind, number: (  # noqa: E731
+        struct.pack(order + "HHI", tag, kind, 1)
+        + (struct.pack(order + "HH", number, 0) if kind == 3 else struct.pack(order + "I", number))
+    )
+    main = struct.pack(order + "H", 2) + pack(0x0112, 3, value) + pack(0x8769, 4, 38)
+    main += struct.pack(order + "I", 68 if thumbnail else 0)
+    inner = (
+        struct.pack(order + "H", 2) + pack(0xA002, 3, width) + pack(0xA003, 4, height) + bytes(4)
+    )
+    second = struct.pack(order + "H", 1) + pack(0x0103, 3, 6) + bytes(4)
+    return start + struct.pack(order + "I", 8) + main + inner + second
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_orientation_is_read(order):
+    assert [orientation(exif(v, order)) for v in range(10)] == [1, 1, 2, 3, 4, 5, 6, 7, 8, 1]
+
+
+@pytest.mark.parametrize("broken", [None, b"", b"II*\0", b"junkjunkjunk", b"II*\0\xff\xff\0\0"])
+def test_no_or_broken_exif_means_upright(broken):
+    assert orientation(broken) == 1
+    assert changed(broken, width=5, height=5) == broken
+
+
+def test_every_cut_is_harmless():
+    whole = exif()
+    for end in range(len(whole)):
+        orientation(whole[:end])
+        changed(whole[:end], width=1, height=1, upright=True)
+
+
+def test_a_loop_of_directories_ends():
+    data = bytearray(exif())
+    struct.pack_into("<I", data, 8 + 2 + 12 + 8, 8)  # the EXIF directory is the main one again
+    assert orientation(bytes(data)) == 6
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_changes_are_read_by_another_reader(order):
+    image = pytest.importorskip("PIL.Image")
+    new = image.Exif()
+    new.load(changed(exif(6, order), width=32, height=70000, upright=True))
+    assert new[0x0112] == 1
+    inner = new.get_ifd(0x8769)
+    assert (inner[0xA002], inner[0xA003]) == (32, 70000)
+    assert not new.get_ifd(1)  # the thumbnail's directory
+    old = image.Exif()
+    old.load(exif(6, order))
+    assert old.get_ifd(1)
+
+
+def test_nothing_else_changes():
+    assert changed(exif(thumbnail=False)) == exif(thumbnail=False)
+
+
+def test_turned_undoes_what_a_camera_did():
+    """Each orientation tells where the scene's top left corner was stored."""
+    scene = np.arange(6).reshape(2, 3, 1)
+    stored = {
+        1: scene, 2: scene[:, ::-1], 3: scene[::-1, ::-1], 4: scene[::-1],
+        5: scene.swapaxes(0, 1), 6: np.rot90(scene, 1), 7: np.rot90(scene, 2).swapaxes(0, 1),
+        8: np.rot90(scene, -1),
+    }  # fmt: skip
+    for value, pixels in stored.items():
+        np.testing.assert_array_equal(turned(pixels, value), scene, str(value))

@@ -1,0 +1,81 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from gantools.data.files import atomic, make_folder
+from gantools.errors import UserError
+
+
+def test_the_file_appears_at_the_end(tmp_path):
+    with atomic(tmp_path / "a.txt") as part:
+        part.write_text("new")
+        assert not (tmp_path / "a.txt").exists()
+        assert part.name.endswith(".part")
+    assert (tmp_path / "a.txt").read_text() == "new"
+    assert [f.name for f in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, SystemExit])
+def test_whatever_stops_it_leaves_the_old_file(tmp_path, error):
+    (tmp_path / "a.txt").write_text("old")
+    with pytest.raises(error), atomic(tmp_path / "a.txt") as part:
+        part.write_text("half")
+        raise error
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert [f.name for f in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_full_disk_is_one_sentence(tmp_path):
+    with (
+        pytest.raises(UserError, match="disk is full. Free some space"),
+        atomic(tmp_path / "a") as part,
+    ):
+        part.write_bytes(b"x")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_real_full_device_is_an_os_error_that_is_understood(tmp_path):
+    full = Path("/dev/full")
+    with pytest.raises(UserError, match="disk is full"), atomic(tmp_path / "a"):
+        full.write_bytes(b"x" * 100_000)
+
+
+def test_bad_places(tmp_path):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "folder").mkdir()
+    for path, words in [
+        (tmp_path / "missing/a.png", "folder does not exist"),
+        (tmp_path / "file/a.png", "folder is a file"),
+        (tmp_path / "folder", "it is a folder"),
+        (tmp_path / ("n" * 300), "name is too long"),
+    ]:
+        with pytest.raises(UserError, match=words), atomic(path):
+            pass
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes everywhere"
+)
+def test_an_unwritable_folder(tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(UserError, match="permission denied"), atomic(tmp_path / "a"):
+            pass
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_make_folder(tmp_path):
+    make_folder(tmp_path / "a/b")
+    make_folder(tmp_path / "a/b")
+    assert (tmp_path / "a/b").is_dir()
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UserError, match="a file has that name"):
+        make_folder(tmp_path / "file")
+    with pytest.raises(UserError, match="folder is a file"):
+        make_folder(tmp_path / "file/c")

@@ -1,0 +1,181 @@
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+
+from gantools.data import pictures
+from gantools.data.pictures import Metadata, Picture, header, icc_for, read, write
+from gantools.errors import UserError
+
+EXIF = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"  # orientation 6
+# A profile that libpng accepts: a header of 132 bytes without tags, and something after it.
+ICC = struct.pack(">I4xI4s4s4s12x4s28xIII48xI", 332, 0x02000000, b"mntr", b"RGB ", b"XYZ ", b"acsp",
+                  0xF6D6, 0x10000, 0xD32D, 0) + np.random.default_rng(0).bytes(200)  # fmt: skip
+
+
+def pixels(channels=3, dtype=np.uint8, size=(24, 31)):
+    rng = np.random.default_rng(channels)
+    smooth = cv2.resize(rng.random((4, 5, channels)), size[::-1]).reshape(*size, channels)
+    return (smooth * np.iinfo(dtype).max).astype(dtype)
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_png_keeps_depth_channels_and_metadata(tmp_path, channels, dtype):
+    icc = ICC if channels > 2 else ICC.replace(b"RGB ", b"GRAY")
+    picture = Picture(pixels(channels, dtype), Metadata(EXIF, icc, b"<x/>"))
+    write(tmp_path / "a.png", picture)
+    back = read(tmp_path / "a.png")
+    assert back.pixels.dtype == dtype
+    np.testing.assert_array_equal(back.pixels, picture.pixels)
+    assert back.metadata == picture.metadata
+    assert back.format == "png"
+
+
+@pytest.mark.parametrize(("suffix", "channels"), [("jpg", 1), ("jpg", 3), ("webp", 3), ("webp", 4)])
+def test_lossy_formats_keep_metadata_and_colours(tmp_path, suffix, channels):
+    icc = ICC if channels > 2 else ICC.replace(b"RGB ", b"GRAY")
+    write(tmp_path / f"a.{suffix}", Picture(pixels(channels), Metadata(EXIF, icc, b"<x/>")))
+    back = read(tmp_path / f"a.{suffix}")
+    assert back.metadata == Metadata(EXIF, icc, b"<x/>")
+    error = back.pixels.astype(int) - pixels(channels)
+    if channels == 4:
+        assert (error[:, :, 3] == 0).all()
+    assert np.abs(error[:, :, : min(channels, 3)]).mean() < 4
+
+
+def test_red_is_first(tmp_path):
+    red = np.zeros((8, 8, 3), np.uint8)
+    red[:, :, 0] = 255
+    for suffix in ("png", "jpg", "webp", "tif", "bmp"):
+        write(tmp_path / f"a.{suffix}", Picture(red))
+        assert read(tmp_path / f"a.{suffix}").pixels[4, 4, 0] > 240
+        assert read(tmp_path / f"a.{suffix}").pixels[4, 4, 2] < 15
+    assert tuple(cv2.imread(str(tmp_path / "a.png"))[0, 0]) == (0, 0, 255)
+
+
+def test_formats_without_exif_are_turned_upright(tmp_path):
+    picture = Picture(pixels(), Metadata(exif=EXIF))
+    for suffix in ("tif", "bmp"):
+        write(tmp_path / f"a.{suffix}", picture)
+        np.testing.assert_array_equal(read(tmp_path / f"a.{suffix}").pixels, np.rot90(pixels(), -1))
+    upright = picture.upright()
+    assert upright.pixels.shape == (31, 24, 3)
+    assert upright.upright().pixels.shape == (31, 24, 3)
+
+
+def test_a_tiff_that_says_it_lies_on_its_side(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    side = image.Exif()
+    side[0x112] = 6
+    image.fromarray(pixels()).save(tmp_path / "a.tif", exif=side)
+    back = read(tmp_path / "a.tif")  # OpenCV's imread returns None here
+    np.testing.assert_array_equal(back.upright().pixels, np.rot90(pixels(), -1))
+
+
+def test_tiff_keeps_16_bits_and_floats(tmp_path):
+    for array in (pixels(3, np.uint16), pixels().astype(np.float32) / 255):
+        write(tmp_path / "a.tif", Picture(array))
+        back = read(tmp_path / "a.tif").pixels
+        assert back.dtype == array.dtype
+        np.testing.assert_array_equal(back, array)
+
+
+def test_tiff_with_straight_alpha_keeps_its_colours(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    array = pixels(4)
+    array[:, :, 3] = np.maximum(array[:, :, 3], 100)
+    image.fromarray(array).save(tmp_path / "a.tif")
+    assert np.abs(read(tmp_path / "a.tif").pixels.astype(int) - array).max() <= 2
+
+
+def test_palette_with_transparency_and_one_bit(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    image.fromarray(pixels()).quantize(8).save(tmp_path / "p.png")
+    assert read(tmp_path / "p.png").pixels.shape == (24, 31, 3)
+    image.fromarray(pixels()).quantize(8).save(tmp_path / "t.png", transparency=0)
+    assert read(tmp_path / "t.png").pixels.shape == (24, 31, 4)
+    image.fromarray(pixels(1)[:, :, 0] > 128).save(tmp_path / "b.png")
+    assert set(np.unique(read(tmp_path / "b.png").pixels)) <= {0, 255}
+
+
+def test_one_transparent_grey(tmp_path):
+    grey = np.array([[7, 8], [9, 7]], np.uint8)
+    rows = zlib.compress(b"\0" + grey[0].tobytes() + b"\0" + grey[1].tobytes())
+    head = struct.pack(">IIBBBBB", 2, 2, 8, 0, 0, 0, 0)
+    body = (
+        chunk(b"IHDR", head)
+        + chunk(b"tRNS", b"\0\x07")
+        + chunk(b"IDAT", rows)
+        + chunk(b"IEND", b"")
+    )
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    back = read(tmp_path / "a.png").pixels
+    np.testing.assert_array_equal(back[:, :, 0], grey)
+    np.testing.assert_array_equal(back[:, :, 1], [[0, 255], [255, 0]])
+
+
+def test_depth_is_the_type_and_not_the_maximum(tmp_path):
+    dark = np.full((5, 5, 3), 200, np.uint16)
+    write(tmp_path / "a.png", Picture(dark))
+    np.testing.assert_array_equal(read(tmp_path / "a.png").pixels, dark)
+
+
+def test_16_bits_become_8_by_rounding(tmp_path):
+    deep = np.array([0, 128, 129, 65535 - 129, 65535], np.uint16).reshape(1, 5, 1)
+    write(tmp_path / "a.bmp", Picture(np.repeat(deep, 3, axis=2)))
+    np.testing.assert_array_equal(read(tmp_path / "a.bmp").pixels[0, :, 0], [0, 0, 1, 254, 255])
+
+
+def test_a_profile_of_another_kind_of_picture_is_left_out():
+    assert icc_for(3, ICC) == ICC
+    assert icc_for(1, ICC) is None
+    assert icc_for(3, ICC.replace(b"RGB ", b"CMYK")) is None
+
+
+def test_a_bomb_is_refused_before_decoding(tmp_path, monkeypatch):
+    head = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    (tmp_path / "bomb.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+    )
+    monkeypatch.setattr(pictures, "_decode", lambda data: pytest.fail("decoded"))
+    with pytest.raises(UserError, match="50000x50000 pixels, at most 300 million"):
+        read(tmp_path / "bomb.png")
+    assert header(tmp_path / "bomb.png").width == 50_000
+
+
+def test_what_cannot_be_read(tmp_path, capfd):
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("not a picture at all")
+    good = cv2.imencode(".bmp", pixels())[1].tobytes()
+    (tmp_path / "cut.bmp").write_bytes(good[: len(good) // 2])
+    (tmp_path / "folder.png").mkdir()
+    for name, words in [
+        ("empty.png", "it is empty"),
+        ("text.png", "not a known picture format"),
+        ("cut.bmp", "BMP data are truncated or broken"),
+        ("folder.png", "directory"),
+        ("missing.png", "No such file"),
+    ]:
+        with pytest.raises(UserError, match=words):
+            read(tmp_path / name)
+    assert capfd.readouterr().err == ""
+
+
+def test_what_cannot_be_written(tmp_path):
+    for name, array, words in [
+        ("a.xyz", pixels(), "written as .png"),
+        ("a.jpg", pixels(4), "no transparency"),
+        ("a.webp", np.zeros((1, 16384, 3), np.uint8), "at most 16383"),
+        ("a.png", pixels().astype(np.float32), "no floating point"),
+        ("none/a.png", pixels(), "folder does not exist"),
+    ]:
+        with pytest.raises(UserError, match=words):
+            write(tmp_path / name, Picture(array))
+    assert not list(tmp_path.iterdir())
