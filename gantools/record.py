@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gantools import __version__
+from gantools.data.files import atomic
 from gantools.errors import UserError
 
 SCHEMA = 1
@@ -66,18 +67,14 @@ def write(path: str | os.PathLike, record: Record) -> Path:
 
     Raises:
         ValueError: a setting is no JSON value.
+        UserError: the file cannot be written.
     """
     path = Path(path)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     text = json.dumps(asdict(record), indent=2, allow_nan=False) + "\n"
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic(path) as part, part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     return path
 
 

@@ -4,6 +4,7 @@ With JAX installed and TensorFlow absent, `import keras` alone fails. This modul
 heavy: installed backends are found, not loaded.
 """
 
+import functools
 import json
 import os
 import sys
@@ -29,6 +30,7 @@ class Backend:
     reason: str
 
 
+@functools.cache  # the reason must survive: afterwards KERAS_BACKEND is always set
 def choose_backend() -> Backend:
     """Decide the backend and tell Keras by the variable KERAS_BACKEND of this process.
 

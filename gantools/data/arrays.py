@@ -145,8 +145,8 @@ def to_uint8(images: np.ndarray, source: str | os.PathLike = "the array") -> np.
         images = images.transpose(0, 2, 3, 1)
     if images.ndim != 4 or images.shape[-1] not in (1, 3, 4) or not images.size:
         raise UserError(
-            f"{source}: expected pictures of shape (n, height, width) or (n, height, width, 1, 3 or 4). "
-            f"Received: {images.shape}."
+            f"{source}: expected pictures of shape (n, height, width) or (n, height, width, "
+            f"channels) with 1, 3 or 4 channels. Received: {images.shape}."
         )
     if images.dtype == np.uint8:
         return np.ascontiguousarray(images)
@@ -159,17 +159,19 @@ def _to_bytes(images: np.ndarray, source: str | os.PathLike) -> np.ndarray:
     if images.dtype.kind not in "iuf":
         raise UserError(f"{source}: expected numbers. Received: {images.dtype}.")
     low, high = float(images.min()), float(images.max())
+    decimal = images.dtype.kind == "f"
     if images.dtype == np.uint16 and high > 255:
         scale, offset = 1 / 257, 0.0
-    elif 0 <= low and high <= 1 and images.dtype.kind == "f":
+    elif low >= 0 and high <= 1 and decimal:
         scale, offset = 255.0, 0.0
-    elif -1 <= low and high <= 1 and images.dtype.kind == "f":
+    elif low >= -1 and high <= 1 and decimal:
         scale, offset = 127.5, 127.5
-    elif 0 <= low and high <= 255:
+    elif low >= 0 and high <= 255:
         scale, offset = 1.0, 0.0
     else:  # also NaN, for which every comparison is false
         raise UserError(
-            f"{source}: expected values in [0, 1], [-1, 1] or [0, 255]. Received: {low:g} to {high:g}."
+            f"{source}: expected values in [0, 1], [-1, 1] or [0, 255]. "
+            f"Received: {low:g} to {high:g}."
         )
     return np.rint(images.astype(np.float32) * np.float32(scale) + np.float32(offset)).astype(
         np.uint8

@@ -16,10 +16,6 @@ import numpy as np
 from gantools.data import arrays, pictures
 from gantools.errors import ALL_FAILED, SOME_FAILED, UserError
 
-SUFFIXES = (
-    ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".jp2", ".pgm", ".ppm", ".pnm",
-)  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Dataset:
@@ -123,7 +119,7 @@ def list_pictures(folder: str | os.PathLike) -> tuple[list[Path], tuple[str, ...
             "Expected either. Give one of these folders, or move the loose pictures into one."
         )
     if not direct and not classes:
-        raise UserError(f"{folder} holds no pictures ({', '.join(SUFFIXES)}).", ALL_FAILED)
+        raise UserError(f"{folder} holds no pictures ({', '.join(pictures.SUFFIXES)}).", ALL_FAILED)
     return direct or [file for files in classes.values() for file in files], tuple(classes)
 
 
@@ -132,7 +128,7 @@ def _load_folder(folder: Path, size: int | None, channels: int | None, strict: b
 
     def read(file: Path) -> np.ndarray | UserError:
         try:
-            return _fit(_to_byte_picture(pictures.read(file)), size, channels)
+            return _fit(_to_byte_picture(pictures.read(file).upright()), size, channels)
         except UserError as error:
             if strict:
                 raise UserError(str(error), SOME_FAILED) from error
@@ -195,10 +191,10 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    return path.suffix.lower() in pictures.SUFFIXES and not path.name.startswith(".")
 
 
-def _to_byte_picture(picture: "pictures.Picture") -> np.ndarray:
+def _to_byte_picture(picture: pictures.Picture) -> np.ndarray:
     pixels = picture.pixels
     if pixels.dtype == np.uint16:
         return np.rint(pixels / np.float32(257)).astype(np.uint8)

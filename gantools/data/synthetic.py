@@ -4,27 +4,12 @@ Every function is a pure function of its arguments; the truth behind the data (c
 statistics) is known exactly, which real sets cannot give.
 """
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 RING_RADIUS, RING_SD = 2.0, 0.02
 GRID_SD = 0.05
 SHAPES = ("disc", "square", "triangle", "ring", "cross")
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """Drawn pictures and what was drawn.
-
-    Attributes:
-        images: uint8 `(n, size, size, channels)`.
-        labels: int64 `(n,)`, the digit or the index into `SHAPES`.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
 
 
 def gauss1d(n: int, seed: int = 0, *, mean: float = 0.0, sd: float = 1.0) -> np.ndarray:
@@ -71,44 +56,48 @@ def grid25(n: int, seed: int = 0) -> np.ndarray:
     return _mixture(grid_centres(), GRID_SD, n, seed)
 
 
-def digits(n: int, size: int = 28, channels: int = 1, seed: int = 0) -> Drawn:
-    """Draw n digits: one of OpenCV's stroke fonts, shifted, turned, scaled, thick or thin, on black.
+def digits(n: int, size: int = 28, channels: int = 1, seed: int = 0) -> np.ndarray:
+    """Draw n digits in a stroke font: shifted, turned, scaled, thick or thin, on a dark ground.
 
     Args:
         n: Number of pictures.
         size: Side in pixels, at least 8.
-        channels: 1 draws in greys of 160 to 255; 3 in bright colours on dark ones.
-        seed: Same seed, same pictures.
+        channels: 1 draws in greys of 160 to 255 on black; 3 in bright colours on dark ones.
+        seed: Same seed, same pictures, of the digits `digit_labels(n, seed)`.
 
     Returns:
-        Pictures and the digits 0 to 9, each equally likely.
+        uint8 `(n, size, size, channels)`.
     """
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 10, n)
-    images = [
-        _canvas(size, channels, rng, lambda ink, k=k: _digit(ink, int(k), rng)) for k in labels
-    ]
-    return Drawn(np.stack(images), labels)
+    rng = np.random.default_rng([seed, 1])
+    labels = digit_labels(n, seed)
+    return _pictures(labels, size, channels, rng, lambda ink, k: _digit(ink, int(k), rng))
 
 
-def shapes(n: int, size: int = 32, channels: int = 3, seed: int = 0) -> Drawn:
+def digit_labels(n: int, seed: int = 0) -> np.ndarray:
+    """Return the digits that `digits` draws: int64 `(n,)`, 0 to 9, each equally likely."""
+    return np.random.default_rng([seed, 0]).integers(0, 10, n)
+
+
+def shapes(n: int, size: int = 32, channels: int = 3, seed: int = 0) -> np.ndarray:
     """Draw n pictures of one shape each: disc, square, triangle, ring or cross, turned and shifted.
 
     Args:
         n: Number of pictures.
         size: Side in pixels, at least 8.
-        channels: 1 draws in greys of 160 to 255; 3 in bright colours on dark ones.
-        seed: Same seed, same pictures.
+        channels: 1 draws in greys of 160 to 255 on black; 3 in bright colours on dark ones.
+        seed: Same seed, same pictures, of the shapes `shape_labels(n, seed)`.
 
     Returns:
-        Pictures and indices into `SHAPES`, each equally likely.
+        uint8 `(n, size, size, channels)`.
     """
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, len(SHAPES), n)
-    images = [
-        _canvas(size, channels, rng, lambda ink, k=k: _shape(ink, SHAPES[k], rng)) for k in labels
-    ]
-    return Drawn(np.stack(images), labels)
+    rng = np.random.default_rng([seed, 1])
+    labels = shape_labels(n, seed)
+    return _pictures(labels, size, channels, rng, lambda ink, k: _shape(ink, SHAPES[k], rng))
+
+
+def shape_labels(n: int, seed: int = 0) -> np.ndarray:
+    """Return what `shapes` draws: int64 `(n,)`, indices into `SHAPES`, each equally likely."""
+    return np.random.default_rng([seed, 0]).integers(0, len(SHAPES), n)
 
 
 def _mixture(centres: np.ndarray, sd: float, n: int, seed: int) -> np.ndarray:
@@ -117,14 +106,17 @@ def _mixture(centres: np.ndarray, sd: float, n: int, seed: int) -> np.ndarray:
     return (chosen + rng.normal(0, sd, (n, 2))).astype(np.float32)
 
 
-def _canvas(size: int, channels: int, rng: np.random.Generator, draw) -> np.ndarray:
-    """Draw coverage at 4 times the size, shrink it (so edges are smooth), and colour it."""
-    ink = np.zeros((4 * size, 4 * size), np.uint8)
-    draw(ink)
-    cover = cv2.resize(ink, (size, size), interpolation=cv2.INTER_AREA)[..., None] / 255.0
-    front = rng.uniform(160, 255, channels)
-    back = rng.uniform(0, 60, channels) if channels == 3 else np.zeros(channels)
-    return np.rint(cover * front + (1 - cover) * back).astype(np.uint8)
+def _pictures(labels: np.ndarray, size: int, channels: int, rng: np.random.Generator, draw):
+    """Draw each label's coverage at 4 times the size, shrink it (smooth edges), and colour it."""
+    images = np.empty((len(labels), size, size, channels), np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        ink = np.zeros((4 * size, 4 * size), np.uint8)
+        draw(ink, label)
+        cover = cv2.resize(ink, (size, size), interpolation=cv2.INTER_AREA)[..., None] / 255.0
+        front = rng.uniform(160, 255, channels)
+        back = rng.uniform(0, 60, channels) if channels == 3 else np.zeros(channels)
+        image[:] = np.rint(cover * front + (1 - cover) * back)
+    return images
 
 
 def _digit(ink: np.ndarray, digit: int, rng: np.random.Generator) -> None:

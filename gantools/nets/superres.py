@@ -85,7 +85,7 @@ def get_weights_by_name(model: keras.Model) -> dict[str, np.ndarray]:
     """
     arrays = {}
     for name, variable in _variables(model).items():
-        value = keras.ops.convert_to_numpy(variable).astype("float32")
+        value = variable.numpy().astype("float32")
         arrays[name] = value.reshape(-1).copy() if name.endswith("/alpha") else value.copy()
     return arrays
 

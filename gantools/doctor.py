@@ -1,0 +1,189 @@
+"""`gantools doctor`: what is installed, what will be used and why, and whether it works here."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from gantools import record
+from gantools.errors import ALL_FAILED, DONE, SOME_FAILED
+
+# name of the engine: the module it needs, in the order in which `superres` tries them
+ENGINES = {"openvino": "openvino", "onnxruntime": "onnxruntime", "cv2": "cv2", "keras": "keras"}
+# what matters to speed: name -> flags of /proc/cpuinfo, all needed
+CPU_FEATURES = {
+    "AVX2": {"avx2", "fma"},
+    "AVX-512": {"avx512f", "avx512bw", "avx512vl"},
+    "AVX-512 bf16": {"avx512_bf16"},
+    "AMX bf16": {"amx_tile", "amx_bf16"},
+}
+VARIABLES = ("KERAS_BACKEND", "KERAS_HOME", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "NO_COLOR")
+TIMEOUT_S = 180  # JAX alone may compile for 12 s on two busy cores
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.option("--no-test", is_flag=True, help="Look only; do not train or enlarge anything.")
+@click.pass_context
+def doctor(ctx, as_json, no_test):
+    """Show what is installed, what will be used and if it works.
+
+    Two tests run in their own processes: two cycles of a tiny game, a small picture enlarged.
+
+    \b
+    Examples:
+      gantools doctor
+      gantools doctor --json > machine.json
+    """
+    found = examine(test=not no_test)
+    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(describe(found)))
+    failures = [part for part in ("training", "superres") if found[part].get("error")]
+    ctx.exit({0: DONE, 1: SOME_FAILED}.get(len(failures), ALL_FAILED))
+
+
+def examine(test: bool = True) -> dict:
+    """Return everything the doctor knows, as JSON-ready data.
+
+    Args:
+        test: Run the two self-tests; without them the backend is found but not loaded.
+
+    Returns:
+        `schema`, `versions`, `machine`, `environment`, `engines`, `training`, `superres`; the last
+        two hold `error`, a sentence, where their test failed.
+    """
+    engines = {name: _is_installed(module) for name, module in ENGINES.items()}
+    return {
+        "schema": 1,
+        "versions": record.installed_versions(),
+        "machine": machine(),
+        "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+        "engines": engines,
+        "training": try_training() if test else {},
+        "superres": choose_engine(engines) | (try_superres() if test else {}),
+    }
+
+
+def machine() -> dict:
+    """Return system, processor, usable cores, memory in GiB and the CPU features that matter.
+
+    A feature is None where this system does not tell.
+    """
+    name, flags = platform.processor() or platform.machine(), None
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        lines = [line.partition(":") for line in cpuinfo.read_text().splitlines()]
+        facts = {key.strip(): value.strip() for key, _, value in lines}
+        name, flags = facts.get("model name", name), facts.get("flags", "").split()
+    has = {key: None if flags is None else need <= set(flags) for key, need in CPU_FEATURES.items()}
+    return {
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "processor": name,
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "memory_gib": _memory_gib(),
+        "features": has,
+    }
+
+
+def choose_engine(engines: dict[str, bool]) -> dict:
+    """Return the engine that `superres` will use, and why, or the error that there is none."""
+    usable = [name for name, installed in engines.items() if installed]
+    if not usable:
+        return {"error": f"No engine is installed: expected one of {', '.join(engines)}."}
+    return {"engine": usable[0], "reason": f"the first installed of {', '.join(engines)}"}
+
+
+def try_training() -> dict:
+    """Play two cycles of a tiny game in a process of its own; see `core.probe`."""
+    result = _run("-m", "gantools.core.probe")
+    if result["code"]:
+        return {"error": _reason(result)}
+    report = json.loads(result["out"].splitlines()[-1]) | {"seconds": result["seconds"]}
+    return report if report["finite"] else report | {"error": "The training gave NaN."}
+
+
+def try_superres() -> dict:
+    """Enlarge a 64x64 picture twice in a process of its own, and check the size of the result."""
+    from gantools.data.pictures import Picture, header, write
+    from gantools.data.synthetic import shapes
+
+    with tempfile.TemporaryDirectory(prefix="gantools-doctor-") as folder:
+        small, large = Path(folder, "small.png"), Path(folder, "large.png")
+        write(small, Picture(shapes(1, size=64)[0]))
+        result = _run("-m", "gantools", "superres", str(small), "-o", str(large), "--scale", "2")
+        if result["code"] or not large.is_file():
+            return {"error": _reason(result)}
+        size = header(large).height, header(large).width
+    wrong = {} if size == (128, 128) else {"error": f"Expected 128x128 pixels. Received: {size}."}
+    return {"seconds": result["seconds"]} | wrong
+
+
+def describe(found: dict) -> list[str]:
+    """Return the lines that a person reads."""
+    versions, here = found["versions"], found["machine"]
+    features = {True: "yes", False: "no", None: "unknown"}
+    lines = [
+        "Versions   " + ", ".join(f"{name} {number}" for name, number in versions.items()),
+        f"Machine    {here['system']}, {here['processor']}, {here['cores']} cores, "
+        f"{here['memory_gib']} GiB",
+        "           "
+        + ", ".join(f"{name}: {features[has]}" for name, has in here["features"].items()),
+    ]
+    if found["environment"]:
+        settings = [f"{name}={value}" for name, value in found["environment"].items()]
+        lines.append("Settings   " + ", ".join(settings))
+    train = found["training"]
+    if "backend" in train:
+        lines.append(
+            f"Training   {train['backend']} {train['version']} ({train['reason']}) on "
+            f"{', '.join(train['devices'])}: two cycles in {train['train_s']} s, "
+            f"{train['seconds']} s from start to end"
+        )
+    superres = found["superres"]
+    if "engine" in superres:
+        done = f": a 64x64 picture in {superres['seconds']} s" if "seconds" in superres else ""
+        lines.append(f"Superres   {superres['engine']} ({superres['reason']}){done}")
+    errors = {"Training": train.get("error"), "Superres": superres.get("error")}
+    return lines + [f"{name:10} FAILED: {error}" for name, error in errors.items() if error]
+
+
+def _run(*args: str) -> dict:
+    # This very code, also where nothing is installed and wherever the user stands.
+    root = str(Path(__file__).resolve().parents[1])
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    start = time.perf_counter()
+    try:
+        done = subprocess.run(
+            [sys.executable, *args],
+            capture_output=True, text=True, env=environment, timeout=TIMEOUT_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return {"code": 1, "out": "", "err": f"No answer in {TIMEOUT_S} s.", "seconds": TIMEOUT_S}
+    seconds = round(time.perf_counter() - start, 2)
+    return {"code": done.returncode, "out": done.stdout, "err": done.stderr, "seconds": seconds}
+
+
+def _reason(result: dict) -> str:
+    lines = [line for line in result["err"].splitlines() if line.strip()]
+    last = lines[-1] if lines else "it said nothing"
+    return f"{last} (exit code {result['code']})"
+
+
+def _is_installed(module: str) -> bool:
+    return find_spec(module) is not None
+
+
+def _memory_gib() -> float | None:
+    try:
+        return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
+    except (AttributeError, ValueError, OSError):
+        return None

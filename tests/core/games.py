@@ -1,0 +1,53 @@
+"""Small games on points, built by NumPy numbers, for the tests of the core."""
+
+import keras
+import numpy as np
+from keras import layers
+
+from gantools.core import AdversarialModel, Ema, GradientPenalty, duel
+
+
+def generator(*, norm=True, dropout=0.0):
+    inputs = keras.Input((4,))
+    x = layers.Dense(16)(inputs)
+    x = layers.BatchNormalization()(x) if norm else x
+    x = layers.LeakyReLU(0.2)(x)
+    x = layers.Dropout(dropout, seed=3)(x) if dropout else x
+    return keras.Model(inputs, layers.Dense(2)(x))
+
+
+def critic(*, dropout=0.0):
+    inputs = keras.Input((2,))
+    x = layers.LeakyReLU(0.2)(layers.Dense(16)(inputs))
+    x = layers.Dropout(dropout, seed=5)(x) if dropout else x
+    x = layers.LeakyReLU(0.2)(layers.Dense(16)(x))
+    return keras.Model(inputs, layers.Dense(1)(x))
+
+
+def numbered(net, seed):
+    """Give a network weights that NumPy draws: the same on every backend."""
+    random = np.random.default_rng(seed)
+    weights = [random.normal(0, 0.5, v.shape) for v in net.trainable_variables]
+    for v, w in zip(net.trainable_variables, weights, strict=True):
+        v.assign(w.astype("float32"))
+    return net
+
+
+def wgan_gp(*, dropout=0.0, **options):
+    """Return a compiled WGAN-GP with 3 critic turns, batch norm in G and an average."""
+    game = duel(
+        numbered(generator(dropout=dropout), 1),
+        numbered(critic(dropout=dropout), 2),
+        objective="wasserstein",
+        penalties=[GradientPenalty(10.0)],
+        repeats=3,
+        ema=Ema(1000),
+    )
+    model = AdversarialModel(game, seed=7)
+    adam = lambda: keras.optimizers.Adam(1e-3, 0.0, 0.9)
+    model.compile({"discriminator": adam(), "generator": adam()}, **options)
+    return model
+
+
+def points(n=256, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, 2)).astype("float32")

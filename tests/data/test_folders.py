@@ -1,0 +1,162 @@
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+
+from gantools.data.folders import list_pictures, load_images, require_batch
+from gantools.errors import ALL_FAILED, SOME_FAILED, UserError
+
+
+def picture(height=8, width=8, channels=3, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, channels), np.uint8)
+
+
+def save(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[pixels.shape[-1]]
+    assert cv2.imwrite(str(path), pixels[..., order])
+    return pixels
+
+
+def test_flat_folder_in_order_of_names(tmp_path):
+    second, first = save(tmp_path / "b.png", picture(seed=1)), save(tmp_path / "a.PNG", picture())
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / ".hidden.png").write_bytes(b"no picture")
+    loaded = load_images(tmp_path)
+    np.testing.assert_array_equal(loaded.images, np.stack([first, second]))
+    assert loaded.names == ("a.PNG", "b.png")
+    assert loaded.labels is None
+    assert loaded.skipped == ()
+
+
+def test_folder_per_class(tmp_path):
+    save(tmp_path / "dog" / "1.png", picture())
+    save(tmp_path / "cat" / "deep" / "1.png", picture())
+    save(tmp_path / "dog" / "2.png", picture())
+    (tmp_path / "empty").mkdir()
+    loaded = load_images(tmp_path)
+    assert loaded.class_names == ("cat", "dog")
+    assert loaded.labels.tolist() == [0, 1, 1]
+    assert loaded.names == ("cat/deep/1.png", "dog/1.png", "dog/2.png")
+
+
+def test_loose_pictures_beside_classes_are_refused(tmp_path):
+    save(tmp_path / "1.png", picture())
+    save(tmp_path / "dog" / "2.png", picture())
+    with pytest.raises(UserError, match="also folders of pictures"):
+        list_pictures(tmp_path)
+
+
+def test_empty_folder_and_missing_path(tmp_path):
+    with pytest.raises(UserError, match="holds no pictures") as caught:
+        load_images(tmp_path)
+    assert caught.value.code == ALL_FAILED
+    with pytest.raises(UserError, match="There is no folder"):
+        load_images(tmp_path / "nowhere")
+
+
+def test_unreadable_among_good_ones(tmp_path):
+    save(tmp_path / "a.png", picture())
+    (tmp_path / "b.png").write_bytes(b"not a picture")
+    loaded = load_images(tmp_path)
+    assert loaded.names == ("a.png",)
+    assert [name for name, _ in loaded.skipped] == ["b.png"]
+    with pytest.raises(UserError, match=r"b\.png") as caught:
+        load_images(tmp_path, strict=True)
+    assert caught.value.code == SOME_FAILED
+
+
+def test_labels_stay_with_their_pictures_when_one_is_skipped(tmp_path):
+    save(tmp_path / "cat" / "1.png", picture())
+    (tmp_path / "cat" / "0.png").write_bytes(b"not a picture")
+    save(tmp_path / "dog" / "1.png", picture())
+    loaded = load_images(tmp_path)
+    assert loaded.labels.tolist() == [0, 1]
+    assert loaded.names == ("cat/1.png", "dog/1.png")
+
+
+def test_all_unreadable(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"not a picture")
+    with pytest.raises(UserError, match="None of 1 pictures") as caught:
+        load_images(tmp_path)
+    assert caught.value.code == ALL_FAILED
+
+
+def test_huge_header_is_refused_before_decoding(tmp_path):
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    data = b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+    (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + data)
+    save(tmp_path / "good.png", picture())
+    loaded = load_images(tmp_path)
+    assert len(loaded) == 1
+    assert "50000x50000" in loaded.skipped[0][1]
+
+
+def test_mixed_sizes_need_a_size(tmp_path):
+    for i in range(2):
+        save(tmp_path / f"{i}.png", picture(8, 10))
+    save(tmp_path / "9.png", picture(16, 12))
+    with pytest.raises(UserError, match=r"10x8 \(2\), 12x16 \(1\).*--resolution N"):
+        load_images(tmp_path)
+    assert load_images(tmp_path, size=8).images.shape == (3, 8, 8, 3)
+
+
+def test_size_crops_the_central_square_then_averages(tmp_path):
+    pixels = np.zeros((4, 8, 3), np.uint8)
+    pixels[:, 2:6] = np.arange(0, 160, 10, dtype=np.uint8).reshape(4, 4, 1)
+    save(tmp_path / "a.png", pixels)
+    expected = pixels[:, 2:6].reshape(2, 2, 2, 2, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(load_images(tmp_path, size=2).images[0], expected, atol=0.5)
+
+
+def test_grey_set_stays_grey_and_mixed_becomes_colour(tmp_path):
+    grey = save(tmp_path / "a.png", picture(channels=1))
+    assert load_images(tmp_path).images.shape == (1, 8, 8, 1)
+    save(tmp_path / "b.png", picture())
+    images = load_images(tmp_path).images
+    assert images.shape == (2, 8, 8, 3)
+    np.testing.assert_array_equal(images[0], np.repeat(grey, 3, axis=-1))
+
+
+def test_channels_on_request(tmp_path):
+    save(tmp_path / "a.png", np.full((4, 4, 3), (255, 0, 0), np.uint8))
+    assert load_images(tmp_path, channels=1).images[0, 0, 0, 0] == 76  # 0.299 * 255
+
+
+def test_alpha_is_blended_onto_white(tmp_path):
+    pixels = np.zeros((2, 2, 4), np.uint8)
+    pixels[..., 3] = [[0, 255], [51, 255]]
+    save(tmp_path / "a.png", pixels)
+    assert load_images(tmp_path).images[0, :, :, 0].tolist() == [[255, 0], [204, 0]]
+
+
+def test_sixteen_bit_pictures_are_scaled(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.array([[0, 257 * 9, 65535]], np.uint16))
+    assert load_images(tmp_path).images.reshape(-1).tolist() == [0, 9, 255]
+
+
+def test_array_files_take_size_and_channels(tmp_path):
+    np.save(tmp_path / "x.npy", np.full((3, 8, 8), 9, np.uint8))
+    loaded = load_images(tmp_path / "x.npy", size=4, channels=3)
+    assert loaded.images.shape == (3, 4, 4, 3)
+    assert (loaded.images == 9).all()
+
+
+def test_other_files_are_refused(tmp_path):
+    (tmp_path / "a.mat").write_bytes(b"")
+    with pytest.raises(UserError, match=r"\.npz"):
+        load_images(tmp_path / "a.mat")
+
+
+def test_fewer_pictures_than_a_batch(tmp_path):
+    save(tmp_path / "a.png", picture())
+    loaded = load_images(tmp_path)
+    require_batch(loaded, 1)
+    with pytest.raises(UserError, match="1 pictures, fewer than one batch of 64"):
+        require_batch(loaded, 64)

@@ -1,0 +1,48 @@
+"""Shapes, names and refusals of the building blocks."""
+
+import keras
+import pytest
+
+from gantools.errors import UserError
+from gantools.nets import blocks, dcgan, mlp, resnet, srgan
+
+
+def test_layer_seeds_differ_by_name_and_seed_and_never_change():
+    seeds = {blocks.layer_seed(seed, name) for seed in range(20) for name in ("a", "b", "head")}
+    assert len(seeds) == 60
+    assert blocks.layer_seed(0, "head") == 1889417051
+
+
+@pytest.mark.parametrize(
+    ("space", "halvings"), [((32, 32), 3), ((28, 28), 3), ((64, 96), 4), ((256,), 6), ((4, 4), 0)]
+)
+def test_halvings_come_near_four(space, halvings):
+    assert blocks.halvings(space) == halvings
+
+
+def test_padding_and_cropping_undo_each_other():
+    x = keras.ops.ones((1, 5, 8, 2))
+    padded = blocks.pad(x, (8, 8))
+    assert tuple(padded.shape) == (1, 8, 8, 2)
+    assert float(keras.ops.sum(padded)) == 80
+    assert bool(keras.ops.all(blocks.crop(padded, (5, 8)) == x))
+    assert blocks.pad(x, (5, 8)) is x
+
+
+@pytest.mark.parametrize(
+    ("make", "word"),
+    [
+        (lambda: dcgan.generator((3, 64, 3)), "sides of at least 16"),
+        (lambda: resnet.critic((32, 4, 3)), "sides of at least 8"),
+        (lambda: resnet.critic((32,)), "height, width, channels"),
+        (lambda: resnet.critic((32, 32, 3), head="max"), "mean or sum"),
+        (lambda: dcgan.generator((32, 32, 3), up="bilinear"), "transpose, subpixel or nearest"),
+        (lambda: dcgan.generator((32, 32, 3), norm_kind="weight"), "batch, layer or none"),
+        (lambda: dcgan.discriminator((32, 32, 3), kernel=(3, 3)), "as long as"),
+        (lambda: mlp.discriminator((2,), pieces=0), "at least 1"),
+        (lambda: srgan.generator(3, scale=3), "2, 4 or 8"),
+    ],
+)
+def test_refusals_name_the_remedy(make, word):
+    with pytest.raises(UserError, match=word):
+        make()

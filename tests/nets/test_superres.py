@@ -1,0 +1,127 @@
+"""Models of plans: names, weights, values."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from gantools.errors import UserError
+from gantools.nets import superres
+from gantools.nets.plans import Plan, Step, fast
+
+pytestmark = pytest.mark.backends
+
+EVERY_OPERATION = Plan(
+    "every",
+    2,
+    (
+        Step("conv", "head", ("input",), 6, kernel=5),
+        Step("prelu", "bend", ("head",)),
+        Step("conv", "middle", ("bend",), 6),
+        Step("gate", "gate", ("middle",)),
+        Step("add", "sum", ("gate", "head")),
+        Step("silu", "smooth", ("sum",)),
+        Step("relu", "cut", ("smooth",)),
+        Step("conv", "tail", ("cut",), 12, kernel=1),
+    ),
+)
+
+
+def forward(plan, weights, x):
+    """Compute a plan in float64 NumPy."""
+    results = {"input": x.astype("float64")}
+    for step in plan.steps:
+        a = [results[name] for name in step.inputs]
+        if step.op == "conv":
+            results[step.out] = convolve(a[0], weights[f"{step.out}/kernel"])
+            results[step.out] += weights[f"{step.out}/bias"]
+            continue
+        sigmoid = 1 / (1 + np.exp(-a[0]))
+        results[step.out] = {
+            "relu": lambda x: np.maximum(x, 0),
+            "leaky_relu": lambda x, s=step.slope: np.where(x > 0, x, s * x),
+            "prelu": lambda x, n=step.out: np.where(x > 0, x, weights.get(f"{n}/alpha", 0) * x),
+            "silu": lambda x, s=sigmoid: x * s,
+            "gate": lambda x, s=sigmoid: x * (s - 0.5),
+            "add": lambda x, a=a: sum(a),
+        }[step.op](a[0])
+    return results[plan.steps[-1].out]
+
+
+def convolve(x, kernel):
+    side = kernel.shape[0]
+    h, w = x.shape[1:3]
+    padded = np.pad(x, [(0, 0), (side // 2,) * 2, (side // 2,) * 2, (0, 0)])
+    return sum(
+        padded[:, i : i + h, j : j + w] @ kernel[i, j].astype("float64")
+        for i in range(side)
+        for j in range(side)
+    )
+
+
+def random_weights(plan):
+    random = np.random.default_rng(0)
+    return {
+        name: random.normal(0, 0.2, shape).astype("float32")
+        for name, shape in plan.weight_shapes().items()
+    }
+
+
+@pytest.mark.parametrize("plan", [EVERY_OPERATION, fast(3, width=8, blocks=2)])
+def test_model_computes_the_plan(plan):
+    model, weights = superres.build(plan), random_weights(plan)
+    superres.set_weights_by_name(model, weights)
+    x = np.random.default_rng(1).uniform(size=(2, 6, 9, 3)).astype("float32")
+    expected = forward(plan, weights, x)
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("plan", [EVERY_OPERATION, fast(4)])
+def test_weights_have_the_names_and_shapes_of_the_plan(plan):
+    model = superres.build(plan)
+    weights = superres.get_weights_by_name(model)
+    assert {name: array.shape for name, array in weights.items()} == plan.weight_shapes()
+    assert sum(a.size for a in weights.values()) == model.count_params()
+    fresh = random_weights(plan)
+    assert sorted(superres.set_weights_by_name(model, fresh)) == sorted(fresh)
+    for name, array in superres.get_weights_by_name(model).items():
+        np.testing.assert_array_equal(array, fresh[name])
+
+
+def test_a_fresh_model_returns_the_bicubic_base():
+    model = superres.build(fast(2, width=8, blocks=1))
+    assert not ops.any(model(np.ones((1, 4, 4, 3), "float32")))
+    assert model.get_layer("head").kernel.shape == (3, 3, 3, 8)
+
+
+def test_half_precision_weights_are_taken():
+    plan = fast(2, width=8, blocks=1)
+    model = superres.build(plan)
+    half = {name: array.astype("float16") for name, array in random_weights(plan).items()}
+    superres.set_weights_by_name(model, half)
+    kernel = superres.get_weights_by_name(model)["body/kernel"]
+    np.testing.assert_array_equal(kernel, half["body/kernel"].astype("float32"))
+
+
+def test_another_scale_starts_from_the_same_trunk():
+    small, large = (
+        superres.build(fast(2, width=8, blocks=1)),
+        superres.build(fast(4, width=8, blocks=1), seed=1),
+    )
+    weights = superres.get_weights_by_name(small)
+    with pytest.raises(UserError, match="tail/bias, tail/kernel"):
+        superres.set_weights_by_name(large, weights)
+    names = superres.set_weights_by_name(large, weights, partial=True)
+    assert not {"tail/kernel", "tail/bias"} & set(names)
+    taken = superres.get_weights_by_name(large)
+    np.testing.assert_array_equal(taken["pair0a/kernel"], weights["pair0a/kernel"])
+    assert taken["tail/kernel"].shape == (3, 3, 8, 48)
+
+
+def test_foreign_names_are_refused_and_change_nothing():
+    plan = fast(2, width=8, blocks=1)
+    model = superres.build(plan)
+    before = superres.get_weights_by_name(model)
+    with pytest.raises(UserError, match="neck/kernel"):
+        superres.set_weights_by_name(model, {**random_weights(plan), "neck/kernel": np.ones(2)})
+    after = superres.get_weights_by_name(model)
+    assert all(np.array_equal(before[name], after[name]) for name in before)
