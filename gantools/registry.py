@@ -4,10 +4,13 @@ A game is one module of `gantools.gans` and one line here. Other packages add th
 entry-point group `gantools.games` (name = module:function).
 """
 
+import ast
 import difflib
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
 
 from gantools.errors import UserError
 
@@ -41,15 +44,54 @@ def load_game(name: str) -> Callable:
         Its module holds `TITLE`, `SOURCE` and `SIZES`.
 
     Raises:
-        UserError: no game has that name; the message suggests the nearest one.
+        UserError: no game has that name; the message suggests the nearest one. Or Keras has no
+            backend to run on.
     """
     name = name.replace("-", "_")
+    check_game_name(name)
+    import_module("gantools.core")  # chooses the backend, before the game imports keras
     if name in GAMES:
         module, _, function = GAMES[name].partition(":")
         return getattr(import_module(module), function)
-    outsiders = list(entry_points(group=OUTSIDERS, name=name))
-    if outsiders:
-        return outsiders[0].load()
-    near = difflib.get_close_matches(name, game_names(), n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Expected one of: {', '.join(game_names())}."
+    (outsider,) = list(entry_points(group=OUTSIDERS, name=name))[:1]
+    return outsider.load()
+
+
+def check_game_name(name: str) -> None:
+    """Refuse a name that no game has, without importing any.
+
+    Raises:
+        UserError: no game has that name; the message suggests the nearest one.
+    """
+    names = game_names()
+    if name.replace("-", "_") in names:
+        return
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Expected one of: {', '.join(names)}."
     raise UserError(f"There is no game {name!r}. {hint}")
+
+
+def describe_games() -> list[dict]:
+    """Return name, title, source and sizes of every game, read from the source without running it.
+
+    Importing the games would load Keras, which takes seconds.
+
+    Returns:
+        A dict a game: `name`, `title`, `source` and `sizes`, the keys of the module's SIZES.
+    """
+    targets = dict(GAMES)
+    targets |= {point.name: point.value for point in entry_points(group=OUTSIDERS)}
+    return [{"name": name} | _constants(targets[name]) for name in game_names()]
+
+
+def _constants(target: str) -> dict:
+    module = find_spec(target.partition(":")[0])
+    values = {"TITLE": "", "SOURCE": "", "SIZES": {}}
+    for node in ast.parse(Path(module.origin).read_text(encoding="utf-8")).body:
+        names = [t.id for t in getattr(node, "targets", ()) if isinstance(t, ast.Name)]
+        if names and names[0] in values:
+            keys = node.value.keys if isinstance(node.value, ast.Dict) else None
+            values[names[0]] = (
+                [ast.literal_eval(key) for key in keys] if keys else ast.literal_eval(node.value)
+            )
+    return {"title": values["TITLE"], "source": values["SOURCE"], "sizes": list(values["SIZES"])}

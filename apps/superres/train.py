@@ -86,7 +86,9 @@ class Validation(keras.callbacks.Callback):
     def _psnr(self, high, low):
         network = self.model.best("generator")
         residual = network.predict_on_batch(low[None].astype(np.float32) / 255.0)[0]
-        enlarged = resize(low.astype(np.float32), self.scale) + 255.0 * shuffle(residual, self.scale)
+        enlarged = resize(low.astype(np.float32), self.scale) + 255.0 * shuffle(
+            residual, self.scale
+        )
         return psnr_y(np.round(np.clip(enlarged, 0, 255)).astype(np.uint8), high, self.scale)
 
 
@@ -133,4 +135,11 @@ if __name__ == "__main__":
     import sys
 
     base = dict(np.load(sys.argv[5])) if len(sys.argv) > 5 else None
-    train(sys.argv[1], sys.argv[2], scale=int(sys.argv[3]), steps=int(sys.argv[4]), validation=sys.argv[1].replace("train", "val"), base=base)
+    train(
+        sys.argv[1],
+        sys.argv[2],
+        scale=int(sys.argv[3]),
+        steps=int(sys.argv[4]),
+        validation=sys.argv[1].replace("train", "val"),
+        base=base,
+    )

@@ -1,12 +1,12 @@
 """The adversarial core: describe a game, play it with `fit` on TensorFlow, JAX or PyTorch.
 
-    game         Game, Turn: what a GAN is here
-    duel         the two-player game
-    model        AdversarialModel: the cycle, the same for every backend
-    gradients    the lines that differ by backend
-    objectives, penalties, samplers, schedules, ema, layers, optimizers
-    stream, state, callbacks   data order, exact resume, previews and logs
-    testing      check_game, check_net: also for games of your own
+game         Game, Turn: what a GAN is here
+duel         the two-player game
+model        AdversarialModel: the cycle, the same for every backend
+gradients    the lines that differ by backend
+objectives, penalties, samplers, schedules, ema, layers, optimizers
+stream, state, callbacks   data order, exact resume, previews and logs
+testing      check_game, check_net: also for games of your own
 """
 
 from gantools.core.backend import choose_backend

@@ -11,8 +11,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from gantools.data.png import encode
 from gantools.data.files import atomic
+from gantools.data.png import encode
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -123,7 +123,12 @@ class JsonLog(keras.callbacks.Callback):
     def _write(self):
         means = {name: total / self._count for name, total in self._sums.items()}
         rate = self._count / (time.monotonic() - self._start)
-        line = {"cycle": self._cycle, "images": int(self.model.images), "cycles_per_s": rate, **means}
+        line = {
+            "cycle": self._cycle,
+            "images": int(self.model.images),
+            "cycles_per_s": rate,
+            **means,
+        }
         safe = {k: (v if math.isfinite(v) else None) for k, v in line.items()}
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(safe) + "\n")

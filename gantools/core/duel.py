@@ -2,7 +2,8 @@
 
 from keras import ops
 
-from gantools.core import gradients, penalties as penalty
+from gantools.core import gradients
+from gantools.core import penalties as penalty
 from gantools.core.game import Game, Turn
 from gantools.core.objectives import objective as find_objective
 from gantools.core.samplers import normal

@@ -165,7 +165,7 @@ def _check_second_order(tape, terms, names, wrt):
         lost = [v.path for v, g in zip(kernels, grads, strict=True) if g is None]
         if lost:
             raise ValueError(
-                f"Penalty {name!r} has no second-order gradient for {', '.join(lost)}. An operation "
-                "of the critic cannot be differentiated twice (bilinear UpSampling2D and "
+                f"Penalty {name!r} has no second-order gradient for {', '.join(lost)}. An "
+                "operation of the critic cannot be differentiated twice (bilinear UpSampling2D and "
                 "ops.image.resize cannot); use gantools.core.ops instead."
             )

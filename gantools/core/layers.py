@@ -69,9 +69,10 @@ class SpectralNormalization(keras.layers.Layer):
         return self.activation(outputs)
 
     def _sigma(self, training):
-        kernel = ops.cast(self.layer.kernel.value, "float32")
-        order = [i for i in range(len(kernel.shape)) if i != self._channel_axis() % len(kernel.shape)]
-        matrix = ops.transpose(kernel, [*order, self._channel_axis() % len(kernel.shape)])
+        kernel = ops.convert_to_tensor(self.layer.kernel.value, "float32")
+        rank = len(kernel.shape)
+        channel = self._channel_axis() % rank
+        matrix = ops.transpose(kernel, [*(i for i in range(rank) if i != channel), channel])
         matrix = ops.reshape(matrix, (-1, self.u.shape[0]))  # (everything else, channels_out)
         fixed, u = ops.stop_gradient(matrix), ops.stop_gradient(self.u.value)
         for _ in range(self.iterations):
@@ -93,6 +94,7 @@ class SpectralNormalization(keras.layers.Layer):
     def get_config(self):
         """Return the arguments; the wrapped layer with its own activation and bias."""
         layer = keras.saving.serialize_keras_object(self.layer)
+        layer.pop("build_config", None)  # a rebuilt wrapper builds its layer itself
         layer["config"]["activation"] = keras.activations.serialize(self.activation)
         layer["config"]["use_bias"] = self.use_bias
         return {**super().get_config(), "layer": layer, "iterations": self.iterations}

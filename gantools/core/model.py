@@ -67,7 +67,9 @@ class AdversarialModel(keras.Model):
                 `steps_per_execution` above 1 on PyTorch.
         """
         if steps_per_execution > 1 and gradients.BACKEND == "torch":
-            raise UserError("steps_per_execution must be 1 on PyTorch: Keras has no such loop there.")
+            raise UserError(
+                "steps_per_execution must be 1 on PyTorch: Keras has no such loop there."
+            )
         self._check_precision()
         optimizer = PlayerOptimizers(optimizers, self.game.turns, self.images)
         optimizer.build_players({t.name: self._moving(t) for t in self.game.turns})
@@ -110,9 +112,7 @@ class AdversarialModel(keras.Model):
         skipped = self._remember(turn, moving) if turn.every > 1 else []
         loss = functools.partial(self._loss, turn, batch, draw)
         penalties = [f"{turn.name}/{name}" for name in turn.penalties]
-        (_, terms), grads = gradients.value_and_grad(
-            loss, moving, self.state_variables, penalties
-        )
+        (_, terms), grads = gradients.value_and_grad(loss, moving, self.state_variables, penalties)
         refuse_missing(turn, moving, grads)
         gradients.apply(self.optimizer.parts[turn.name], grads, moving)
         if turn.clip is not None:
@@ -229,20 +229,20 @@ class AdversarialModel(keras.Model):
         groups |= {f"evaluation_seed/{n}": [s.state] for n, s in self._evaluation_seeds.items()}
         groups["counter"] = [self.cycle, self.images]
         if self.optimizer:
-            groups["optimizer"] = self.optimizer.variables[: -sum(
-                len(p.variables) for p in self.optimizer.parts.values()
-            )]
+            groups["optimizer"] = self.optimizer.variables[
+                : -sum(len(p.variables) for p in self.optimizer.parts.values())
+            ]
             groups |= {f"optimizer/{n}": p.variables for n, p in self.optimizer.parts.items()}
         return groups
 
     def save(self, filepath, *args, **kwargs):
-        """Save the whole run into a folder, for exact resume; a `.keras` path saves as Keras does."""
+        """Save the run into a folder, for exact resume; a `.keras` path saves as Keras does."""
         if str(filepath).endswith(".keras"):
             return super().save(filepath, *args, **kwargs)
         return save_state(self, filepath, **kwargs)
 
     def restore(self, folder):
-        """Load the newest complete state under `folder`; return its notes, None if there is none."""
+        """Load the newest complete state under `folder`; return its meta data, None if none."""
         return load_state(self, folder)
 
     def _moving(self, turn):
@@ -256,7 +256,9 @@ class AdversarialModel(keras.Model):
         for name, player in self._players.items():
             layers = player._flatten_layers()
             if any(layer.dtype_policy.compute_dtype == "float16" for layer in layers):
-                raise UserError(f"{name} computes in float16, which needs loss scaling. Use bfloat16.")
+                raise UserError(
+                    f"{name} computes in float16, which needs loss scaling. Use bfloat16."
+                )
 
 
 def unpack(data):

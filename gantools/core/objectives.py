@@ -1,7 +1,8 @@
 """Adversarial objectives. Each gives two scalars to be minimised.
 
-r = D(x) and f = D(G(z)) are raw scores (logits) of any shape; sp is softplus; E is the mean over the
-batch and, for patch critics, over positions. -log sigmoid(r) = sp(-r), -log(1 - sigmoid(f)) = sp(f).
+r = D(x) and f = D(G(z)) are raw scores (logits) of any shape; sp is softplus; E is the mean over
+the batch and, for patch critics, over positions. So -log sigmoid(r) = sp(-r) and
+-log(1 - sigmoid(f)) = sp(f).
 """
 
 from collections.abc import Callable, Mapping

@@ -89,10 +89,16 @@ def _checked(parts, turns):
     for turn in turns:
         part = parts[turn.name]
         if part.use_ema:
-            raise UserError(f"{turn.name}: use_ema=True averages inside the optimizer; use Game.ema.")
+            raise UserError(
+                f"{turn.name}: use_ema=True averages inside the optimizer; use Game.ema."
+            )
         rate = part._learning_rate
         counts_updates = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
-        if counts_updates and not isinstance(rate, Schedule) and (turn.repeats, turn.every) != (1, 1):
+        if (
+            counts_updates
+            and not isinstance(rate, Schedule)
+            and (turn.repeats, turn.every) != (1, 1)
+        ):
             raise UserError(
                 f"{turn.name} is updated {turn.repeats} times in every {turn.every} cycles, and "
                 f"{type(rate).__name__} counts updates. Use a schedule of gantools.core: it counts "

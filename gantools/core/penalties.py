@@ -1,8 +1,8 @@
 """Gradient penalties of a critic.
 
-g = gradient of the score by the input, at the *un-augmented* sample, through any augmentation. Norms
-run over all axes but the batch, so that points, audio, pictures and voxels are alike; the result is
-the mean over the batch. A penalty is evaluated at one kind of point:
+g = gradient of the score by the input, at the *un-augmented* sample, through any augmentation.
+Norms run over all axes but the batch, so that points, audio, pictures and voxels are alike; the
+result is the mean over the batch. A penalty is evaluated at one kind of point:
 
     real     x                      fake     G(z), not differentiated by G
     between  u x + (1 - u) G(z)     around   x + std(x) u / 2
@@ -80,7 +80,7 @@ def norm(squared):
 
 
 def samplers(penalties, key="x"):
-    """Return the samplers that these penalties need: "between" `(size,)`, "around" like the data."""
+    """Return the samplers that penalties need: "between" `(size,)`, "around" like the data."""
     places = {penalty.at for penalty in penalties}
     found = {}
     if "between" in places:

@@ -122,7 +122,11 @@ def _assign(model, arrays, place):
 def _to_numpy(variable):
     array = ops.convert_to_numpy(variable.value)
     # npz cannot describe bfloat16; float32 holds every bfloat16 exactly
-    return array.astype(np.float32) if array.dtype.kind == "V" or "bfloat" in str(array.dtype) else array
+    return (
+        array.astype(np.float32)
+        if array.dtype.kind == "V" or "bfloat" in str(array.dtype)
+        else array
+    )
 
 
 def _states(root):

@@ -70,4 +70,3 @@ class Stream:
     def _random(self, purpose, number):
         key = np.array([self.seed, 2 * number + purpose], dtype=np.uint64)
         return np.random.Generator(np.random.Philox(key=key))
-

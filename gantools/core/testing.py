@@ -56,7 +56,7 @@ def check_turns(model, batch):
 
 
 def check_resume(make, stream, cycles):
-    """Check that half a run, saved and restored into a new model, ends like the whole, bit by bit."""
+    """Check that half a run, saved and restored into a new model, ends like the whole."""
     whole = make()
     _run(whole, stream, cycles)
     with tempfile.TemporaryDirectory() as folder:

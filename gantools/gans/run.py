@@ -1,9 +1,9 @@
 """A run: a folder that a game trains in, resumes from by itself, and is sampled from.
 
-    RUN/run.json    what decides the result (`record.Record`); a command that differs is refused
-    RUN/states/     the newest complete states, see `core.state`
-    RUN/samples/    grids of samples of fixed latents, a PNG each
-    RUN/log.jsonl   means of all losses, a line every 100 cycles
+RUN/run.json    what decides the result (`record.Record`); a command that differs is refused
+RUN/states/     the newest complete states, see `core.state`
+RUN/samples/    grids of samples of fixed latents, a PNG each
+RUN/log.jsonl   means of all losses, a line every 100 cycles
 """
 
 import hashlib
@@ -11,11 +11,9 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from gantools import record
 from gantools.data.files import make_folder
-from gantools.data.folders import Dataset, load_images, require_batch
+from gantools.data.folders import Dataset, require_batch
 from gantools.errors import UserError
 from gantools.registry import load_game
 
@@ -173,7 +171,9 @@ def open_folder(out: Path, settings: dict, fresh: bool) -> record.Record | None:
         )
     if fresh:
         for name in OWN:
-            shutil.rmtree(out / name) if (out / name).is_dir() else (out / name).unlink(missing_ok=True)
+            shutil.rmtree(out / name) if (out / name).is_dir() else (out / name).unlink(
+                missing_ok=True
+            )
     for part in out.glob("*.part"):  # of a process that was killed
         part.unlink()
     if not path.exists():
@@ -200,56 +200,6 @@ def open_run(run: Path):
     return model, kept
 
 
-def interpolate(model, n: int, seed: int = 0, columns: int = 8) -> np.ndarray:
-    """Return samples of which each row goes from one latent to another along the great circle.
-
-    Args:
-        model: A trained `AdversarialModel` whose generator takes the draw "z".
-        n: Number of samples, rounded up to whole rows.
-        seed: Seed of the latents at the ends.
-        columns: Samples in a row.
-
-    Returns:
-        float32 `(rows * columns, ...)`.
-
-    Raises:
-        UserError: the game has no latents "z".
-    """
-    import keras
-
-    if "z" not in model.game.samplers:
-        raise UserError("This game has no latents to interpolate between. Sample it without.")
-    rows = -(-n // columns)
-    drawn = model.game.samplers["z"](2 * rows, keras.random.SeedGenerator(seed), {})
-    ends = np.asarray(keras.ops.convert_to_numpy(drawn), np.float32).reshape(2, rows, -1)
-    way = np.linspace(0, 1, columns, dtype=np.float32)
-    between = slerp(ends[0][:, None], ends[1][:, None], way[None, :, None])
-    z = between.reshape(rows * columns, *drawn.shape[1:])
-    return np.concatenate([model.predict_on_batch(z[i : i + 64]) for i in range(0, len(z), 64)])
-
-
-def slerp(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Return the point at t between a and b: directions along the great circle, lengths linearly.
-
-    A straight line between two normal latents passes through lengths that never occur in training.
-
-    Args:
-        a, b: `(..., latent)`, not zero.
-        t: Broadcast against them, 0 gives a, 1 gives b.
-
-    Source: Shoemake 1985, spherical linear interpolation; for latents White 2016, arXiv 1609.04468.
-    """
-    length_a, length_b = (np.linalg.norm(v, axis=-1, keepdims=True) for v in (a, b))
-    a, b = a / length_a, b / length_b
-    angle = np.arccos(np.clip(np.sum(a * b, axis=-1, keepdims=True), -1, 1))
-    near = np.sin(angle) < 1e-6  # also for opposite ends, where the way is not defined
-    sine = np.where(near, 1, np.sin(angle))
-    direction = np.where(
-        near, (1 - t) * a + t * b, (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / sine
-    )
-    return direction * ((1 - t) * length_a + t * length_b)
-
-
 def _fit(model, recipe, data, out, budget, left, spent, seed, progress) -> Outcome:
     from gantools.core import Stream
     from gantools.core.callbacks import Checkpoints, Deadline, JsonLog, Previews
@@ -268,9 +218,7 @@ def _fit(model, recipe, data, out, budget, left, spent, seed, progress) -> Outco
     ]
     stream = Stream(data.images, recipe.batch, minibatches=recipe.game.minibatches, seed=seed)
     model.fit(stream, steps_per_epoch=left, epochs=1, callbacks=callbacks, verbose=0)
-    return Outcome(
-        int(model.cycle), int(model.images), deadline.spent, start, states.interrupted
-    )
+    return Outcome(int(model.cycle), int(model.images), deadline.spent, start, states.interrupted)
 
 
 def _results(outcome: Outcome, data: Dataset) -> dict:
@@ -289,6 +237,3 @@ def _warn_of_versions(old: dict, say) -> None:
     if changed:
         listed = ", ".join(f"{name} {was} -> {now}" for name, (was, now) in changed.items())
         say(f"Versions have changed since this run began ({listed}): it goes on, not bit for bit.")
-
-
-__all__ = ["Budget", "Outcome", "build", "interpolate", "load_images", "open_run", "train"]

@@ -9,7 +9,7 @@ from gantools.core import AdversarialModel, Ema, GradientPenalty, duel
 
 def generator(*, norm=True, dropout=0.0):
     inputs = keras.Input((4,))
-    x = layers.Dense(16)(inputs)
+    x = layers.Dense(16, use_bias=not norm)(inputs)  # before batch norm a bias has no gradient
     x = layers.BatchNormalization()(x) if norm else x
     x = layers.LeakyReLU(0.2)(x)
     x = layers.Dropout(dropout, seed=3)(x) if dropout else x
@@ -27,7 +27,7 @@ def critic(*, dropout=0.0):
 def numbered(net, seed):
     """Give a network weights that NumPy draws: the same on every backend."""
     random = np.random.default_rng(seed)
-    weights = [random.normal(0, 0.5, v.shape) for v in net.trainable_variables]
+    weights = [random.normal(0, 0.3, v.shape) for v in net.trainable_variables]
     for v, w in zip(net.trainable_variables, weights, strict=True):
         v.assign(w.astype("float32"))
     return net

@@ -71,7 +71,10 @@ def test_a_turn_can_pause():
     model = plain()
     slow = Game(
         model.game.players,
-        (model.game.turns[0], Turn("generator", ("generator",), model.game.turns[1].terms, every=2)),
+        (
+            model.game.turns[0],
+            Turn("generator", ("generator",), model.game.turns[1].terms, every=2),
+        ),
         {"z": normal(4)},
     )
     model = AdversarialModel(slow)
@@ -88,7 +91,9 @@ def test_a_turn_can_pause():
 def test_clipping_bounds_the_critic_alone():
     model = plain(objective="wasserstein", clip=0.01)
     model.fit(Stream(points(), 8), steps_per_epoch=1, verbose=0)
-    largest = {n: max(np.abs(w).max() for w in p.get_weights()) for n, p in model.game.players.items()}
+    largest = {
+        n: max(np.abs(w).max() for w in p.get_weights()) for n, p in model.game.players.items()
+    }
     assert largest["discriminator"] <= np.float32(0.01)
     assert largest["generator"] > 0.5
 
@@ -109,7 +114,11 @@ def test_the_average_follows_the_player():
     decay = 0.5 ** (8 / (0.05 * 8))
     now = model.player("generator").func
     for old, average, new, v in zip(
-        start, model.averaged["generator"].get_weights(), now.get_weights(), now.weights, strict=True
+        start,
+        model.averaged["generator"].get_weights(),
+        now.get_weights(),
+        now.weights,
+        strict=True,
     ):
         expected = new + decay * (old - new) if v.trainable else new
         np.testing.assert_allclose(average, expected, rtol=1e-5, atol=1e-6)
@@ -128,7 +137,9 @@ def test_uint8_is_scaled_inside_the_step():
     value = model.evaluate(x, batch_size=2, verbose=0, return_dict=True)["net/adv"]
     net = model.player("net").func
     scaled = x / 127.5 - 1
-    assert value == pytest.approx(float(net.predict_on_batch(scaled).mean() + scaled.sum()), abs=1e-5)
+    assert value == pytest.approx(
+        float(net.predict_on_batch(scaled).mean() + scaled.sum()), abs=1e-5
+    )
 
 
 def test_ordinary_callbacks_run(tmp_path):
@@ -139,7 +150,11 @@ def test_ordinary_callbacks_run(tmp_path):
         keras.callbacks.CSVLogger(tmp_path / "log.csv"),
     ]
     model.fit(
-        Stream(points(), 8, minibatches=4), steps_per_epoch=2, epochs=2, verbose=0, callbacks=callbacks
+        Stream(points(), 8, minibatches=4),
+        steps_per_epoch=2,
+        epochs=2,
+        verbose=0,
+        callbacks=callbacks,
     )
     assert (tmp_path / "x.weights.h5").exists()
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 3

@@ -63,7 +63,9 @@ def test_golden_values(name):
     real, fake, terms = evaluate(penalty, Model([w, b]), critic)
     np.testing.assert_allclose(number(terms[penalty.name]), expected, rtol=2e-6)
     np.testing.assert_allclose(
-        ops.convert_to_numpy(real), (np.array(W) * REAL**2 / 2 + np.array(B) * REAL).sum(1), rtol=1e-5
+        ops.convert_to_numpy(real),
+        (np.array(W) * REAL**2 / 2 + np.array(B) * REAL).sum(1),
+        rtol=1e-5,
     )
     assert fake.shape == (2,)
 

@@ -33,7 +33,9 @@ def test_minibatches_of_a_step_follow_the_order_of_single_ones():
 
 
 def test_seed_changes_the_order():
-    assert not np.array_equal(Stream(np.arange(50), 50).at(0)["x"], Stream(np.arange(50), 50, seed=1).at(0)["x"])
+    assert not np.array_equal(
+        Stream(np.arange(50), 50).at(0)["x"], Stream(np.arange(50), 50, seed=1).at(0)["x"]
+    )
 
 
 def test_a_transform_draws_by_the_minibatch_number():

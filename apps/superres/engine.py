@@ -1,0 +1,286 @@
+"""The engines that can run a network: OpenVINO, ONNX Runtime, OpenCV, Keras, in this order.
+
+All run the same numbers on the same graph. OpenVINO is the fastest by far (bfloat16 on processors
+that have it); OpenCV is always there; Keras serves where nothing else does and as the reference.
+None of them is imported before it is chosen.
+"""
+
+import hashlib
+import os
+import sys
+from collections import OrderedDict
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from gantools.errors import UserError, missing_extra
+
+from . import onnx
+from .model import Network
+
+# name: (module, distribution, extra that brings it)
+ENGINES = {
+    "openvino": ("openvino", "openvino", ""),
+    "onnxruntime": ("onnxruntime", "onnxruntime", "export"),
+    "opencv": ("cv2", "opencv-python-headless", ""),
+    "keras": ("keras", "keras", ""),
+}
+SHAPES_HELD = 4  # compiled shapes in memory
+SHAPES_STORED = 32  # compiled shapes on disk, 1 MB each
+
+
+class Engine:
+    """A network ready to run on tiles of any size; sizes are compiled when first met.
+
+    Attributes:
+        name: Key of `ENGINES`.
+        precision: "bf16" or "f32".
+        scale: Enlargement of the network.
+    """
+
+    name = ""
+
+    def __init__(self, network: Network, deep: bool, threads: int | None):
+        self.network, self.deep, self.threads = network, deep, threads
+        self.scale, self.precision = network.scale, "f32"
+        self._compiled, self._lock = OrderedDict(), Lock()
+
+    def prepare(self, height: int, width: int) -> None:
+        """Compile for tiles of `height` x `width` pixels; may be called from another thread."""
+        self._for(height, width)
+
+    def run(self, tile: np.ndarray) -> np.ndarray:
+        """Return the enlarged tile.
+
+        Args:
+            tile: `(h + 4, w + 4, 3)`, the tile with 2 pixels of context: uint8, or float32 levels
+                0 to 255 if the engine was opened for deep pictures.
+
+        Returns:
+            `(h * scale, w * scale, 3)` of the same dtype, valid until the next call; float32 is
+            clipped to 0 to 255 and not rounded.
+        """
+        height, width = (side - 2 * onnx.CONTEXT for side in tile.shape[:2])
+        return self._infer(self._for(height, width), np.ascontiguousarray(tile))
+
+    def _for(self, height: int, width: int):
+        with self._lock:
+            if (height, width) not in self._compiled:
+                while len(self._compiled) >= SHAPES_HELD:
+                    self._compiled.popitem(last=False)
+                self._compiled[height, width] = self._compile(height, width)
+            self._compiled.move_to_end((height, width))
+            return self._compiled[height, width]
+
+    def _graph(self, height: int, width: int) -> bytes:
+        return onnx.serving(self.network, height, width, deep=self.deep)
+
+    def _compile(self, height, width):
+        raise NotImplementedError
+
+    def _infer(self, compiled, tile):
+        raise NotImplementedError
+
+
+class OpenVino(Engine):
+    """Intel's engine; it runs on AMD and Arm as well."""
+
+    name = "openvino"
+
+    def __init__(self, network, deep, threads):
+        super().__init__(network, deep, threads)
+        openvino = _import_openvino()
+        self._core = openvino.Core()
+        able = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        self.precision = "bf16" if "BF16" in able and not deep else "f32"
+        # Said aloud, or else it depends on the machine.
+        self._options = {
+            "INFERENCE_PRECISION_HINT": self.precision,
+            "PERFORMANCE_HINT": "LATENCY",
+            **({"INFERENCE_NUM_THREADS": threads} if threads else {}),
+        }
+        self._folder = cache_folder(f"openvino-{openvino.__version__}", network)
+
+    def _compile(self, height, width):
+        options = dict(self._options)
+        if self._folder is not None:
+            options["CACHE_DIR"] = str(self._folder)
+        model = self._core.read_model(self._graph(height, width))
+        compiled = self._core.compile_model(model, "CPU", options)
+        _forget_oldest(self._folder)
+        return compiled.create_infer_request()
+
+    def _infer(self, compiled, tile):
+        compiled.infer([tile[None]], share_inputs=True)
+        return compiled.get_output_tensor().data[0]
+
+
+class OnnxRuntime(Engine):
+    """Microsoft's engine, float32."""
+
+    name = "onnxruntime"
+
+    def _compile(self, height, width):
+        import onnxruntime
+
+        onnxruntime.disable_telemetry_events()
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = self.threads or 0
+        return onnxruntime.InferenceSession(
+            self._graph(height, width), options, providers=["CPUExecutionProvider"]
+        )
+
+    def _infer(self, compiled, tile):
+        return compiled.run(None, {"tile": tile[None]})[0][0]
+
+
+class OpenCv(Engine):
+    """OpenCV's own engine, float32: slower, but it is there whenever a picture can be read."""
+
+    name = "opencv"
+
+    def _compile(self, height, width):
+        import cv2
+
+        if self.threads:
+            cv2.setNumThreads(self.threads)
+        graph = np.frombuffer(self._graph(height, width), np.uint8)
+        return cv2.dnn.readNetFromONNX(graph, cv2.dnn.ENGINE_CLASSIC)
+
+    def _infer(self, compiled, tile):
+        compiled.setInput(tile[None])
+        return compiled.forward()[0]
+
+
+class Keras(Engine):
+    """The model as it was trained, with the base added in numpy."""
+
+    name = "keras"
+
+    def __init__(self, network, deep, threads):
+        super().__init__(network, deep, threads)
+        from gantools.nets.superres import build, set_weights_by_name
+
+        self._model = build(network.plan)
+        set_weights_by_name(self._model, network.arrays)
+
+    def _compile(self, height, width):
+        return self._model  # any size
+
+    def _infer(self, compiled, tile):
+        from keras import ops
+
+        from .patches import shuffle
+        from .tiles import bicubic
+
+        low = tile[onnx.CONTEXT : -onnx.CONTEXT, onnx.CONTEXT : -onnx.CONTEXT]
+        low = low[None].astype(np.float32) / np.float32(255)
+        residual = ops.convert_to_numpy(compiled(low, training=False))[0]
+        levels = bicubic(tile, self.scale) + np.float32(255) * shuffle(residual, self.scale)
+        levels = np.clip(levels, 0, 255)
+        return levels if self.deep else np.rint(levels).astype(np.uint8)
+
+
+_CLASSES = {kind.name: kind for kind in (OpenVino, OnnxRuntime, OpenCv, Keras)}
+
+
+def choose(name: str = "auto") -> list[str]:
+    """Return the installed engines that `name` allows, best first; nothing is imported.
+
+    Args:
+        name: "auto" or a key of `ENGINES`.
+
+    Raises:
+        UserError: the engine is unknown or not installed.
+    """
+    if name == "auto":
+        return [key for key, (module, _, _) in ENGINES.items() if find_spec(module)]
+    if name not in ENGINES:
+        known = ", ".join(ENGINES)
+        raise UserError(f"There is no engine {name!r}. Choose auto or one of: {known}.")
+    module, distribution, extra = ENGINES[name]
+    if not find_spec(module):
+        if extra:
+            raise missing_extra(f"The engine {name!r}", distribution, extra)
+        raise UserError(f"The engine {name!r} needs {distribution}: pip install {distribution}.")
+    return [name]
+
+
+def open_engine(
+    network: Network, name: str = "auto", *, deep: bool = False, threads: int | None = None
+) -> Engine:
+    """Return an engine for `network`.
+
+    Args:
+        network: What to run.
+        name: "auto" takes the first of `ENGINES` that works; a name takes that one or fails.
+        deep: For pictures of more than 8 bits: float32 in, out and inside.
+        threads: Processor threads; None leaves it to the engine.
+
+    Raises:
+        UserError: the engine is unknown, missing, or does not start.
+    """
+    reasons = []
+    for key in choose(name):
+        try:
+            return _CLASSES[key](network, deep, threads)
+        except (ImportError, RuntimeError) as error:  # not made for this machine
+            reasons.append(f"{key}: {error}")
+    raise UserError(f"No engine starts. {'; '.join(reasons)}")
+
+
+def cache_folder(kind: str, network: Network) -> Path | None:
+    """Return the folder for compiled networks, made if missing; None if it cannot be written.
+
+    It lies in `GANTOOLS_CACHE`, else where the system keeps such files. An empty `GANTOOLS_CACHE`
+    switches the cache off.
+
+    Args:
+        kind: Engine and version.
+        network: Another network has another folder.
+    """
+    root = os.environ.get("GANTOOLS_CACHE")
+    if root is None:
+        home = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")
+        root = Path(home) / "gantools" if home else Path("~/.cache/gantools").expanduser()
+    if not str(root):
+        return None
+    name = hashlib.sha256(f"{kind} {network.digest}".encode()).hexdigest()[:16]
+    folder = Path(root) / "superres" / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+def _import_openvino():
+    """Return the module openvino without its converter, which takes longer than all the rest.
+
+    The converter imports a package that reports usage to the maker; nothing here reports anything.
+    """
+    converter = "openvino.tools.ovc"
+    block = "openvino" not in sys.modules and converter not in sys.modules
+    if block:
+        sys.modules[converter] = None  # openvino expects that it may be missing
+    try:
+        import openvino
+    finally:
+        if block:
+            sys.modules.pop(converter, None)
+    return openvino
+
+
+def _forget_oldest(folder: Path | None) -> None:
+    """Keep the newest `SHAPES_STORED` compiled files of a folder."""
+    if folder is None:
+        return
+    try:
+        files = sorted(folder.glob("*.blob"), key=lambda file: file.stat().st_mtime)
+        for file in files[:-SHAPES_STORED]:
+            file.unlink()
+    except OSError:
+        return  # another process was faster

@@ -1,0 +1,101 @@
+"""Spectral normalisation: golden values, the paper's gradient, state only in training."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from gantools.core import SpectralNormalization
+from gantools.core.gradients import value_and_grad
+from gantools.errors import UserError
+
+pytestmark = pytest.mark.backends
+
+KERNEL = (np.arange(12) / 5 + 0.3).reshape(4, 3).astype("float32")
+START = np.array([0.2, 0.5, 0.3], "float32")
+TRUE_SIGMA = 5.401924004092
+
+
+def layer(iterations=1):
+    made = SpectralNormalization(layers.Dense(3, use_bias=False), iterations)
+    made.build((None, 4))
+    made.layer.kernel.assign(KERNEL)
+    made.u.assign(START / np.linalg.norm(START))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("iterations", "sigma"), [(1, 5.401919986395), (2, 5.401924004075), (3, 5.401924004092)]
+)
+def test_sigma(iterations, sigma):
+    np.testing.assert_allclose(
+        float(ops.convert_to_numpy(layer(iterations)._sigma(False))), sigma, rtol=1e-6
+    )
+
+
+def test_loss_gradient_and_vector():
+    made, x = layer(), np.linspace(-1, 1, 8).reshape(2, 4).astype("float32")
+    loss = lambda: (ops.sum(ops.square(made(x, training=True))), {})
+    (value, _), (gradient,) = value_and_grad(loss, [made.layer.kernel], made.variables)
+    np.testing.assert_allclose(float(ops.convert_to_numpy(value)), 2.285208760477, rtol=2e-6)
+    expected = [0.0933633219, 0.1197929551, 0.1462225882]
+    np.testing.assert_allclose(ops.convert_to_numpy(gradient)[0], expected, rtol=2e-5)
+    np.testing.assert_allclose(made.u.numpy(), [0.5078, 0.5748, 0.6417], atol=1e-4)
+    np.testing.assert_array_equal(ops.convert_to_numpy(made.layer.kernel.value), KERNEL)
+
+
+def test_inference_leaves_the_vector_alone():
+    made = layer()
+    before = ops.convert_to_numpy(made.u.value).copy()
+    made(np.ones((1, 4), "float32"), training=False)
+    np.testing.assert_array_equal(ops.convert_to_numpy(made.u.value), before)
+
+
+@pytest.mark.parametrize(
+    ("inner", "shape"),
+    [
+        (lambda: layers.Conv1D(5, 3), (9, 2)),
+        (lambda: layers.Conv2D(5, 3, padding="same"), (6, 4, 2)),
+        (lambda: layers.Conv3D(2, 2), (3, 4, 3, 2)),
+        (lambda: layers.Conv2DTranspose(5, 4, strides=2), (6, 4, 2)),
+    ],
+)
+def test_largest_singular_value_becomes_one(inner, shape):
+    made = SpectralNormalization(inner())
+    x = np.random.default_rng(0).normal(size=(2, *shape)).astype("float32")
+    for _ in range(60):
+        made(x, training=True)
+    kernel = ops.convert_to_numpy(made.layer.kernel.value)
+    out = made._channel_axis()
+    matrix = np.moveaxis(kernel, out, -1).reshape(-1, kernel.shape[out])
+    sigma = float(ops.convert_to_numpy(made._sigma(False)))
+    np.testing.assert_allclose(sigma, np.linalg.svd(matrix, compute_uv=False)[0], rtol=1e-3)
+
+
+def test_bias_and_activation_come_after_the_division():
+    made = SpectralNormalization(layers.Dense(3, "relu"))
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    made(x)
+    made.bias.assign([0.5, -0.5, 1.0])
+    sigma = float(ops.convert_to_numpy(made._sigma(False)))
+    kernel = ops.convert_to_numpy(made.layer.kernel.value)
+    expected = np.maximum(x @ (kernel / sigma) + np.array([0.5, -0.5, 1.0]), 0)
+    np.testing.assert_allclose(ops.convert_to_numpy(made(x)), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_network_with_it_can_be_copied():
+    inputs = keras.Input((4,))
+    outputs = SpectralNormalization(layers.Dense(3, "relu"))(inputs)
+    net = keras.Model(inputs, outputs)
+    copy = keras.models.clone_model(net)
+    copy.set_weights(net.get_weights())
+    x = np.ones((1, 4), "float32")
+    np.testing.assert_array_equal(net.predict_on_batch(x), copy.predict_on_batch(x))
+    assert {len(v.shape) for v in net.trainable_variables} == {1, 2}
+
+
+def test_a_built_layer_is_refused():
+    inner = layers.Dense(3)
+    inner.build((None, 4))
+    with pytest.raises(UserError, match="already built"):
+        SpectralNormalization(inner)

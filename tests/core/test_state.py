@@ -1,0 +1,149 @@
+"""Exact resume: in one process, in another one, and after kill -9 during a save."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from gantools.core import AdversarialModel, Stream, duel
+from gantools.core.state import newest_state
+from gantools.core.testing import check_resume, same_state
+from gantools.errors import UserError
+
+from .games import critic, generator, points, wgan_gp
+
+pytestmark = pytest.mark.backends
+
+ROOT = Path(__file__).parents[2]
+RUN = """
+import sys
+from tests_games import points, wgan_gp
+from gantools.core import Stream
+from gantools.core.callbacks import Checkpoints
+folder, cycles, minutes = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+model = wgan_gp(dropout=0.3)
+model.restore(folder)
+print("from", int(model.cycle), flush=True)
+left = cycles - int(model.cycle)
+stream = Stream(points(), 8, minibatches=4)
+model.fit(stream, steps_per_epoch=left, verbose=0, callbacks=[Checkpoints(folder, minutes)])
+"""
+
+
+def start(folder, cycles, minutes=10.0):
+    """Run the script above in a new process."""
+    loader = "import sys, importlib.util as u; s = u.spec_from_file_location('tests_games', "
+    loader += f"{str(Path(__file__).with_name('games.py'))!r}); m = u.module_from_spec(s); "
+    loader += "sys.modules['tests_games'] = m; s.loader.exec_module(m)\n"
+    command = [sys.executable, "-c", loader + RUN, str(folder), str(cycles), str(minutes)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def test_resume_is_bit_for_bit():
+    check_resume(lambda: wgan_gp(dropout=0.3), Stream(points(), 8, minibatches=4), 6)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras has no such loop on PyTorch")
+def test_resume_with_several_steps_per_execution():
+    make = lambda: wgan_gp(dropout=0.3, steps_per_execution=3)
+    check_resume(make, Stream(points(), 8, minibatches=4), 12)
+
+
+def test_resume_in_another_process_equals_the_whole_run(tmp_path):
+    for cycles in (3, 8):
+        process = start(tmp_path, cycles)
+        assert process.communicate()[0].strip() == f"from {0 if cycles == 3 else 3}"
+        assert process.returncode == 0
+    whole, resumed = wgan_gp(dropout=0.3), wgan_gp(dropout=0.3)
+    whole.fit(Stream(points(), 8, minibatches=4), steps_per_epoch=8, verbose=0)
+    resumed.restore(tmp_path)
+    assert same_state(whole, resumed)
+
+
+def test_sigterm_saves_the_cycle_and_the_run_goes_on(tmp_path):
+    process = start(tmp_path, 10**7)
+    process.stdout.readline()
+    time.sleep(5)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    model = wgan_gp(dropout=0.3)
+    cycle = model.restore(tmp_path)["cycle"]
+    whole = wgan_gp(dropout=0.3)
+    if cycle:
+        whole.fit(Stream(points(), 8, minibatches=4), steps_per_epoch=cycle, verbose=0)
+    assert same_state(whole, model)
+
+
+def saver(folder):
+    """Save forever: state n holds n in every variable of the generator."""
+    script = """
+import sys
+from tests_games import wgan_gp
+model, n = wgan_gp(), 0
+print("ready", flush=True)
+while True:
+    n += 1
+    model.cycle.assign(n)
+    for v in model.player("generator").func.trainable_variables:
+        v.assign(v * 0 + n)
+    model.save(sys.argv[1])
+"""
+    loader = "import sys, importlib.util as u; s = u.spec_from_file_location('tests_games', "
+    loader += f"{str(Path(__file__).with_name('games.py'))!r}); m = u.module_from_spec(s); "
+    loader += "sys.modules['tests_games'] = m; s.loader.exec_module(m)\n"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", loader + script, str(folder)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def test_kill_during_a_save_leaves_a_complete_state(tmp_path):
+    delays = random.Random(0)
+    for _ in range(3):
+        process = saver(tmp_path)
+        process.stdout.readline()
+        time.sleep(0.2 + delays.random() / 4)
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        model = wgan_gp()
+        cycle = model.restore(tmp_path)["cycle"]
+        values = model.player("generator").func.get_weights()[0]
+        np.testing.assert_array_equal(values, np.full_like(values, cycle))
+    model.save(tmp_path)
+    assert not list(tmp_path.glob(".tmp-*"))
+
+
+def test_a_damaged_state_is_passed_over(tmp_path):
+    model = wgan_gp()
+    model.save(tmp_path)
+    model.fit(Stream(points(), 8, minibatches=4), steps_per_epoch=1, verbose=0)
+    model.save(tmp_path)
+    newest = newest_state(tmp_path) / "arrays.npz"
+    newest.write_bytes(newest.read_bytes()[:-100])
+    assert wgan_gp().restore(tmp_path)["cycle"] == 0
+    assert wgan_gp().restore(tmp_path / "none") is None
+
+
+def test_only_the_newest_states_stay(tmp_path):
+    model = wgan_gp()
+    for cycle in range(4):
+        model.cycle.assign(cycle)
+        model.save(tmp_path, keep=2)
+    assert [p.name[-1] for p in sorted(tmp_path.iterdir())] == ["2", "3"]
+
+
+def test_the_state_of_another_game_is_refused(tmp_path):
+    wgan_gp().save(tmp_path)
+    model = AdversarialModel(duel(generator(norm=False), critic()))
+    adam = lambda: keras.optimizers.Adam(1e-3)
+    model.compile({"discriminator": adam(), "generator": adam()})
+    with pytest.raises(UserError, match="state of another game"):
+        model.restore(tmp_path)

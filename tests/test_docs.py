@@ -1,0 +1,83 @@
+"""The documentation knows everything that the code offers, and its code runs."""
+
+import configparser
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from gantools import cli, errors, registry
+
+ROOT = Path(__file__).resolve().parents[1]
+MARKER = "<!-- tested: your own GAN -->"
+
+
+@pytest.fixture(scope="module")
+def docs():
+    pages = [
+        ROOT / "README.md",
+        *sorted((ROOT / "docs").glob("**/*.md")),
+        *ROOT.glob("apps/*/README.md"),
+    ]
+    return "\n".join(page.read_text(encoding="utf-8") for page in pages)
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_and_option_is_documented(docs, name):
+    assert f"gantools {name}" in docs
+    pending = [cli.load(cli.COMMANDS[name][0])]
+    while pending:
+        command = pending.pop()
+        pending += command.commands.values() if isinstance(command, click.Group) else []
+        for option in command.params:
+            long = [text for text in option.opts if text.startswith("--")] or option.opts
+            if isinstance(option, click.Option) and not option.hidden:
+                assert re.search(rf"`[^`]*{re.escape(long[0])}\b", docs), f"{name}: {long[0]}"
+
+
+def test_every_exit_code_is_documented(docs):
+    codes = {v for k, v in vars(errors).items() if k.isupper() and isinstance(v, int)}
+    table = {int(code) for code in re.findall(r"^\| (\d+) \|", docs, re.MULTILINE)}
+    assert codes <= table
+
+
+def test_every_extra_is_documented(docs):
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    for extra in config["options.extras_require"]:
+        assert f"gantools[{extra}]" in docs or f"`[{extra}]`" in docs, extra
+
+
+@pytest.mark.parametrize("name", registry.GAMES)
+def test_every_game_is_documented(docs, name):
+    assert re.search(rf"`{name}`", docs), name
+
+
+def test_pictures_and_links_exist():
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("**/*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name} points to {target}"
+
+
+def test_own_gan_of_the_readme_runs():
+    """At most 20 lines, trained for 2 cycles on drawn pictures."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(rf"{re.escape(MARKER)}\s*```python\n(.*?)```", text, re.DOTALL)
+    assert len([line for line in block.splitlines() if line.strip()]) <= 20
+    import keras
+
+    cycles = []
+    fit = keras.Model.fit
+
+    def short_fit(self, x, *args, **kwargs):
+        kwargs |= {"steps_per_epoch": 2, "epochs": 1, "verbose": 0}
+        history = fit(self, x, *args, **kwargs)
+        cycles.append(int(self.cycle))
+        return history
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "fit", short_fit)
+        exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
+    assert cycles == [2]
