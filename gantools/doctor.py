@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -15,8 +14,6 @@ import click
 from gantools import record
 from gantools.errors import ALL_FAILED, DONE, SOME_FAILED
 
-# name of the engine: the module it needs, in the order in which `superres` tries them
-ENGINES = {"openvino": "openvino", "onnxruntime": "onnxruntime", "cv2": "cv2", "keras": "keras"}
 # what matters to speed: name -> flags of /proc/cpuinfo, all needed
 CPU_FEATURES = {
     "AVX2": {"avx2", "fma"},
@@ -52,21 +49,19 @@ def examine(test: bool = True) -> dict:
     """Return everything the doctor knows, as JSON-ready data.
 
     Args:
-        test: Run the two self-tests; without them the backend is found but not loaded.
+        test: Run the two self-tests; without them nothing is known of training.
 
     Returns:
-        `schema`, `versions`, `machine`, `environment`, `engines`, `training`, `superres`; the last
-        two hold `error`, a sentence, where their test failed.
+        `schema`, `versions`, `machine`, `environment`, `training` and `superres`; the last two
+        hold `error`, a sentence, where their test failed.
     """
-    engines = {name: _is_installed(module) for name, module in ENGINES.items()}
     return {
         "schema": 1,
         "versions": record.installed_versions(),
         "machine": machine(),
         "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ},
-        "engines": engines,
         "training": try_training() if test else {},
-        "superres": choose_engine(engines) | (try_superres() if test else {}),
+        "superres": choose_engine() | (try_superres() if test else {}),
     }
 
 
@@ -93,12 +88,15 @@ def machine() -> dict:
     }
 
 
-def choose_engine(engines: dict[str, bool]) -> dict:
-    """Return the engine that `superres` will use, and why, or the error that there is none."""
-    usable = [name for name, installed in engines.items() if installed]
+def choose_engine() -> dict:
+    """Return the installed engines, the one that `superres` will use and why, or the error."""
+    from gantools.apps.superres.engine import ENGINES, choose
+
+    usable = choose()
     if not usable:
-        return {"error": f"No engine is installed: expected one of {', '.join(engines)}."}
-    return {"engine": usable[0], "reason": f"the first installed of {', '.join(engines)}"}
+        return {"engines": [], "error": f"None of {', '.join(ENGINES)} is installed."}
+    reason = f"the first installed of {', '.join(ENGINES)}"
+    return {"engines": usable, "engine": usable[0], "reason": reason}
 
 
 def try_training() -> dict:
@@ -176,10 +174,6 @@ def _reason(result: dict) -> str:
     lines = [line for line in result["err"].splitlines() if line.strip()]
     last = lines[-1] if lines else "it said nothing"
     return f"{last} (exit code {result['code']})"
-
-
-def _is_installed(module: str) -> bool:
-    return find_spec(module) is not None
 
 
 def _memory_gib() -> float | None:

@@ -71,6 +71,18 @@ def check_game_name(name: str) -> None:
     raise UserError(f"There is no game {name!r}. {hint}")
 
 
+def check_size(name: str, size: str) -> None:
+    """Refuse a size that the game `name` does not have, without importing it.
+
+    Raises:
+        UserError: no game has that name, or it has no such size.
+    """
+    check_game_name(name)
+    known = _constants(_targets()[name.replace("-", "_")])["sizes"]
+    if size not in known:
+        raise UserError(f"Expected --size to be one of {', '.join(known)}. Received: {size!r}.")
+
+
 def describe_games() -> list[dict]:
     """Return name, title, source and sizes of every game, read from the source without running it.
 
@@ -79,9 +91,13 @@ def describe_games() -> list[dict]:
     Returns:
         A dict a game: `name`, `title`, `source` and `sizes`, the keys of the module's SIZES.
     """
-    targets = dict(GAMES)
-    targets |= {point.name: point.value for point in entry_points(group=OUTSIDERS)}
+    targets = _targets()
     return [{"name": name} | _constants(targets[name]) for name in game_names()]
+
+
+def _targets() -> dict[str, str]:
+    others = {point.name: point.value for point in entry_points(group=OUTSIDERS)}
+    return others | GAMES
 
 
 def _constants(target: str) -> dict:

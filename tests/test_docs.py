@@ -61,6 +61,13 @@ def test_pictures_and_links_exist():
                 assert (page.parent / target).exists(), f"{page.name} points to {target}"
 
 
+def test_ci_runs_the_two_commands_of_the_readme():
+    commands = re.findall(r"^pip install .*$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    assert len(commands) == 2
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(command in readme for command in commands)
+
+
 def test_own_gan_of_the_readme_runs():
     """At most 20 lines, trained for 2 cycles on drawn pictures."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")

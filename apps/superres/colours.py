@@ -4,7 +4,6 @@ its answer: grey stays grey, transparency has neither halo nor fringe.
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from .onnx import CONTEXT
@@ -53,6 +52,8 @@ def join(rgb: np.ndarray, layers: Layers, top: int, bottom: int, scale: int) -> 
         top, bottom: The band's rows in the small picture.
         scale: Enlargement.
     """
+    import cv2  # here and not above: it loads while the engine does
+
     colours = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[:, :, None] if layers.grey else rgb
     if layers.alpha is None:
         return colours
@@ -75,6 +76,8 @@ def filled(rgb: np.ndarray, known: np.ndarray) -> np.ndarray:
 
     Source: the pull-push of Gortler et al. 1996, doi 10.1145/237170.237200, section 3.4.
     """
+    import cv2
+
     weight = known.astype(np.float32)
     levels = [(rgb.astype(np.float32) * weight[:, :, None], weight)]
     while max(levels[-1][1].shape) > 1:
@@ -100,9 +103,8 @@ def _alpha(alpha, top, bottom, scale):
     The cubic kernel reads 4x4 pixels and its weights sum to 1, so wholly clear and wholly opaque
     neighbourhoods come out as exactly that.
     """
-    rows = np.clip(np.arange(top - CONTEXT, bottom + CONTEXT), -len(alpha), 2 * len(alpha) - 1)
     mirror = np.concatenate([np.arange(len(alpha)), np.arange(len(alpha))[::-1]])
-    columns = ((0, 0), (CONTEXT, CONTEXT))
-    tile = np.pad(alpha[mirror[rows]], columns, mode="symmetric")
+    rows = mirror.take(np.arange(top - CONTEXT, bottom + CONTEXT), mode="wrap")
+    tile = np.pad(alpha[rows], ((0, 0), (CONTEXT, CONTEXT)), mode="symmetric")
     large = np.rint(bicubic(tile, scale))
     return np.clip(large, 0, np.iinfo(alpha.dtype).max).astype(alpha.dtype)

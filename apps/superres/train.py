@@ -1,145 +1,212 @@
-"""Train a super-resolution network on a folder of photographs.
+"""Train a super-resolution network on a folder of photographs, resuming by itself.
 
-Stage one is a reconstruction game of one player (L1 on the residual). The run folder holds states
-for exact resume, a log, and `best.safetensors`: the averaged weights that did best on the
-validation pictures.
+Stage one is a reconstruction game, stage two (`gan_minutes`) the SRGAN game on its result. The run
+folder holds, for each stage, the states for exact resume, a log and the scores on the validation
+pictures, and the results: `fidelity.safetensors` (the averaged weights that did best) and
+`gan.safetensors` (the last averaged weights).
 """
 
-import json
+import shutil
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
-import numpy as np
-from keras import ops
 
 from gantools import record
-from gantools.core import AdversarialModel, Ema, Game, Trapezoid, Turn
+from gantools.core import AdversarialModel, Trapezoid
 from gantools.core.callbacks import Checkpoints, JsonLog
-from gantools.data.resample import resize
-from gantools.metrics.pixels import psnr_y
+from gantools.data.files import make_folder
+from gantools.errors import UserError
+from gantools.gans.progress import Progress
+from gantools.gans.run import Budget
 from gantools.nets import plans
 from gantools.nets.superres import build, get_weights_by_name, set_weights_by_name
 
-from .patches import Patches, load_photos, shuffle
+from . import model as files
+from .patches import Patches, load_photos
+from .stages import adversarial, discriminator, reconstruction
+from .validation import Validation
 
-BATCH, PATCH = 8, 48  # low-resolution pixels; many small steps beat few large ones on a CPU
-PEAK = 1e-3  # Adam; 48-channel residual nets stand it with gradient clipping
-HALF_LIFE = 5545  # images: a decay of 0.999 a step of 8
+PATCH = 48  # low-resolution pixels; many small steps beat few large ones on a CPU
+PEAK = 1e-3  # Adam; 48-channel residual networks stand it with gradient clipping
+GAN_RATE = 1e-4
 
 
-def reconstruction(net):
-    """Return the one-player game: mean absolute error of the residual, in units of full scale."""
+@dataclass(frozen=True)
+class Settings:
+    """What decides the result of a run; `run.json` keeps it and a resume compares it.
 
-    def terms(model, batch, draw):
-        low = (batch["low"] + 1.0) / 2.0  # the step scales uint8 to [-1, 1]; plans want [0, 1]
-        error = model.player("generator")(low) - batch["residual"]
-        return {"l1": ops.mean(ops.abs(error))}
+    Attributes:
+        data: Folder of photographs.
+        scale: Enlargement, 2 to 4.
+        minutes: Length of the first stage; its cycles are fixed by a short measurement.
+        steps: Cycles of the first stage, instead of `minutes`.
+        gan_minutes: Length of the SRGAN stage; 0 for none.
+        validation: Folder of pictures that choose the best weights; None holds out every 20th.
+        base: Hash of the network to start from, None for a fresh one.
+        width, blocks: Size of the network, see `plans.fast`.
+        batch: Patches in a minibatch.
+        seed: Seed of initial weights and patches.
+        name: Name of the network.
+    """
 
-    return Game(
-        players={"generator": net},
-        turns=(Turn("generator", ("generator",), terms),),
-        ema={"generator": Ema(HALF_LIFE)},
+    data: str
+    scale: int = 4
+    minutes: float = 60.0
+    steps: int | None = None
+    gan_minutes: float = 0.0
+    validation: str | None = None
+    base: str | None = None
+    width: int = 48
+    blocks: int = 4
+    batch: int = 8
+    seed: int = 0
+    name: str = "fast"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The network's file, its dB PSNR-Y on the validation pictures, whether a signal came."""
+
+    path: Path
+    score: float
+    interrupted: bool
+
+
+def train(out, settings, *, base=None, fresh=False, quiet=True):
+    """Run both stages as far as they are not done.
+
+    Args:
+        out: Run folder, made if missing.
+        settings: `Settings`.
+        base: `model.Network` to start from where names and shapes fit, or None.
+        fresh: Delete an earlier run in `out` first.
+        quiet: Whether to show no progress on stderr.
+
+    Raises:
+        UserError: `out` holds a run of other settings or something else.
+    """
+    out = Path(out)
+    prepare(out, settings, fresh)
+    photos = load_photos(Path(settings.data), settings.scale, PATCH)
+    photos, checks = split(photos, settings)
+    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    net = build(plan_of(settings), seed=settings.seed)
+    if base is not None:
+        set_weights_by_name(net, base.arrays, partial=True)
+    done, score = _fidelity(out, settings, net, photos, checks, quiet)
+    best = out / "fidelity.safetensors"
+    if not done or not settings.gan_minutes:
+        return Outcome(best, score, not done)
+    set_weights_by_name(net, files.read(best).arrays)
+    done, score = _gan(out, settings, net, photos, checks, quiet)
+    return Outcome(out / "gan.safetensors", score, not done)
+
+
+def plan_of(settings):
+    """Return the plan that the settings describe."""
+    return plans.fast(
+        settings.scale, width=settings.width, blocks=settings.blocks, name=settings.name
     )
 
 
-class Validation(keras.callbacks.Callback):
-    """Measure the averaged network on whole pictures now and then; keep the best weights.
-
-    Args:
-        photos: Result of `load_photos`.
-        scale: Enlargement.
-        every: Cycles between two measurements.
-        keep: Callable `(weights by name, score)` for a new best.
-        best: Best score so far.
-        path: JSON-lines file of all scores.
-    """
-
-    def __init__(self, photos, scale, every, keep, path, best=-np.inf):
-        super().__init__()
-        self.scale, self.every, self.keep, self.path, self.best = scale, every, keep, path, best
-        self.pairs = [(pixels, resize(pixels, 1 / scale)) for _, pixels in photos]
-
-    def on_train_begin(self, logs=None):
-        """Count on from where the run stands."""
-        self._cycle = int(self.model.cycle)
-
-    def on_train_batch_end(self, batch, logs=None):
-        """Measure when due."""
-        self._cycle += 1
-        if self._cycle % self.every == 0:
-            self._measure()
-
-    def on_train_end(self, logs=None):
-        """Measure the last state."""
-        self._measure()
-
-    def _measure(self):
-        score = float(np.mean([self._psnr(*pair) for pair in self.pairs]))
-        line = {"cycle": self._cycle, "psnr_y": round(score, 4), "time": time.time()}
-        with Path(self.path).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        if score > self.best:
-            self.best = score
-            self.keep(get_weights_by_name(self.model.best("generator")), score)
-
-    def _psnr(self, high, low):
-        network = self.model.best("generator")
-        residual = network.predict_on_batch(low[None].astype(np.float32) / 255.0)[0]
-        enlarged = resize(low.astype(np.float32), self.scale) + 255.0 * shuffle(
-            residual, self.scale
-        )
-        return psnr_y(np.round(np.clip(enlarged, 0, 255)).astype(np.uint8), high, self.scale)
+def prepare(out, settings, fresh):
+    """Make the run folder, or check that it holds a run of these settings."""
+    if fresh and (out / "run.json").exists():
+        shutil.rmtree(out)
+    make_folder(out)
+    if (out / "run.json").exists():
+        old = record.read(out / "run.json")
+        remedy = "Use them, another --out, or --fresh to start over."
+        record.refuse_differences(out, old.settings, asdict(settings), remedy)
+    elif any(out.iterdir()):
+        raise UserError(f"{out} is not empty and holds no run. Choose another --out.")
+    else:
+        record.write(out / "run.json", record.Record("superres train", asdict(settings)))
 
 
-def train(data, out, *, scale=4, steps, validation=None, base=None, seed=0, width=48, blocks=4):
-    """Train, resuming by itself; return the best score in dB.
+def split(photos, settings):
+    """Return `(training, validation)` photographs."""
+    if settings.validation:
+        return photos, load_photos(Path(settings.validation), settings.scale, PATCH)
+    held_out = photos[::20][:12]
+    names = {name for name, _ in held_out}
+    return [pair for pair in photos if pair[0] not in names] or photos, held_out
 
-    Args:
-        data: Folder of photographs.
-        out: Run folder.
-        scale: Enlargement, 2 to 4.
-        steps: Cycles of the whole run; the learning rate falls to 0 over the last fifth.
-        validation: Folder of pictures that choose the best weights; None keeps the last ones.
-        base: Weights by name to start from, where names and shapes fit.
-        seed: Seed of initial weights and patches.
-        width, blocks: Size of the network, see `plans.fast`.
-    """
-    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    net = build(plans.fast(scale, width=width, blocks=blocks), seed=seed)
-    if base is not None:
-        set_weights_by_name(net, base, partial=True)
-    model = AdversarialModel(reconstruction(net), seed=seed)
-    rate = Trapezoid(PEAK, images=steps * BATCH, warmup=300 * BATCH)
-    optimizer = keras.optimizers.Adam(rate, beta_2=0.99, global_clipnorm=1.0)
-    model.compile({"generator": optimizer})
-    photos = load_photos(Path(data), scale, PATCH)
-    stream = Patches(photos, scale, BATCH, PATCH, seed)
-    model.restore(out / "state")
-    keep = lambda arrays, score: np.savez(out / "best.npz", score=score, **arrays)
-    checks = load_photos(Path(validation), scale, PATCH)
-    callbacks = [
-        Validation(checks, scale, 1000, keep, out / "validation.jsonl"),
-        JsonLog(out / "log.jsonl", 200),
-        Checkpoints(out / "state", minutes=3),
-    ]
+
+def _fidelity(out, settings, net, photos, checks, quiet):
+    """Play the first stage to its end; return `(done, best score)`."""
+    stream = Patches(photos, settings.scale, settings.batch, PATCH, settings.seed)
+    steps = _steps(out, "fidelity", settings.steps, settings.minutes, settings, stream)
+    model = AdversarialModel(reconstruction(net), seed=settings.seed)
+    rate = Trapezoid(PEAK, images=steps * settings.batch, warmup=300 * settings.batch)
+    model.compile({"generator": keras.optimizers.Adam(rate, beta_2=0.99, global_clipnorm=1.0)})
+    keep = _keeper(out / "fidelity.safetensors", settings, len(photos))
+    check = Validation(checks, settings.scale, out / "fidelity-scores.jsonl", keep)
+    done = _play(model, stream, steps, out, "fidelity", [check], quiet)
+    return done, check.best
+
+
+def _gan(out, settings, net, photos, checks, quiet):
+    """Play the SRGAN stage to its end; return `(done, last score)`."""
+    stream = Patches(photos, settings.scale, settings.batch, PATCH, settings.seed, high=True)
+    game = adversarial(net, discriminator(settings.seed), settings.scale)
+    model = AdversarialModel(game, seed=settings.seed)
+    adam = lambda: keras.optimizers.Adam(GAN_RATE, beta_2=0.99)  # noqa: E731
+    model.compile({"discriminator": adam(), "generator": adam()})
+    # a cycle of both players costs about 8 cycles of reconstruction (measured at width 48)
+    steps = max(1, _steps(out, "gan", None, settings.gan_minutes, settings, stream) // 8)
+    check = Validation(checks, settings.scale, out / "gan-scores.jsonl", every=200)
+    done = _play(model, stream, steps, out, "gan", [check], quiet)
+    _keeper(out / "gan.safetensors", settings, len(photos))(model.best("generator"), check.last)
+    return done, check.last
+
+
+def _play(model, stream, steps, out, stage, callbacks, quiet):
+    """Fit from where the stage stands to `steps` cycles; return whether it got there."""
+    model.restore(out / f"{stage}-state")
     left = steps - int(model.cycle)
     if left > 0:
+        states = Checkpoints(out / f"{stage}-state", minutes=3)
+        log = JsonLog(out / f"{stage}-log.jsonl", 200)
+        progress = [] if quiet else [Progress(Budget(None, steps))]
+        callbacks = [*callbacks, log, states, *progress]
         model.fit(stream, steps_per_epoch=left, epochs=1, verbose=0, callbacks=callbacks)
-    return callbacks[0].best
+    return int(model.cycle) >= steps
 
 
-if __name__ == "__main__":
-    import sys
+def _keeper(path, settings, pictures):
+    """Return the function that writes a network with its card."""
 
-    base = dict(np.load(sys.argv[5])) if len(sys.argv) > 5 else None
-    train(
-        sys.argv[1],
-        sys.argv[2],
-        scale=int(sys.argv[3]),
-        steps=int(sys.argv[4]),
-        validation=sys.argv[1].replace("train", "val"),
-        base=base,
-    )
+    def keep(net, score):
+        card = {
+            "trained_on": f"{pictures} photographs",
+            "validation_psnr_y": round(score, 3),
+            "settings": {k: v for k, v in asdict(settings).items() if k not in ("data",)},
+            "versions": record.installed_versions(),
+        }
+        files.write(path, files.Network(plan_of(settings), get_weights_by_name(net), card))
+
+    return keep
+
+
+def _steps(out, stage, steps, minutes, settings, stream):
+    """Return the cycles of a stage, measured once and then kept in `run.json`."""
+    old = record.read(out / "run.json")
+    known = old.results.get(f"{stage}_cycles")
+    if known is None:
+        known = steps or max(1, round(60 * minutes * _cycles_per_second(settings, stream)))
+        results = {**old.results, f"{stage}_cycles": known}
+        record.write(out / "run.json", record.Record(**{**asdict(old), "results": results}))
+    return known
+
+
+def _cycles_per_second(settings, stream):
+    """Time a twin of the model for some cycles, tracing left out."""
+    model = AdversarialModel(reconstruction(build(plan_of(settings))))
+    model.compile({"generator": keras.optimizers.Adam(PEAK, global_clipnorm=1.0)})
+    model.fit(stream.batches(), steps_per_epoch=5, epochs=1, verbose=0, shuffle=False)
+    start = time.monotonic()
+    model.fit(stream.batches(), steps_per_epoch=50, epochs=1, verbose=0, shuffle=False)
+    return 50 / (time.monotonic() - start)

@@ -19,6 +19,7 @@ class Header:
         format: "png", "jpeg", "webp", "tiff", "bmp", "gif", "avif" or "pnm".
         height, width: Pixels as stored, before any EXIF orientation.
         channels: 1 grey, 2 grey with alpha, 3 colour, 4 colour with alpha; 0 where it is not said.
+        depth: Bits of a level in PNG, JPEG and WebP; 0 where it is not said.
         transparent: The raw value of the one transparent grey of a grey PNG, else None.
         associated: Whether a TIFF's colours are already multiplied by its alpha.
     """
@@ -27,6 +28,7 @@ class Header:
     height: int
     width: int
     channels: int = 0
+    depth: int = 0
     transparent: int | None = None
     associated: bool = False
 
@@ -69,7 +71,7 @@ def _png(data):
             transparent = struct.unpack(">H", data[at + 8 : at + 10])[0]
             transparent *= {1: 255, 2: 85, 4: 17}.get(depth, 1)
         if kind == b"IEND":
-            return Header("png", height, width, channels, transparent)
+            return Header("png", height, width, channels, depth, transparent)
         at += 12 + length
 
 
@@ -86,10 +88,10 @@ def _jpeg(data):
             continue
         (length,) = struct.unpack(">H", data[at + 2 : at + 4])
         if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
-            height, width, parts = struct.unpack(">HHB", data[at + 5 : at + 10])
+            depth, height, width, parts = struct.unpack(">BHHB", data[at + 4 : at + 10])
             if data.find(b"\xff\xd9", at) < 0:
                 raise ValueError("it is truncated or broken: its end is missing")
-            return Header("jpeg", height, width, 1 if parts == 1 else 3)
+            return Header("jpeg", height, width, 1 if parts == 1 else 3, depth)
         at += 2 + length
 
 
@@ -101,12 +103,12 @@ def _webp(data):
     if kind == b"VP8X":
         width = 1 + int.from_bytes(data[24:27], "little")
         height = 1 + int.from_bytes(data[27:30], "little")
-        return Header("webp", height, width, 4 if data[20] & 0x10 else 3)
+        return Header("webp", height, width, 4 if data[20] & 0x10 else 3, 8)
     if kind == b"VP8L":
         (bits,) = struct.unpack("<I", data[21:25])
-        return Header("webp", 1 + (bits >> 14 & 0x3FFF), 1 + (bits & 0x3FFF))
+        return Header("webp", 1 + (bits >> 14 & 0x3FFF), 1 + (bits & 0x3FFF), 0, 8)
     width, height = struct.unpack("<HH", data[26:30])
-    return Header("webp", height & 0x3FFF, width & 0x3FFF, 3)
+    return Header("webp", height & 0x3FFF, width & 0x3FFF, 3, 8)
 
 
 def _bmp(data):

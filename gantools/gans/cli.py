@@ -57,9 +57,9 @@ def train(
       gantools train dcgan --data photos/ --resolution 32 --out run/ --minutes 15
       gantools train r3gan --data digits.npz --out run/ --steps 20000
     """
-    from gantools.registry import check_game_name
+    from gantools.registry import check_size
 
-    check_game_name(game)  # before seconds of loading
+    check_size(game, size)  # before seconds of loading
     from gantools.data.folders import load_images
 
     say = _silent if quiet else _to_stderr

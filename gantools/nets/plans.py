@@ -21,7 +21,8 @@ class Step:
 
     Attributes:
         op: One of `OPERATIONS`. `gate` is x * (sigmoid(x) - 1/2); `add` sums its inputs.
-        out: Name of the result; also the prefix of its weights (`head/kernel`, `head/bias`, `act/alpha`).
+        out: Name of the result; also the prefix of its weights (`head/kernel`, `head/bias`,
+            `act/alpha`).
         inputs: Names of earlier results; "input" is the picture.
         channels: Output channels of a `conv`.
         kernel: Side of a square `conv` kernel, odd; padding is 'same' with zeros.
@@ -55,9 +56,14 @@ class Plan:
         for step in self.steps:
             missing = [name for name in step.inputs if name not in known]
             if step.op not in OPERATIONS or missing:
-                raise ValueError(f"{self.name}: {step.op} {step.out!r} is unknown or reads unknown results {missing}.")
+                raise ValueError(
+                    f"{self.name}: {step.op} {step.out!r} is unknown or reads unknown {missing}."
+                )
             if step.op == "leaky_relu" and step.slope != 0.2 and known[step.inputs[0]] == "add":
-                raise ValueError(f"{self.name}: leaky_relu after add must have slope 0.2. Received: {step.slope}.")
+                raise ValueError(
+                    f"{self.name}: leaky_relu after add must have slope 0.2. "
+                    f"Received: {step.slope}."
+                )
             known[step.out] = step.op
 
     @property
@@ -73,7 +79,7 @@ class Plan:
         return max(2, reach[self.steps[-1].out])
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shape of every weight by name: kernels `(kernel, kernel, channels_in, channels_out)`."""
+        """Return the shape of every weight by name; kernels are `(side, side, c_in, c_out)`."""
         width, shapes = {"input": 3}, {}
         for step in self.steps:
             channels = width[step.inputs[0]]
@@ -88,7 +94,11 @@ class Plan:
 
     def to_dict(self) -> dict:
         """Return the plan as JSON-ready data."""
-        return {"name": self.name, "scale": self.scale, "steps": [asdict(step) for step in self.steps]}
+        return {
+            "name": self.name,
+            "scale": self.scale,
+            "steps": [asdict(step) for step in self.steps],
+        }
 
     @classmethod
     def from_dict(cls, data: dict) -> "Plan":
@@ -98,7 +108,9 @@ class Plan:
 
 
 def fast(scale: int, *, width: int = 48, blocks: int = 4, name: str = "fast") -> Plan:
-    """Return the default network: head, residual pairs, body with a long skip, tail; 209 k parameters at x4.
+    """Return the default network: head, residual pairs, body with a long skip, tail.
+
+    It has 209 184 parameters at x4.
 
     Args:
         scale: Enlargement, 2 to 4.

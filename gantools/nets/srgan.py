@@ -4,6 +4,7 @@ Pictures are float32; the generator takes low-resolution pictures of any size an
 """
 
 import math
+from pathlib import Path
 
 import keras
 
@@ -119,3 +120,36 @@ def _prelu(x, name: str):
     """Apply a PReLU with one slope a channel, starting at 0.25 (arXiv 1502.01852)."""
     start = keras.initializers.Constant(0.25)
     return keras.layers.PReLU(start, shared_axes=(1, 2), name=name)(x)
+
+
+def vgg_features(channels: int, weights) -> keras.Model:
+    """Return VGG-19 up to the last convolution before its fifth pooling, frozen.
+
+    Args:
+        channels: 1 or 3; grey is repeated.
+        weights: Path of the weights that Keras publishes for VGG-19 without top, on this disk;
+            None for random ones. Nothing is downloaded.
+
+    Returns:
+        A model `(batch, height, width, channels)` float32 in [-1, 1], sides of at least 32 ->
+        `(batch, height / 16, width / 16, 512)`.
+
+    Raises:
+        UserError: the file is missing.
+
+    Source: Ledig et al. 2016, arXiv 1609.04802, section 2.2.1 (phi_5,4, after the activation).
+    """
+    if weights is not None and not Path(weights).is_file():
+        raise UserError(f"There is no file {weights}. Give the weights of VGG-19 without top.")
+    vgg = keras.applications.VGG19(include_top=False, weights=weights and str(weights))
+    inputs = x = keras.Input((None, None, channels), name="x")
+    x = keras.layers.Concatenate()([x] * 3) if channels == 1 else x
+    x = keras.layers.Rescaling(127.5, offset=127.5)(x)
+    # The weights expect blue first, centred by the means of their training pictures.
+    x = keras.layers.Normalization(mean=(123.68, 116.779, 103.939), variance=1.0)(x)
+    x = keras.ops.flip(x, axis=-1)
+    for layer in vgg.layers[1 : 1 + [la.name for la in vgg.layers[1:]].index("block5_pool")]:
+        x = layer(x)
+    model = keras.Model(inputs, x, name="vgg")
+    model.trainable = False
+    return model

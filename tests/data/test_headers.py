@@ -55,6 +55,7 @@ def test_colour_types_and_the_transparent_grey():
     assert parse(png(2, 3, 0, 8, chunk(b"tRNS", b"\0\x07"))).transparent == 7
     assert parse(png(2, 3, 0, 1, chunk(b"tRNS", b"\0\x01"))).transparent == 255
     assert parse(png(2, 3, 2)).transparent is None
+    assert [parse(png(2, 3, 0, depth)).depth for depth in (1, 8, 16)] == [1, 8, 16]
 
 
 def test_big_endian_tiff():

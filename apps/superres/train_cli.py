@@ -1,0 +1,57 @@
+"""`gantools superres train`: the options; the work is in `train.py`."""
+
+from pathlib import Path
+
+import click
+
+from gantools.errors import DONE, INTERRUPTED
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--data", type=PATH, required=True, help="Folder of photographs.")
+@click.option("-o", "--out", type=PATH, default=Path("superres-run"), show_default=True,
+              help="Folder of the run.")  # fmt: skip
+@click.option("--scale", type=click.IntRange(2, 4), default=4, show_default=True)
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True,
+              help="Length of the reconstruction stage.")  # fmt: skip
+@click.option("--steps", type=click.IntRange(1), help="Its length in cycles instead.")
+@click.option("--gan-minutes", type=click.FloatRange(0), default=0.0, show_default=True,
+              help="Length of the SRGAN stage after it.")  # fmt: skip
+@click.option("--validation", type=PATH, help="Pictures that choose the best weights.")
+@click.option("--from", "base", help="Network to start from: a shipped name or a file.")
+@click.option("--width", type=click.IntRange(8), default=48, show_default=True,
+              help="Channels of the network.")  # fmt: skip
+@click.option("--blocks", type=click.IntRange(1), default=4, show_default=True,
+              help="Residual pairs of the network.")  # fmt: skip
+@click.option("--name", default="fast", show_default=True, help="Name of the network.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--fresh", is_flag=True, help="Delete the run in --out and start over.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@click.pass_context
+def train(ctx, base, out, fresh, quiet, **options):
+    """Train a network on photographs, or go on with a run.
+
+    The same command again goes on where the run stands. Ctrl-C finishes the cycle and saves.
+
+    \b
+    Examples:
+      gantools superres train --data photos/ --scale 4 --minutes 60
+      gantools superres photo.png --model superres-run/fidelity.safetensors
+    """
+    from gantools.quiet import import_core
+
+    from . import model
+
+    network = model.load(base, options["scale"]) if base else None
+    import_core()
+    from .train import Settings
+    from .train import train as run
+
+    for key in ("data", "validation"):
+        options[key] = str(options[key]) if options[key] else None
+    settings = Settings(**options, base=network.digest if network else None)
+    outcome = run(out, settings, base=network, fresh=fresh, quiet=quiet)
+    click.echo(f"{outcome.path}: {outcome.score:.2f} dB PSNR-Y on the validation pictures")
+    ctx.exit(INTERRUPTED if outcome.interrupted else DONE)

@@ -1,0 +1,78 @@
+"""SNGAN: every layer of the critic is divided by its largest singular value.
+
+Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks", arXiv 1802.05957.
+
+    W -> W / sigma(W),  sigma by one step of power iteration an update (algorithm 1)
+    D minimises  E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)));   G minimises  -E D(G(z))
+
+The critic is then 1-Lipschitz without any penalty, at almost no cost. Five critic updates a cycle,
+Adam with learning rate 2e-4, betas 0 and 0.9, falling linearly to 0.
+
+Differs from the paper:
+- the fakes of a generator update are 64, not twice as many as the critic's;
+- small: a quarter of the critic's width and an eighth of the generator's, constant learning rate
+  and an averaged generator for the samples; tiny: for tests.
+"""
+
+import keras
+
+from gantools.core import Ema, Linear, duel
+from gantools.gans.recipe import Recipe
+from gantools.gans.settings import choose, spectral
+from gantools.nets import resnet
+
+TITLE = "Spectral Normalization for Generative Adversarial Networks"
+SOURCE = "arXiv 1802.05957"
+_PAPER = {
+    "rate": (2e-4, 0.0, 100_000 * 64),
+    "batch": 64,
+    "repeats": 5,
+    "half_life": None,
+    "generator": resnet.SNGAN_GENERATOR,
+    "critic": resnet.SNGAN_CRITIC,
+}
+SIZES = {
+    "tiny": {
+        **_PAPER,
+        "batch": 4,
+        "repeats": 2,
+        "generator": {"latent": 8, "width": 4},
+        "critic": {"width": 4, "flat": 1, "head": "sum"},
+    },
+    "small": {
+        **_PAPER,
+        "rate": 2e-4,
+        "half_life": 10_000,
+        "generator": {"latent": 64, "width": 32},
+        "critic": {"width": 32, "flat": 1, "head": "sum"},
+    },
+    "paper": _PAPER,
+}
+
+
+def game(size="small", shape=(32, 32, 3), *, seed=0, **overrides) -> Recipe:
+    """Return the recipe of SNGAN.
+
+    Args:
+        size: "tiny", "small" or "paper" (made for 32x32).
+        shape: `(height, width, channels)` of pictures in [-1, 1].
+        seed: Seed of the initial weights.
+        **overrides: Of the size's settings: `rate` (a number, or start, end and the images between
+            them), `batch`, `repeats` of the critic's turn, `half_life` of the averaged generator in
+            images or None, `generator` and `critic` (dicts, see `nets.resnet`).
+    """
+    s = choose(SIZES, size, overrides)
+    description = duel(
+        resnet.generator(shape, seed=seed, **s["generator"]),
+        resnet.critic(shape, seed=seed, wrap=spectral, **s["critic"]),
+        objective="hinge",
+        repeats=s["repeats"],
+        ema=Ema(s["half_life"]) if s["half_life"] else None,
+    )
+    turns = (turn.name for turn in description.turns)
+    return Recipe(description, {turn: _adam(s["rate"]) for turn in turns}, s["batch"])
+
+
+def _adam(rate):
+    rate = Linear(*rate) if isinstance(rate, tuple) else rate
+    return keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9)

@@ -1,0 +1,134 @@
+"""SRGAN: enlarge pictures so that a discriminator takes them for real photographs.
+
+Ledig et al. 2016, "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial
+Network", arXiv 1609.04802.
+
+    G minimises  content + 1e-3 E -log D(G(low));   D minimises  -E log D(x) - E log(1 - D(G(low)))
+
+The data are sharp pictures; `low` is made of them by bicubic shrinking unless the batch holds it.
+The content is the difference of pixels for the first `pretrain` pictures, as the paper starts from
+an SRResNet. Afterwards, with `vgg`, it is 0.006 times the squared difference of VGG-19 features.
+
+Differs from the paper:
+- without `vgg` (no such weights come with this package) the pixels' content goes on, beside
+  `matching` times the difference of D's own features; both are mean absolute differences;
+- `low` is in [-1, 1], like all pictures here;
+- small: a fraction of the networks and of the schedule, D for any size; tiny: for tests.
+"""
+
+import keras
+from keras import ops
+
+from gantools.core import Ema, Game, Linear, Turn, objective
+from gantools.core.gradients import no_gradient
+from gantools.gans.lowres import low_pictures
+from gantools.gans.recipe import Recipe
+from gantools.gans.settings import choose
+from gantools.nets import srgan
+
+TITLE = "Photo-Realistic Single Image Super-Resolution Using a GAN"
+SOURCE = "arXiv 1609.04802"
+_PAPER = {
+    "scale": 4,
+    "rate": 1e-4,
+    "pretrain": 1_000_000 * 16,
+    "images": 200_000 * 16,
+    "adversarial": 1e-3,
+    "matching": 0.1,
+    "vgg": None,
+    "half_life": None,
+    "batch": 16,
+    "generator": srgan.PAPER_GENERATOR,
+    "discriminator": srgan.PAPER_DISCRIMINATOR,
+}
+_TINY = {
+    "pretrain": 0,
+    "batch": 4,
+    "generator": {"width": 4, "blocks": 1},
+    "discriminator": {"width": 4, "stages": 2, "dense": 0},
+}
+_SMALL = {
+    "pretrain": 50_000,
+    "images": 100_000,
+    "half_life": 5_000,
+    "generator": {"width": 32, "blocks": 4},
+    "discriminator": {"width": 16, "stages": 3, "dense": 0},
+}
+SIZES = {"tiny": {**_PAPER, **_TINY}, "small": {**_PAPER, **_SMALL}, "paper": _PAPER}
+
+
+def game(size="small", shape=(96, 96, 3), *, seed=0, **overrides) -> Recipe:
+    """Return the recipe of SRGAN.
+
+    Args:
+        size: "tiny", "small" or "paper" (crops of 96x96).
+        shape: `(height, width, channels)` of the sharp pictures in [-1, 1], 1 or 3 channels.
+        seed: Seed of the initial weights.
+        **overrides: Of the size's settings: `scale`, `rate` (a tenth of it in the last half),
+            `pretrain` and then `images` pictures, `adversarial` and `matching` (weights), `vgg`
+            (path of VGG-19's weights without top), `half_life` of the averaged generator in
+            images or None, `batch`, `generator` and `discriminator` (dicts, see `nets.srgan`).
+    """
+    s = choose(SIZES, size, overrides)
+    net = {"scale": s["scale"], "seed": seed, **s["generator"]}
+    judge = {"features": True, "seed": seed, **s["discriminator"]}
+    players = {
+        "generator": srgan.generator(shape[-1], **net),
+        "discriminator": srgan.discriminator(shape, **judge),
+    }
+    if s["vgg"]:
+        players["vgg"] = srgan.vgg_features(shape[-1], s["vgg"])
+    turns = (
+        Turn("discriminator", ("discriminator",), _discriminator_terms),
+        Turn("generator", ("generator",), _generator_terms, weights=_weights(s)),
+    )
+    description = Game(
+        players,
+        turns,
+        samplers={"low": low_pictures(shape, s["scale"])},
+        ema={"generator": Ema(s["half_life"])} if s["half_life"] else {},
+        sample=lambda model, draw: model(draw["low"]),
+    )
+    rate = s["rate"], s["rate"] / 10, s["pretrain"] + s["images"] // 2
+    return Recipe(
+        description, {t.name: keras.optimizers.Adam(_step(*rate)) for t in turns}, s["batch"]
+    )
+
+
+def _discriminator_terms(model, batch, draw):
+    with no_gradient():
+        fake = ops.stop_gradient(model.player("generator")(draw["low"]))
+    r, _ = model.player("discriminator")(batch["x"])
+    f, _ = model.player("discriminator")(fake)
+    shown = {"real": ops.mean(r), "fake": ops.mean(f)}
+    return {"adv": objective("nonsaturating").discriminator(r, f)}, shown
+
+
+def _generator_terms(model, batch, draw):
+    fake = model.player("generator")(draw["low"])
+    score, maps = model.player("discriminator")(fake)
+    terms = {
+        "adv": objective("nonsaturating").generator(None, score),
+        "pixels": _distance(fake, batch["x"]),
+    }
+    if "vgg" in model.game.players:
+        wanted, found = (model.player("vgg")(x) for x in (batch["x"], fake))
+        return {**terms, "vgg": ops.mean(ops.square(wanted - found))}
+    _, wanted = model.player("discriminator")(batch["x"])
+    apart = [_distance(a, ops.stop_gradient(b)) for a, b in zip(maps, wanted, strict=True)]
+    return {**terms, "matching": sum(apart) / len(apart)}
+
+
+def _weights(s):
+    """Return the terms' weights: pixels alone at first, for `pretrain` pictures."""
+    later = {"adv": s["adversarial"], "vgg": 0.006, "matching": s["matching"]}
+    weights = {name: _step(0.0, weight, s["pretrain"]) for name, weight in later.items()}
+    return {**weights, "pixels": _step(1.0, 0.0 if s["vgg"] else 1.0, s["pretrain"])}
+
+
+def _step(before, after, images):
+    return Linear(before, after, images + 1, begin=images)
+
+
+def _distance(a, b):
+    return ops.mean(ops.abs(ops.cast(a, "float32") - ops.cast(b, "float32")))

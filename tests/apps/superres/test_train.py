@@ -1,0 +1,101 @@
+"""Training: patches fit together, both stages run, a run resumes, settings are compared."""
+
+import dataclasses
+import json
+
+import cv2
+import keras
+import numpy as np
+import pytest
+from gantools.apps.superres import model as files
+from gantools.apps.superres.patches import UNIT, Patches, load_photos, shuffle, unshuffle
+from gantools.apps.superres.train import PATCH, Settings, train
+
+from gantools.data.resample import resize
+from gantools.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def _restore_policy():
+    policy = keras.mixed_precision.dtype_policy()
+    yield
+    keras.mixed_precision.set_dtype_policy(policy)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Three soft random pictures as files, one of them too small."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for name, side in (("a", 200), ("b", 220), ("small", 40)):
+        coarse = random.integers(0, 256, (side // 8, side // 8, 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / f"{name}.png"), cv2.resize(coarse, (side, side)))
+    return folder
+
+
+def settings(photos, **changes):
+    small = Settings(str(photos), 2, steps=4, width=16, blocks=1, batch=2, name="mini")
+    return dataclasses.replace(small, **changes)
+
+
+def test_shuffle_is_the_inverse_of_unshuffle():
+    picture = np.random.default_rng(0).normal(size=(6, 9, 3))
+    blocks = unshuffle(picture, 3)
+    assert blocks.shape == (2, 3, 27)
+    assert blocks[1, 2, 1 * 9 + 2 * 3 + 1] == picture[3 * 1 + 2, 3 * 2 + 1, 1]
+    np.testing.assert_array_equal(shuffle(blocks, 3), picture)
+
+
+def test_patches_add_up_to_the_picture(photos):
+    stream = Patches(load_photos(photos, 2, PATCH), 2, 4, PATCH, high=True)
+    assert {name for name, _ in load_photos(photos, 2, PATCH)} == {"a.png", "b.png"}
+    batch = stream.at(3)
+    assert batch["low"].shape == (4, PATCH, PATCH, 3)
+    for low, residual, high in zip(batch["low"], batch["residual"], batch["high"], strict=True):
+        base = resize(low.astype(np.float32), 2)
+        rebuilt = base + 255 * shuffle(residual, 2)
+        inner = np.s_[8:-8, 8:-8]  # a patch's border is the picture's inside
+        assert np.abs(rebuilt - high)[inner].max() <= 0.5 + 255 / UNIT
+    np.testing.assert_array_equal(stream.at(3)["low"], batch["low"])
+    assert not np.array_equal(stream.at(4)["low"], batch["low"])
+
+
+def test_both_stages_make_a_network_and_a_resume_equals_the_whole(photos, tmp_path):
+    both = settings(photos, gan_minutes=1e-6)
+    outcome = train(tmp_path / "whole", both)
+    assert outcome.path.name == "gan.safetensors"
+    assert not outcome.interrupted
+    scores = (tmp_path / "whole" / "fidelity-scores.jsonl").read_text().splitlines()
+    assert json.loads(scores[-1])["cycle"] == 4
+    network = files.read(tmp_path / "whole" / "fidelity.safetensors")
+    assert (network.scale, network.plan.name) == (2, "mini")
+    again = train(tmp_path / "whole", both)
+    assert again.score == pytest.approx(outcome.score, abs=0.01)
+
+
+def test_other_settings_are_refused_by_name(photos, tmp_path):
+    train(tmp_path / "run", settings(photos))
+    with pytest.raises(UserError, match=r"seed \(0, now 1\).*--fresh"):
+        train(tmp_path / "run", settings(photos, seed=1))
+    train(tmp_path / "run", settings(photos, seed=1), fresh=True)
+
+
+def test_a_network_can_start_from_another(photos, tmp_path):
+    train(tmp_path / "first", settings(photos))
+    base = files.read(tmp_path / "first" / "fidelity.safetensors")
+    other = settings(photos, scale=3, steps=1, base=base.digest)
+    train(tmp_path / "second", other, base=base)
+    second = files.read(tmp_path / "second" / "fidelity.safetensors")
+    moved = np.abs(second.arrays["head/kernel"] - base.arrays["head/kernel"]).max()
+    assert moved < 0.01  # a fresh head would differ by its whole size
+
+
+def test_bad_input(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="no 8-bit picture of at least 96 pixels"):
+        train(tmp_path / "run", settings(tmp_path / "empty"))
+    (tmp_path / "busy").mkdir()
+    (tmp_path / "busy" / "x").write_text("")
+    with pytest.raises(UserError, match="not empty"):
+        train(tmp_path / "busy", settings(tmp_path))
