@@ -40,8 +40,8 @@ def load_game(name: str) -> Callable:
         name: A registry name; a hyphen counts as an underscore, so that "wgan-gp" is found.
 
     Returns:
-        The function `game(size="small", shape=(height, width, channels), **overrides) -> Recipe`.
-        Its module holds `TITLE`, `SOURCE` and `SIZES`.
+        The function `game(size="small", shape=(height, width, channels), *, seed=0, **overrides)`
+        that returns a `Recipe`. Its module holds `TITLE`, `SOURCE` and `SIZES`.
 
     Raises:
         UserError: no game has that name; the message suggests the nearest one. Or Keras has no

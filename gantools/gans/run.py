@@ -143,9 +143,9 @@ def build(name: str, size: str, shape: tuple[int, ...], seed: int, precision: st
     import keras  # after load_game, which chooses the backend
 
     keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(seed)  # for layers that were given no seed of their own
     try:
-        return make(size=size, shape=tuple(shape))
+        return make(size=size, shape=tuple(shape), seed=seed)
     finally:
         keras.config.set_dtype_policy("float32")
 

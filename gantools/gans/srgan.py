@@ -28,6 +28,7 @@ from gantools.nets import srgan
 
 TITLE = "Photo-Realistic Single Image Super-Resolution Using a GAN"
 SOURCE = "arXiv 1609.04802"
+SIDES = objective("nonsaturating")
 _PAPER = {
     "scale": 4,
     "rate": 1e-4,
@@ -41,19 +42,11 @@ _PAPER = {
     "generator": srgan.PAPER_GENERATOR,
     "discriminator": srgan.PAPER_DISCRIMINATOR,
 }
-_TINY = {
-    "pretrain": 0,
-    "batch": 4,
-    "generator": {"width": 4, "blocks": 1},
-    "discriminator": {"width": 4, "stages": 2, "dense": 0},
-}
-_SMALL = {
-    "pretrain": 50_000,
-    "images": 100_000,
-    "half_life": 5_000,
-    "generator": {"width": 32, "blocks": 4},
-    "discriminator": {"width": 16, "stages": 3, "dense": 0},
-}
+_TINY = {"pretrain": 0, "batch": 4, "generator": {"width": 4, "blocks": 1}}
+_TINY["discriminator"] = {"width": 4, "stages": 2, "dense": 0}
+_SMALL = {"pretrain": 50_000, "images": 100_000, "half_life": 5_000}
+_SMALL["generator"] = {"width": 32, "blocks": 4}
+_SMALL["discriminator"] = {"width": 16, "stages": 3, "dense": 0}
 SIZES = {"tiny": {**_PAPER, **_TINY}, "small": {**_PAPER, **_SMALL}, "paper": _PAPER}
 
 
@@ -70,11 +63,10 @@ def game(size="small", shape=(96, 96, 3), *, seed=0, **overrides) -> Recipe:
             images or None, `batch`, `generator` and `discriminator` (dicts, see `nets.srgan`).
     """
     s = choose(SIZES, size, overrides)
-    net = {"scale": s["scale"], "seed": seed, **s["generator"]}
-    judge = {"features": True, "seed": seed, **s["discriminator"]}
+    net, judge = {"scale": s["scale"], **s["generator"]}, s["discriminator"]
     players = {
-        "generator": srgan.generator(shape[-1], **net),
-        "discriminator": srgan.discriminator(shape, **judge),
+        "generator": srgan.generator(shape[-1], seed=seed, **net),
+        "discriminator": srgan.discriminator(shape, features=True, seed=seed, **judge),
     }
     if s["vgg"]:
         players["vgg"] = srgan.vgg_features(shape[-1], s["vgg"])
@@ -90,9 +82,8 @@ def game(size="small", shape=(96, 96, 3), *, seed=0, **overrides) -> Recipe:
         sample=lambda model, draw: model(draw["low"]),
     )
     rate = s["rate"], s["rate"] / 10, s["pretrain"] + s["images"] // 2
-    return Recipe(
-        description, {t.name: keras.optimizers.Adam(_step(*rate)) for t in turns}, s["batch"]
-    )
+    adam = {turn.name: keras.optimizers.Adam(_step(*rate)) for turn in turns}
+    return Recipe(description, adam, s["batch"])
 
 
 def _discriminator_terms(model, batch, draw):
@@ -101,16 +92,13 @@ def _discriminator_terms(model, batch, draw):
     r, _ = model.player("discriminator")(batch["x"])
     f, _ = model.player("discriminator")(fake)
     shown = {"real": ops.mean(r), "fake": ops.mean(f)}
-    return {"adv": objective("nonsaturating").discriminator(r, f)}, shown
+    return {"adv": SIDES.discriminator(r, f)}, shown
 
 
 def _generator_terms(model, batch, draw):
     fake = model.player("generator")(draw["low"])
     score, maps = model.player("discriminator")(fake)
-    terms = {
-        "adv": objective("nonsaturating").generator(None, score),
-        "pixels": _distance(fake, batch["x"]),
-    }
+    terms = {"adv": SIDES.generator(None, score), "pixels": _distance(fake, batch["x"])}
     if "vgg" in model.game.players:
         wanted, found = (model.player("vgg")(x) for x in (batch["x"], fake))
         return {**terms, "vgg": ops.mean(ops.square(wanted - found))}

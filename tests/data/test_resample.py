@@ -123,6 +123,7 @@ def test_blocks_do_not_show(monkeypatch):
     resample._bands.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SET5.is_dir(), reason="needs ../shared/data/sr")
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_published_files_are_reproduced_exactly(scale):

@@ -5,11 +5,12 @@ import keras
 from gantools.core import R1, Ema, duel
 from gantools.gans.recipe import Recipe
 
-TITLE, SOURCE = "A tiny game", "a test"
+TITLE = "A tiny game"
+SOURCE = "a test"
 SIZES = {"tiny": {"width": 4}, "small": {"width": 8}}
 
 
-def game(size="small", shape=(8, 8, 1)):
+def game(size="small", shape=(8, 8, 1), *, seed=0):
     width, pixels = SIZES[size]["width"], shape[0] * shape[1] * shape[2]
     generator = keras.Sequential(
         [

@@ -77,6 +77,7 @@ def test_mistakes_are_named():
         ssim_y(noise(0), noise(0), border=15)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not EVAL.is_dir(), reason="needs ../shared/data/sr")
 @pytest.mark.parametrize(("scale", "mean"), [(2, 33.674), (3, 30.405), (4, 28.430)])
 def test_bicubic_set5(scale, mean):

@@ -1,0 +1,1 @@
+"""Quality: what the trained games cover and what the networks reach."""

@@ -1,0 +1,76 @@
+"""Which recipes find all 25 Gaussians of a grid, and which do not.
+
+    python -m benchmarks.quality.modes [--cycles 10000] [--seeds 3]
+
+Generator and discriminator are MLPs of 3 x 128, batch 256, 2 normal latents. A mode counts when at
+least 0.4 % of 10 000 samples lie within 3 standard deviations of its centre. R3GAN's recipe
+(relativistic pairing, R1 and R2, no momentum) must find them; the non-saturating game without a
+penalty must not: a benchmark that everything passes says nothing.
+"""
+
+import time
+
+import click
+import numpy as np
+
+from benchmarks.rows import append
+from gantools.core import R1, R2, AdversarialModel, Ema, Stream, duel
+from gantools.data.synthetic import GRID_SD, grid25, grid_centres
+from gantools.nets import mlp
+
+BATCH, LATENT, RATE, GAMMA = 256, 2, 5e-4, 0.1
+SHARE = 0.004  # a tenth of a mode's fair share
+RECIPES = {
+    "relativistic + R1 + R2": ("relativistic", (R1(GAMMA), R2(GAMMA)), 0.0),
+    "nonsaturating": ("nonsaturating", (), 0.5),
+}
+
+
+def play(recipe, seed, cycles):
+    """Train one recipe; return `(modes of the averaged generator, share of good samples, s)`."""
+    import keras
+
+    objective, penalties, momentum = RECIPES[recipe]
+    game = duel(
+        mlp.generator((2,), latent=LATENT, seed=seed),
+        mlp.discriminator((2,), seed=seed + 100),
+        objective=objective,
+        penalties=penalties,
+        ema=Ema(10_000),
+    )
+    model = AdversarialModel(game, seed=seed)
+    adam = lambda: keras.optimizers.Adam(RATE, momentum, 0.99)  # noqa: E731
+    loop = 1 if keras.backend.backend() == "torch" else 50
+    model.compile({"discriminator": adam(), "generator": adam()}, steps_per_execution=loop)
+    start = time.monotonic()
+    stream = Stream(grid25(100_000, seed=seed), BATCH, seed=seed)
+    model.fit(stream, steps_per_epoch=cycles, verbose=0)
+    return *coverage(model.sample(10_000, seed=seed, batch=10_000)), time.monotonic() - start
+
+
+def coverage(samples):
+    """Return `(modes found, share of samples within 3 standard deviations of a centre)`."""
+    distance = np.linalg.norm(samples[:, None] - grid_centres()[None], axis=2)  # (n, 25)
+    near = distance < 3 * GRID_SD
+    return int(np.sum(near.mean(axis=0) >= SHARE)), float(near.any(axis=1).mean())
+
+
+@click.command()
+@click.option("--cycles", default=10_000, show_default=True)
+@click.option("--seeds", default=3, show_default=True)
+def main(cycles, seeds):
+    """Train every recipe on the 25-Gaussian grid and print how many modes it finds."""
+    click.echo(f"{'recipe':24} {'seed':>4} {'modes of 25':>12} {'within 3 sd':>12} {'seconds':>8}")
+    command = f"python -m benchmarks.quality.modes --cycles {cycles} --seeds {seeds}"
+    for recipe in RECIPES:
+        for seed in range(seeds):
+            modes, good, seconds = play(recipe, seed, cycles)
+            click.echo(f"{recipe:24} {seed:4} {modes:12} {good:12.2f} {seconds:8.0f}")
+            append(
+                "modes", command, recipe=recipe, seed=seed, cycles=cycles, modes=modes,
+                within_3_sd=round(good, 4), seconds=round(seconds, 1),
+            )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

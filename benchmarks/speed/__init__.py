@@ -1,0 +1,1 @@
+"""Speed: ratios against a rival, interleaved in one run."""
