@@ -9,7 +9,7 @@ from importlib import import_module
 
 __version__ = "0.1.0"
 
-_LAZY = {name: "gantools.core" for name in ("AdversarialModel", "Game", "Turn", "duel")}
+_LAZY = dict.fromkeys(("AdversarialModel", "Game", "Turn", "duel"), "gantools.core")
 __all__ = ["__version__", *_LAZY]
 
 

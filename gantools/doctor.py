@@ -109,19 +109,21 @@ def try_training() -> dict:
 
 
 def try_superres() -> dict:
-    """Enlarge a 64x64 picture twice in a process of its own, and check the size of the result."""
+    """Enlarge a 64x64 picture four times in a process of its own, and check the result's size."""
     from gantools.data.pictures import Picture, header, write
     from gantools.data.synthetic import shapes
 
     with tempfile.TemporaryDirectory(prefix="gantools-doctor-") as folder:
         small, large = Path(folder, "small.png"), Path(folder, "large.png")
         write(small, Picture(shapes(1, size=64)[0]))
-        result = _run("-m", "gantools", "superres", str(small), "-o", str(large), "--scale", "2")
+        result = _run("-m", "gantools", "superres", str(small), "-o", str(large), "-q", "--json")
         if result["code"] or not large.is_file():
             return {"error": _reason(result)}
         size = header(large).height, header(large).width
-    wrong = {} if size == (128, 128) else {"error": f"Expected 128x128 pixels. Received: {size}."}
-    return {"seconds": result["seconds"]} | wrong
+    (made,) = json.loads(result["out"])["pictures"]
+    report = {"ran": made["engine"], "seconds": result["seconds"]}
+    wrong = {} if size == (256, 256) else {"error": f"Expected 256x256 pixels. Received: {size}."}
+    return report | wrong
 
 
 def describe(found: dict) -> list[str]:
@@ -147,7 +149,9 @@ def describe(found: dict) -> list[str]:
         )
     superres = found["superres"]
     if "engine" in superres:
-        done = f": a 64x64 picture in {superres['seconds']} s" if "seconds" in superres else ""
+        done = ""
+        if "ran" in superres:
+            done = f": a 64x64 picture by {superres['ran']} in {superres['seconds']} s"
         lines.append(f"Superres   {superres['engine']} ({superres['reason']}){done}")
     errors = {"Training": train.get("error"), "Superres": superres.get("error")}
     return lines + [f"{name:10} FAILED: {error}" for name, error in errors.items() if error]

@@ -15,7 +15,9 @@ TRAINED = {
 
 def run(monkeypatch, *args, training=TRAINED, superres=None):
     monkeypatch.setattr(doctor, "try_training", lambda: training)
-    monkeypatch.setattr(doctor, "try_superres", lambda: superres or {"seconds": 0.4})
+    monkeypatch.setattr(
+        doctor, "try_superres", lambda: superres or {"ran": "openvino", "seconds": 0.4}
+    )
     return CliRunner().invoke(doctor.doctor, args)
 
 
@@ -26,7 +28,8 @@ def test_tells_a_person_what_will_be_used_and_why(monkeypatch):
     for fact in (
         "Versions   python 3.", "keras 3.", "cores, ", "AVX2: ", "KERAS_BACKEND=jax",
         "Training   jax 1.2 (KERAS_BACKEND says so) on cpu:0: two cycles in 1.5 s",
-        "Superres   openvino (the first installed of openvino,", "a 64x64 picture in 0.4 s",
+        "Superres   openvino (the first installed of openvino,",
+        "a 64x64 picture by openvino in 0.4 s",
     ):  # fmt: skip
         assert fact in done.output
     assert "FAILED" not in done.output
@@ -84,4 +87,6 @@ def test_the_probe_trains():
 
 
 def test_superres_is_tried_for_real():
-    assert "error" not in doctor.try_superres()
+    found = doctor.try_superres()
+    assert "error" not in found
+    assert found["ran"].startswith(doctor.choose_engine()["engine"])

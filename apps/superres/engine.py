@@ -5,12 +5,9 @@ that have it); OpenCV is always there; Keras serves where nothing else does and 
 None of them is imported before it is chosen.
 """
 
-import hashlib
-import os
 import sys
 from collections import OrderedDict
 from importlib.util import find_spec
-from pathlib import Path
 from threading import Lock
 
 import numpy as np
@@ -28,7 +25,6 @@ ENGINES = {
     "keras": ("keras", "keras", ""),
 }
 SHAPES_HELD = 4  # compiled shapes in memory
-SHAPES_STORED = 32  # compiled shapes on disk, 1 MB each
 
 
 class Engine:
@@ -101,16 +97,11 @@ class OpenVino(Engine):
             "PERFORMANCE_HINT": "LATENCY",
             **({"INFERENCE_NUM_THREADS": threads} if threads else {}),
         }
-        self._folder = cache_folder(f"openvino-{openvino.__version__}", network)
 
     def _compile(self, height, width):
-        options = dict(self._options)
-        if self._folder is not None:
-            options["CACHE_DIR"] = str(self._folder)
+        # 0.05 s, while the picture is decoded: keeping the result on disk saved nothing.
         model = self._core.read_model(self._graph(height, width))
-        compiled = self._core.compile_model(model, "CPU", options)
-        _forget_oldest(self._folder)
-        return compiled.create_infer_request()
+        return self._core.compile_model(model, "CPU", self._options).create_infer_request()
 
     def _infer(self, compiled, tile):
         compiled.infer([tile[None]], share_inputs=True)
@@ -232,31 +223,6 @@ def open_engine(
     raise UserError(f"No engine starts. {'; '.join(reasons)}")
 
 
-def cache_folder(kind: str, network: Network) -> Path | None:
-    """Return the folder for compiled networks, made if missing; None if it cannot be written.
-
-    It lies in `GANTOOLS_CACHE`, else where the system keeps such files. An empty `GANTOOLS_CACHE`
-    switches the cache off.
-
-    Args:
-        kind: Engine and version.
-        network: Another network has another folder.
-    """
-    root = os.environ.get("GANTOOLS_CACHE")
-    if root is None:
-        home = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")
-        root = Path(home) / "gantools" if home else Path("~/.cache/gantools").expanduser()
-    if not str(root):
-        return None
-    name = hashlib.sha256(f"{kind} {network.digest}".encode()).hexdigest()[:16]
-    folder = Path(root) / "superres" / name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return folder if os.access(folder, os.W_OK) else None
-
-
 def _import_openvino():
     """Return the module openvino without its converter, which takes longer than all the rest.
 
@@ -272,15 +238,3 @@ def _import_openvino():
         if block:
             sys.modules.pop(converter, None)
     return openvino
-
-
-def _forget_oldest(folder: Path | None) -> None:
-    """Keep the newest `SHAPES_STORED` compiled files of a folder."""
-    if folder is None:
-        return
-    try:
-        files = sorted(folder.glob("*.blob"), key=lambda file: file.stat().st_mtime)
-        for file in files[:-SHAPES_STORED]:
-            file.unlink()
-    except OSError:
-        return  # another process was faster

@@ -68,7 +68,7 @@ class Progress:
             click.echo(text, err=True)
 
     def _show(self, pictures):
-        """Draw the bar at a number of finished pictures, the fraction of the current one included."""
+        """Draw the bar at a number of finished pictures, with the fraction of the current one."""
         if self._bar is None:
             if monotonic() - self._first < PATIENCE or pictures >= self.total:
                 return

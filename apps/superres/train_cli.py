@@ -42,9 +42,7 @@ def train(ctx, base, out, fresh, quiet, **options):
     """
     from gantools.quiet import import_core
 
-    from . import model
-
-    network = model.load(base, options["scale"]) if base else None
+    network = _starting_point(base, options["scale"]) if base else None
     import_core()
     from .train import Settings
     from .train import train as run
@@ -55,3 +53,13 @@ def train(ctx, base, out, fresh, quiet, **options):
     outcome = run(out, settings, base=network, fresh=fresh, quiet=quiet)
     click.echo(f"{outcome.path}: {outcome.score:.2f} dB PSNR-Y on the validation pictures")
     ctx.exit(INTERRUPTED if outcome.interrupted else DONE)
+
+
+def _starting_point(base, scale):
+    """Return the network to start from: a file, or a shipped one of this or of any other scale."""
+    from . import model
+
+    if base.endswith(model.SUFFIX):
+        return model.read(base)
+    scales = [s for name, s in model.shipped() if name == base]
+    return model.load(base, scale if scale in scales or not scales else scales[-1])

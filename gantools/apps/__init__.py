@@ -1,4 +1,4 @@
-"""Applications: what a user runs. A wheel has them in this package, a checkout in top-level `apps/`."""
+"""Applications: what a user runs. In a checkout they live in the top-level folder `apps/`."""
 
 from pathlib import Path
 

@@ -117,9 +117,9 @@ class AdversarialModel(keras.Model):
         gradients.apply(self.optimizer.parts[turn.name], grads, moving)
         if turn.clip is not None:
             for v in moving:
-                v.assign(ops.clip(v, -turn.clip, turn.clip))
+                v.assign(ops.clip(v.value, -turn.clip, turn.clip))
         for v, value in skipped:
-            v.assign(ops.where(self.cycle % turn.every == 0, v, value))
+            v.assign(ops.where(self.cycle.value % turn.every == 0, v.value, value))
         return terms
 
     def _loss(self, turn, batch, draw):

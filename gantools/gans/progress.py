@@ -62,13 +62,13 @@ class Progress(keras.callbacks.Callback):
             self._bar.stop()
 
     def line(self, logs) -> str:
-        """Return the line that is shown: cycle, losses, images per second, time left."""
+        """Return the line that is shown; losses last, where a narrow terminal cuts it off."""
         losses = "  ".join(f"{name} {float(value):.3g}" for name, value in logs.items())
         elapsed, cycles = time.monotonic() - self._timed[0], self._cycle - self._timed[1]
         rate = cycles * self._images_a_cycle / elapsed if cycles else 0.0
         left = self._seconds_left()
-        rest = "" if left is None else f"  {clock(left)} left"
-        return f"{self._cycle} cycles  {losses}  {rate:.0f} images/s{rest}"
+        rest = "" if left is None else f"{clock(left)} left  "
+        return f"{self._cycle} cycles  {rest}{rate:.0f} images/s  {losses}"
 
     def _elapsed(self) -> float:
         return self.spent + time.monotonic() - self._start

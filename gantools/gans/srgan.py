@@ -6,8 +6,8 @@ Network", arXiv 1609.04802.
     G minimises  content + 1e-3 E -log D(G(low));   D minimises  -E log D(x) - E log(1 - D(G(low)))
 
 The data are sharp pictures; `low` is made of them by bicubic shrinking unless the batch holds it.
-The content is the difference of pixels for the first `pretrain` pictures, as the paper starts from
-an SRResNet. Afterwards, with `vgg`, it is 0.006 times the squared difference of VGG-19 features.
+At first, for `pretrain` pictures, the content is the difference of pixels, which makes an SRResNet;
+afterwards, with `vgg`, 0.006 times the squared difference of VGG-19 features.
 
 Differs from the paper:
 - without `vgg` (no such weights come with this package) the pixels' content goes on, beside
@@ -63,13 +63,11 @@ def game(size="small", shape=(96, 96, 3), *, seed=0, **overrides) -> Recipe:
             images or None, `batch`, `generator` and `discriminator` (dicts, see `nets.srgan`).
     """
     s = choose(SIZES, size, overrides)
-    net, judge = {"scale": s["scale"], **s["generator"]}, s["discriminator"]
+    net, judge = {"scale": s["scale"], **s["generator"]}, {"features": True, **s["discriminator"]}
     players = {
         "generator": srgan.generator(shape[-1], seed=seed, **net),
-        "discriminator": srgan.discriminator(shape, features=True, seed=seed, **judge),
-    }
-    if s["vgg"]:
-        players["vgg"] = srgan.vgg_features(shape[-1], s["vgg"])
+        "discriminator": srgan.discriminator(shape, seed=seed, **judge),
+    } | ({"vgg": srgan.vgg_features(shape[-1], s["vgg"])} if s["vgg"] else {})
     turns = (
         Turn("discriminator", ("discriminator",), _discriminator_terms),
         Turn("generator", ("generator",), _generator_terms, weights=_weights(s)),
@@ -91,8 +89,7 @@ def _discriminator_terms(model, batch, draw):
         fake = ops.stop_gradient(model.player("generator")(draw["low"]))
     r, _ = model.player("discriminator")(batch["x"])
     f, _ = model.player("discriminator")(fake)
-    shown = {"real": ops.mean(r), "fake": ops.mean(f)}
-    return {"adv": SIDES.discriminator(r, f)}, shown
+    return {"adv": SIDES.discriminator(r, f)}, {"real": ops.mean(r), "fake": ops.mean(f)}
 
 
 def _generator_terms(model, batch, draw):

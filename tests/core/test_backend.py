@@ -70,7 +70,7 @@ def test_a_loaded_keras_decides():
     assert backend.find_backend().name == keras.config.backend()
 
 
-@pytest.mark.parametrize("hidden", ["", "tensorflow", "tensorflow jax"])
+@pytest.mark.parametrize("hidden", ["tensorflow", "tensorflow jax"])
 def test_the_core_runs_on_what_is_there(hidden, tmp_path):
     """A process in which the hidden packages cannot be found; TensorFlow is then not imported."""
     code = f"""

@@ -1,0 +1,41 @@
+"""PSNR and SSIM of the shipped networks on folders of sharp pictures, beside bicubic.
+
+    python -m benchmarks.quality.superres Set5/ Set14/ B100/
+
+The protocol is that of `gantools superres eval`; one row a folder and scale is kept.
+"""
+
+from pathlib import Path
+
+import click
+
+from benchmarks.rows import append
+from gantools.apps.superres.enlarge import Upscaler
+from gantools.apps.superres.evaluate import evaluate, mean
+from gantools.apps.superres.model import load, shipped
+
+
+@click.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+def main(folders):
+    """Measure every shipped network on FOLDERS and print the means."""
+    click.echo(f"{'network':10} {'folder':10} {'PSNR-Y':>7} {'bicubic':>8} {'SSIM-Y':>7}")
+    for name, scale in shipped():
+        upscaler = Upscaler(load(name, scale))
+        for folder in folders:
+            score = mean(evaluate(folder, upscaler))
+            label = f"{name} x{scale}"
+            click.echo(
+                f"{label:10} {folder.name:10} {score.psnr:7.2f} {score.bicubic_psnr:8.2f} "
+                f"{score.ssim:7.4f}"
+            )
+            command = f"gantools superres eval {folder.name} --model {name} --scale {scale}"
+            append(
+                "superres", command, network=name, scale=scale, folder=folder.name,
+                psnr_y=round(score.psnr, 3), ssim_y=round(score.ssim, 4),
+                bicubic_psnr_y=round(score.bicubic_psnr, 3), engine=upscaler.engine().name,
+            )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

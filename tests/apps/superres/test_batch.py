@@ -1,0 +1,124 @@
+from pathlib import Path
+
+import pytest
+from gantools.apps.superres import batch
+from gantools.apps.superres.batch import Job, Outcome, exit_code, plan_jobs, run_jobs
+from gantools.apps.superres.enlarge import Upscaler
+
+from gantools.data.pictures import Picture, write
+from gantools.errors import ALL_FAILED, DONE, SOME_FAILED, UserError
+
+
+def targets(jobs, root):
+    return [job.target.relative_to(root).as_posix() for job in jobs]
+
+
+def touch(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"x")
+
+
+def test_names_beside_the_source(tmp_path):
+    names = ["a.png", "b.JPG", "c.jpeg", "d.webp", "e.tiff", "f.bmp", "noext"]
+    jobs = plan_jobs([tmp_path / name for name in names], None, 4)
+    expected = [
+        "a_x4.png",
+        "b_x4.jpg",
+        "c_x4.jpg",
+        "d_x4.webp",
+        "e_x4.png",
+        "f_x4.png",
+        "noext_x4.png",
+    ]
+    assert targets(jobs, tmp_path) == expected
+
+
+def test_where_out_points(tmp_path):
+    source = tmp_path / "a.png"
+    (tmp_path / "there.v2").mkdir()
+    for out, expected in [
+        ("b.jpg", "b.jpg"),
+        ("folder", "folder/a_x2.png"),
+        ("there.v2", "there.v2/a_x2.png"),
+    ]:
+        assert targets(plan_jobs([source], tmp_path / out, 2), tmp_path) == [expected]
+    two = plan_jobs([source, tmp_path / "b.png"], tmp_path / "out.d", 2)
+    assert targets(two, tmp_path) == ["out.d/a_x2.png", "out.d/b_x2.png"]
+
+
+def test_folders(tmp_path):
+    touch(tmp_path, "in/b.png", "in/a.jpg", "in/.hidden.png", "in/notes.txt", "in/sub/c.png")
+    assert targets(plan_jobs([tmp_path / "in"], None, 4), tmp_path) == [
+        "in_x4/a_x4.jpg",
+        "in_x4/b_x4.png",
+    ]
+    jobs = plan_jobs([tmp_path / "in"], tmp_path / "out", 4)
+    assert targets(jobs, tmp_path) == ["out/a_x4.jpg", "out/b_x4.png"]
+
+
+def test_the_current_folder_has_a_name(tmp_path, monkeypatch):
+    touch(tmp_path, "photos/a.png")
+    monkeypatch.chdir(tmp_path / "photos")
+    assert targets(plan_jobs([Path()], None, 4), tmp_path) == ["photos_x4/a_x4.png"]
+
+
+def test_mistakes_are_known_before_anything_starts(tmp_path):
+    touch(tmp_path, "empty/notes.txt", "in/a.png", "in/a.bmp", "in/a_x4.png")
+    with pytest.raises(UserError, match="has no pictures") as error:
+        plan_jobs([tmp_path / "empty"], None, 4)
+    assert error.value.code == ALL_FAILED
+    with pytest.raises(UserError, match="2 inputs would become"):
+        plan_jobs([tmp_path / "in/a.png", tmp_path / "in/a.bmp"], tmp_path / "out", 4)
+    with pytest.raises(UserError, match="would replace an input"):
+        plan_jobs([tmp_path / "in/a.png"], tmp_path / "in/a.png", 4)
+    with pytest.raises(UserError, match="would replace an input"):
+        plan_jobs([tmp_path / "in/a.png", tmp_path / "in/a_x4.png"], None, 4)
+
+
+@pytest.fixture
+def upscaler(make_network):
+    return Upscaler(make_network())
+
+
+def test_a_broken_picture_does_not_stop_the_others(tmp_path, upscaler, picture):
+    write(tmp_path / "a.png", Picture(picture()))
+    (tmp_path / "b.png").write_bytes(b"broken")
+    write(tmp_path / "c.png", Picture(picture()))
+    told = []
+    jobs = plan_jobs([tmp_path / name for name in ("a.png", "b.png", "c.png")], tmp_path / "out", 4)
+    outcomes = run_jobs(jobs, upscaler, finished=told.append)
+    assert told == outcomes
+    assert [bool(outcome.error) for outcome in outcomes] == [False, True, False]
+    assert "b.png" in outcomes[1].error
+    assert exit_code(outcomes) == SOME_FAILED
+    assert sorted(f.name for f in (tmp_path / "out").iterdir()) == ["a_x4.png", "c_x4.png"]
+
+
+def test_what_is_there_is_left_unless_told(tmp_path, upscaler, picture):
+    write(tmp_path / "a.png", Picture(picture()))
+    (tmp_path / "b.png").write_text("old")
+    jobs = [Job(tmp_path / "a.png", tmp_path / "b.png")]
+    (outcome,) = run_jobs(jobs, upscaler)
+    assert outcome == Outcome(jobs[0])
+    assert (tmp_path / "b.png").read_text() == "old"
+    assert exit_code([outcome]) == DONE
+    (outcome,) = run_jobs(jobs, upscaler, overwrite=True)
+    assert outcome.result is not None
+    assert (tmp_path / "b.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_no_memory_is_one_sentence(tmp_path, upscaler, monkeypatch):
+    def full(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(batch, "enlarge_file", full)
+    (outcome,) = run_jobs([Job(tmp_path / "a.png", tmp_path / "b.png")], upscaler)
+    assert "not enough memory" in outcome.error
+    assert exit_code([outcome]) == ALL_FAILED
+
+
+def test_a_target_folder_that_is_a_file(tmp_path, upscaler):
+    touch(tmp_path, "file")
+    with pytest.raises(UserError, match="a file has that name"):
+        run_jobs([Job(tmp_path / "a.png", tmp_path / "file/b.png")], upscaler)

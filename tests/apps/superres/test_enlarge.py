@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+from gantools.apps.superres.enlarge import Upscaler, enlarge_file
+
+from gantools.data import exif
+from gantools.data.pictures import Metadata, Picture, read, write
+from gantools.errors import UserError
+
+# Orientation 6 and a width of 56 pixels.
+EXIF = (
+    b"II*\0\x08\0\0\0\x02\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0"
+    b"\0\x01\x03\0\x01\0\0\0\x38\0\0\0\0\0\0\0"
+)
+
+
+@pytest.fixture
+def upscaler(make_network):
+    return Upscaler(make_network(), largest=32)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_files_equal_what_is_made_in_memory(tmp_path, upscaler, picture, channels, dtype):
+    pixels = picture(40, 56, channels, dtype)
+    write(tmp_path / "a.png", Picture(pixels))
+    shares = []
+    result = enlarge_file(tmp_path / "a.png", tmp_path / "b.png", upscaler, advance=shares.append)
+    made = read(tmp_path / "b.png").pixels
+    assert made.dtype == dtype
+    np.testing.assert_array_equal(made, upscaler.enlarge(Picture(pixels)).pixels)
+    assert (result.height, result.width) == (160, 224)
+    assert result.engine.endswith("f32") or dtype == np.uint8
+    assert len(shares) > 1
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize("source", ["png", "jpg", "webp", "tif", "bmp"])
+@pytest.mark.parametrize("target", ["png", "jpg", "webp", "tif", "bmp"])
+def test_every_format_into_every_other(tmp_path, upscaler, picture, source, target):
+    icc_free = Metadata(exif=EXIF)
+    write(tmp_path / f"a.{source}", Picture(picture(24, 36), icc_free))
+    enlarge_file(tmp_path / f"a.{source}", tmp_path / f"b.{target}", upscaler)
+    made = read(tmp_path / f"b.{target}")
+    value = exif.orientation(made.metadata.exif)
+    keeps = source in ("png", "jpg", "webp") and target in ("png", "jpg", "webp")
+    assert value == (6 if keeps else 1)
+    upright = made.upright().pixels
+    assert upright.shape == (144, 96, 3)  # as the viewer of the source saw it, four times as large
+    seen = read(tmp_path / f"a.{source}").upright().pixels
+    assert np.abs(upright[2::4, 2::4].astype(int) - seen).mean() < 12
+
+
+def test_exif_tells_the_new_size(tmp_path, upscaler, picture):
+    write(tmp_path / "a.png", Picture(picture(40, 56), Metadata(exif=EXIF)))
+    enlarge_file(tmp_path / "a.png", tmp_path / "b.png", upscaler)
+    data = read(tmp_path / "b.png").metadata.exif
+    assert int.from_bytes(data[30:34], "little") == 224
+    assert exif.orientation(data) == 6
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 50), (3, 2), (50, 1)])
+def test_tiny_pictures(tmp_path, upscaler, picture, size):
+    write(tmp_path / "a.png", Picture(picture(*size)))
+    enlarge_file(tmp_path / "a.png", tmp_path / "b.png", upscaler)
+    assert read(tmp_path / "b.png").pixels.shape == (4 * size[0], 4 * size[1], 3)
+
+
+def test_limits_are_known_before_anything_is_decoded(tmp_path, upscaler, picture, monkeypatch):
+    write(tmp_path / "wide.png", Picture(picture(1, 4100)))
+    write(tmp_path / "alpha.png", Picture(picture(8, 8, 4)))
+    monkeypatch.setattr("gantools.data.pictures._decode", lambda data: pytest.fail("decoded"))
+    with pytest.raises(UserError, match="WEBP holds at most 16383 pixels a side"):
+        enlarge_file(tmp_path / "wide.png", tmp_path / "b.webp", upscaler)
+    with pytest.raises(UserError, match="no transparency"):
+        enlarge_file(tmp_path / "alpha.png", tmp_path / "b.jpg", upscaler)
+
+
+def test_floating_point_is_refused(tmp_path, upscaler, picture):
+    write(tmp_path / "a.tif", Picture(picture().astype(np.float32)))
+    with pytest.raises(UserError, match="float32 levels; 8 or 16 bits are expected"):
+        enlarge_file(tmp_path / "a.tif", tmp_path / "b.png", upscaler)
+    assert not (tmp_path / "b.png").exists()
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_an_interrupted_picture_leaves_nothing(
+    tmp_path, upscaler, picture, monkeypatch, suffix, error
+):
+    write(tmp_path / "a.png", Picture(picture()))
+    (tmp_path / f"b.{suffix}").write_text("old")
+
+    def stop(*_, **__):
+        raise error
+
+    monkeypatch.setattr("gantools.data.png.PngWriter._write_strip", stop)
+    monkeypatch.setattr("gantools.data.pictures._encoded", stop)
+    expected = KeyboardInterrupt if error is KeyboardInterrupt else UserError
+    with pytest.raises(expected):
+        enlarge_file(tmp_path / "a.png", tmp_path / f"b.{suffix}", upscaler)
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["a.png", f"b.{suffix}"]
+    assert (tmp_path / f"b.{suffix}").read_text() == "old"
