@@ -153,6 +153,9 @@ class Keras(Engine):
 
     def __init__(self, network, deep, threads):
         super().__init__(network, deep, threads)
+        from gantools.quiet import import_core
+
+        import_core()  # chooses the backend before Keras looks for one
         from gantools.nets.superres import build, set_weights_by_name
 
         self._model = build(network.plan)

@@ -8,11 +8,11 @@ The protocol is that of `gantools superres eval`; one row a folder and scale is 
 from pathlib import Path
 
 import click
-
-from benchmarks.rows import append
 from gantools.apps.superres.enlarge import Upscaler
 from gantools.apps.superres.evaluate import evaluate, mean
 from gantools.apps.superres.model import load, shipped
+
+from benchmarks.rows import append
 
 
 @click.command()

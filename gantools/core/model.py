@@ -229,9 +229,7 @@ class AdversarialModel(keras.Model):
         groups |= {f"evaluation_seed/{n}": [s.state] for n, s in self._evaluation_seeds.items()}
         groups["counter"] = [self.cycle, self.images]
         if self.optimizer:
-            groups["optimizer"] = self.optimizer.variables[
-                : -sum(len(p.variables) for p in self.optimizer.parts.values())
-            ]
+            groups["optimizer"] = self.optimizer.own_variables
             groups |= {f"optimizer/{n}": p.variables for n, p in self.optimizer.parts.items()}
         return groups
 

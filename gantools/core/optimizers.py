@@ -44,8 +44,12 @@ class PlayerOptimizers(keras.optimizers.Optimizer):
     @property
     def variables(self):
         """Return own and all players' variables, in the order of the turns."""
-        own = list(super().variables)
-        return own + [v for part in self.parts.values() for v in part.variables]
+        return self.own_variables + [v for part in self.parts.values() for v in part.variables]
+
+    @property
+    def own_variables(self):
+        """Return the composite's own variables: Keras gives every optimizer two."""
+        return list(super().variables)
 
     @property
     def learning_rate(self):

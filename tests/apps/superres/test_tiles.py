@@ -76,7 +76,7 @@ def test_tiled_equals_untiled_elsewhere(name, make_network, picture):
     expected = whole(pixels, engine, network.plan.radius, 2, 1000).astype(int)
     difference = np.abs(whole(pixels, engine, network.plan.radius, 2, 48) - expected)
     assert difference.max() <= 1
-    assert (difference > 0).mean() <= 1e-5 or (difference > 0).sum() == 1
+    assert (difference > 0).mean() <= 1e-5
 
 
 def test_too_little_context_would_be_noticed(make_network, picture):
