@@ -13,6 +13,7 @@ import keras
 from gantools.errors import UserError
 
 Initializer = keras.initializers.Initializer
+FEW_GROUPS = 16  # the published sizes of grouped networks have up to 96, and need a GPU anyway
 
 
 def layer_seed(seed: int, name: str) -> int:
@@ -80,6 +81,8 @@ class Layers:
             `(batch, *ceil(space / strides), filters)`.
         """
         layer = getattr(keras.layers, f"Conv{dimensions(x)}D")
+        if options.get("groups", 1) > 1:
+            layer = {1: layer, 2: GroupedConv2D, 3: GroupedConv3D}[dimensions(x)]
         return self._add(layer, x, name, init, filters, kernel, padding="same", **options)
 
     def conv_transpose(self, x, name: str, filters: int, kernel: int = 4, *, init=None, **options):
@@ -102,6 +105,36 @@ class Layers:
     def _add(self, layer, x, name, init, *sizes, **options):
         kernel = (init or self.init)(layer_seed(self.seed, name))
         return self.wrap(layer(*sizes, kernel_initializer=kernel, name=name, **options))(x)
+
+
+class _Grouped:
+    """Computes few groups as that many convolutions, many at once by the backend.
+
+    The second-order gradient of a grouped convolution is slow on CPUs: 64x14x14x128 in 8 groups
+    took 3.9 s on TensorFlow and 2.6 s on JAX, and 26 and 35 ms this way.
+    """
+
+    def convolution_op(self, inputs, kernel):
+        if not 1 < self.groups <= FEW_GROUPS:
+            return super().convolution_op(inputs, kernel)
+        parts = zip(
+            keras.ops.split(inputs, self.groups, axis=-1),
+            keras.ops.split(kernel, self.groups, axis=-1),
+            strict=True,
+        )
+        options = {"strides": self.strides, "padding": self.padding, "data_format": "channels_last"}
+        outputs = [keras.ops.conv(x, k, **options) for x, k in parts]
+        return keras.ops.concatenate(outputs, axis=-1)
+
+
+@keras.saving.register_keras_serializable(package="gantools")
+class GroupedConv2D(_Grouped, keras.layers.Conv2D):
+    """keras.layers.Conv2D with fast groups."""
+
+
+@keras.saving.register_keras_serializable(package="gantools")
+class GroupedConv3D(_Grouped, keras.layers.Conv3D):
+    """keras.layers.Conv3D with fast groups."""
 
 
 def norm(x, kind: str, name: str):

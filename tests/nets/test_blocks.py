@@ -46,3 +46,17 @@ def test_padding_and_cropping_undo_each_other():
 def test_refusals_name_the_remedy(make, word):
     with pytest.raises(UserError, match=word):
         make()
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("groups", [2, 4, 32])
+def test_fast_groups_are_groups(groups):
+    x = keras.random.normal((2, 5, 6, 32), seed=1)
+    fast = blocks.GroupedConv2D(64, 3, padding="same", groups=groups)
+    plain = keras.layers.Conv2D(64, 3, padding="same", groups=groups)
+    fast.build(x.shape)
+    plain.build(x.shape)
+    assert fast.kernel.shape == plain.kernel.shape == (3, 3, 32 // groups, 64)
+    plain.kernel.assign(fast.kernel)
+    difference = keras.ops.max(keras.ops.abs(plain(x) - fast(x)))
+    assert float(difference) < 1e-4

@@ -1,0 +1,54 @@
+"""Write `apps/superres/weights/README.md`: the cards of the shipped networks and their scores.
+
+    python -m benchmarks.quality.cards
+
+The cards are read from the weight files, the scores from `benchmarks/results/superres.jsonl`.
+"""
+
+import json
+
+import click
+
+from benchmarks.rows import RESULTS
+from gantools.apps.superres.model import SHIPPED, load, shipped
+
+HEAD = """# Shipped networks
+
+Written by `python -m benchmarks.quality.cards` from the files beside it and from
+`benchmarks/results/superres.jsonl`. The training pictures, their sources and licences: NOTICE.
+"""
+
+
+def latest_scores():
+    """Return the newest row of each network, scale and folder."""
+    path = RESULTS / "superres.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return {(row["network"], row["scale"], row["folder"]): row for row in rows}
+
+
+def card(name, scale, scores):
+    """Return the section of one network, in Markdown."""
+    network = load(name, scale)
+    weights = sum(array.size for array in network.arrays.values())
+    lines = [f"## {name} x{scale}", "", f"{weights:,} weights, radius {network.plan.radius} pixels."]
+    lines += ["", "| test pictures | PSNR-Y | SSIM-Y | bicubic PSNR-Y |", "|---|---|---|---|"]
+    for (owner, factor, folder), row in scores.items():
+        if (owner, factor) == (name, scale):
+            figures = (row["psnr_y"], row["ssim_y"], row["bicubic_psnr_y"])
+            lines.append("| {} | {:.2f} | {:.4f} | {:.2f} |".format(folder, *figures))
+    lines += ["", "| | |", "|---|---|"]
+    lines += [f"| {key.replace('_', ' ')} | {value} |" for key, value in network.card.items()]
+    return "\n".join(lines)
+
+
+@click.command()
+def main():
+    """Write the cards of all shipped networks."""
+    scores = latest_scores()
+    sections = [HEAD, *(card(name, scale, scores) + "\n" for name, scale in shipped())]
+    (SHIPPED / "README.md").write_text("\n".join(sections), encoding="utf-8")
+    click.echo(SHIPPED / "README.md")
+
+
+if __name__ == "__main__":
+    main()
