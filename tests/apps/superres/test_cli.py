@@ -166,7 +166,12 @@ def test_ctrl_c_leaves_finished_pictures_and_no_part(tmp_path, weights, picture)
     for name in "bcdefgh":
         write(tmp_path / f"in/{name}.png", Picture(picture(1200, 1600)))
     words = ["superres", tmp_path / "in", "--model", weights, "--engine", "opencv"]
-    process = python(*words, process_group=0)
+    # a job started in the background inherits an ignored SIGINT; a person's shell does not
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = python(*words, process_group=0)
+    finally:
+        signal.signal(signal.SIGINT, heard)
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("in_x4/b_x4.png.*.part")) and time.monotonic() < deadline:
         time.sleep(0.01)
