@@ -181,6 +181,14 @@ class Keras(Engine):
 _CLASSES = {kind.name: kind for kind in (OpenVino, OnnxRuntime, OpenCv, Keras)}
 
 
+def _installed(module: str) -> bool:
+    """Return whether a module can be found; another thread may be importing it right now."""
+    try:
+        return find_spec(module) is not None
+    except ValueError:  # half imported: it stands in sys.modules without a spec
+        return module in sys.modules
+
+
 def choose(name: str = "auto") -> list[str]:
     """Return the installed engines that `name` allows, best first; nothing is imported.
 
@@ -191,12 +199,12 @@ def choose(name: str = "auto") -> list[str]:
         UserError: the engine is unknown or not installed.
     """
     if name == "auto":
-        return [key for key, (module, _, _) in ENGINES.items() if find_spec(module)]
+        return [key for key, (module, _, _) in ENGINES.items() if _installed(module)]
     if name not in ENGINES:
         known = ", ".join(ENGINES)
         raise UserError(f"There is no engine {name!r}. Choose auto or one of: {known}.")
     module, distribution, extra = ENGINES[name]
-    if not find_spec(module):
+    if not _installed(module):
         if extra:
             raise missing_extra(f"The engine {name!r}", distribution, extra)
         raise UserError(f"The engine {name!r} needs {distribution}: pip install {distribution}.")

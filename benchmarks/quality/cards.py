@@ -8,9 +8,9 @@ The cards are read from the weight files, the scores from `benchmarks/results/su
 import json
 
 import click
+from gantools.apps.superres.model import SHIPPED, load, shipped
 
 from benchmarks.rows import RESULTS
-from gantools.apps.superres.model import SHIPPED, load, shipped
 
 HEAD = """# Shipped networks
 
@@ -30,7 +30,8 @@ def card(name, scale, scores):
     """Return the section of one network, in Markdown."""
     network = load(name, scale)
     weights = sum(array.size for array in network.arrays.values())
-    lines = [f"## {name} x{scale}", "", f"{weights:,} weights, radius {network.plan.radius} pixels."]
+    size = f"{weights:,} weights, radius {network.plan.radius} pixels."
+    lines = [f"## {name} x{scale}", "", size]
     lines += ["", "| test pictures | PSNR-Y | SSIM-Y | bicubic PSNR-Y |", "|---|---|---|---|"]
     for (owner, factor, folder), row in scores.items():
         if (owner, factor) == (name, scale):
