@@ -13,8 +13,8 @@ Differs from the paper:
 - beta_2 of Adam stays 0.99 (there: 0.9 to 0.99), and pictures are not augmented;
 - paper: gamma by the longest side, from the nearest of its data sets without labels;
 - samples are clipped to [-1, 1]: the generator's output is linear;
-- small: narrow networks that work on cells of 2x2 pixels, a higher gamma, and schedules that end
-  after 400 000 pictures; tiny: for tests.
+- small: narrow networks that work on cells of 2x2 pixels, higher rates and gamma, and schedules
+  that end after 400 000 pictures; tiny: for tests.
 """
 
 from dataclasses import replace
@@ -49,6 +49,7 @@ SIZES = {
     },
     "small": {
         **_PAPER,
+        "rate": (5e-4, 1e-4),
         "gamma": (1.0, 0.1),
         "half_life": 10_000,
         "images": 400_000,

@@ -42,6 +42,33 @@ def scaled(gain: float = 1.0, mode: str = "fan_in", kind: str = "untruncated_nor
     return lambda seed: keras.initializers.VarianceScaling(gain**2, mode, kind, seed=seed)
 
 
+@keras.saving.register_keras_serializable(package="gantools")
+class EqualSubpixels(Initializer):
+    """One random filter for all sub-pixels of a channel: no chequerboard before a pixel shuffle.
+
+    The filters are N(0, 1 / fan_in).
+
+    Args:
+        count: Sub-pixels of a cell, `block ** dimensions`.
+        seed: Seed of the filters.
+
+    Source: Aitken et al. 2017, arXiv 1707.02937 (ICNR).
+    """
+
+    def __init__(self, count: int, seed: int):
+        self.count, self.seed = count, seed
+
+    def __call__(self, shape, dtype=None):
+        """Return `(*kernel, channels_in, channels * count)`."""
+        few = (*shape[:-1], shape[-1] // self.count)
+        filters = scaled(1.0)(self.seed)(few, dtype=dtype)
+        return keras.ops.repeat(filters, self.count, axis=-1)
+
+    def get_config(self):
+        """Return the arguments."""
+        return {"count": self.count, "seed": self.seed}
+
+
 def zeros(seed: int) -> Initializer:
     """Return the initializer of layers that start silent; `seed` is not used."""
     return keras.initializers.Zeros()

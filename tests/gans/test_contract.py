@@ -11,8 +11,6 @@ from gantools.data.synthetic import shapes
 from gantools.errors import UserError
 from gantools.registry import GAMES, load_game
 
-pytestmark = pytest.mark.backends
-
 SHAPES = [(16, 24, 3), (28, 28, 1)]
 
 
@@ -42,6 +40,7 @@ def test_game_keeps_the_contract(name, shape):
     )
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("name", GAMES)
 def test_grey_pictures_train_and_come_out_grey(name):
     shape = SHAPES[1]

@@ -119,7 +119,6 @@ def test_trained_alone_the_discriminator_becomes_the_ratio_of_densities():
     assert value == pytest.approx(-np.log(4) + 2 * divergence, abs=0.01)
 
 
-@pytest.mark.slow
 def test_at_the_end_of_the_game_nobody_can_tell():
     """G learns N(0, 1): D says 1/2 on both sides and the samples have the right distribution."""
     play = duel(

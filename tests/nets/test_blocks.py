@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from gantools.errors import UserError
-from gantools.nets import blocks, dcgan, mlp, resnet, srgan
+from gantools.nets import blocks, dcgan, mlp, r3gan, resnet, srgan
 
 
 def test_layer_seeds_differ_by_name_and_seed_and_never_change():
@@ -60,3 +60,13 @@ def test_fast_groups_are_groups(groups):
     plain.kernel.assign(fast.kernel)
     difference = keras.ops.max(keras.ops.abs(plain(x) - fast(x)))
     assert float(keras.ops.convert_to_numpy(difference)) < 1e-4
+
+
+def test_equal_subpixels_start_as_nearest_neighbours():
+    net = r3gan.generator((16, 16, 3), latent=4, widths=(16, 8), blocks=1, patch=2, seed=0)
+    picture = keras.ops.convert_to_numpy(net(keras.random.normal((2, 4), seed=1)))
+    cells = picture.reshape(2, 8, 2, 8, 2, 3)
+    assert picture.std() > 0.1
+    assert abs(cells - cells[:, :, :1, :, :1]).max() == 0
+    filters = net.get_layer("picture_channels").kernel.numpy()
+    assert abs(filters[..., 0] - filters[..., 4]).max() > 0

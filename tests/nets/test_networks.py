@@ -8,8 +8,6 @@ from keras import ops
 from gantools.core import SpectralNormalization, gradients
 from gantools.nets import dcgan, mlp, plans, r3gan, resnet, srgan, superres
 
-pytestmark = pytest.mark.backends
-
 GREY, SMALL, WIDE = (28, 28, 1), (20, 12, 3), (16, 24, 3)
 
 
@@ -117,21 +115,25 @@ def test_critic_scores_pictures_of_any_shape(name, shape):
     assert np.isfinite(ops.convert_to_numpy(scores)).all()
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("name", GENERATORS)
 def test_generator_is_the_same_eager_and_compiled(name):
     same_everywhere(randomize(GENERATORS[name](WIDE, 0)), pictures(2, 8))
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("name", CRITICS)
 def test_critic_is_the_same_eager_and_compiled(name):
     same_everywhere(randomize(CRITICS[name](WIDE, 0)), pictures(2, *WIDE))
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("name", ENLARGERS)
 def test_enlarger_is_the_same_eager_and_compiled(name):
     same_everywhere(randomize(ENLARGERS[name](0)), pictures(1, 7, 10, 3))
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("name", CRITICS)
 def test_penalty_reaches_every_kernel(name):
     model = randomize(CRITICS[name](WIDE, 0))
@@ -152,6 +154,7 @@ def test_penalty_reaches_every_kernel(name):
     assert not lost
 
 
+@pytest.mark.backends
 def test_penalty_gradient_is_that_of_finite_differences():
     model = randomize(CRITICS["r3gan"](WIDE, 0))
     x = ops.convert_to_tensor(pictures(2, *WIDE))
