@@ -5,10 +5,13 @@
 The rival is written as the examples of Keras do it: `tf.function`, one GradientTape an update, bare
 optimizers. Both sides take turns in one process, so that a slow moment of the machine hits both.
 Prints the median ratio core / hand-written, which holds on other machines better than seconds do.
+Memory is the peak of a process that plays one side alone for three cycles (Linux).
 """
 
+import multiprocessing
 import statistics
 import time
+from pathlib import Path
 
 import click
 import numpy as np
@@ -126,20 +129,40 @@ def interleaved(first, second, rounds):
     return seconds
 
 
+def peak_memory(make, case):
+    """Return the peak resident memory, in MB, of a fresh process that plays three cycles."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_peak, (make, case))
+
+
+def _peak(make, case):
+    play = make(case)
+    for _ in range(3):
+        play()
+    # not getrusage: its figure starts at the peak of the process that spawned this one
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
 @click.command()
 @click.option("--rounds", default=5, show_default=True)
 @click.option("--case", type=click.Choice(list(CASES)), multiple=True, default=list(CASES))
 def main(rounds, case):
     """Print the seconds of a cycle on both sides and the median of their ratios."""
-    click.echo(f"{'case':12} {'core s':>8} {'by hand s':>10} {'ratio':>6}")
+    click.echo(f"{'case':12} {'core s':>8} {'by hand s':>10} {'ratio':>6} {'memory ratio':>13}")
     for name in case:
         core, hand = interleaved(core_cycle(name), hand_cycle(name), rounds)
         ratio = statistics.median(a / b for a, b in zip(core, hand, strict=True))
         row = {"core_s": statistics.median(core), "hand_s": statistics.median(hand)}
-        click.echo(f"{name:12} {row['core_s']:8.3f} {row['hand_s']:10.3f} {ratio:6.3f}")
+        row |= {"core_mb": peak_memory(core_cycle, name), "hand_mb": peak_memory(hand_cycle, name)}
+        row |= {"ratio": ratio, "memory_ratio": row["core_mb"] / row["hand_mb"]}
+        click.echo(
+            f"{name:12} {row['core_s']:8.3f} {row['hand_s']:10.3f} {ratio:6.3f} "
+            f"{row['memory_ratio']:13.3f}"
+        )
         command = f"python -m benchmarks.speed.step_time --rounds {rounds}"
         row = {key: round(value, 4) for key, value in row.items()}
-        append("step_time", command, case=name, rounds=rounds, ratio=round(ratio, 4), **row)
+        append("step_time", command, case=name, rounds=rounds, **row)
 
 
 if __name__ == "__main__":
