@@ -184,7 +184,7 @@ _CLASSES = {kind.name: kind for kind in (OpenVino, OnnxRuntime, OpenCv, Keras)}
 def _installed(module: str) -> bool:
     """Return whether a module can be found; another thread may be importing it right now."""
     try:
-        return find_spec(module) is not None
+        return bool(find_spec(module))
     except ValueError:  # half imported: it stands in sys.modules without a spec
         return module in sys.modules
 
