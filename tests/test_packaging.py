@@ -78,7 +78,9 @@ def test_wheel_holds_everything_and_runs_from_an_empty_folder(tmp_path):
 
     venv.create(tmp_path / "env", with_pip=True, system_site_packages=False)
     python = tmp_path / "env" / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", wheel], check=True)
+    bare = {"PATH": os.environ["PATH"]}  # a PYTHONPATH to the checkout would count as installed
+    pip = [python, "-m", "pip", "install", "-q", "--no-deps", wheel]
+    subprocess.run(pip, check=True, env=bare)
     # the dependencies of this interpreter, behind the wheel and without the checkout
     sites = [path for path in sys.path if path.endswith("site-packages")]
     environment = {"PYTHONPATH": os.pathsep.join(sites), "PATH": os.environ["PATH"]}
