@@ -1,11 +1,10 @@
 """Result rows: one JSON line a measurement, with the machine, the versions and the command."""
 
 import json
-import os
-import platform
 import time
 from pathlib import Path
 
+from gantools.machine import machine
 from gantools.record import installed_versions
 
 RESULTS = Path(__file__).parent / "results"
@@ -22,7 +21,7 @@ def append(name, command, **measured):
     row = {
         "command": command,
         **measured,
-        "machine": {"cpu": processor(), "cores": os.cpu_count()},
+        "machine": machine(),
         "versions": installed_versions(),
         "date": time.strftime("%Y-%m-%d"),
     }
@@ -30,13 +29,3 @@ def append(name, command, **measured):
     with (RESULTS / f"{name}.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
     return row
-
-
-def processor():
-    """Return the processor's name as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -13,14 +12,8 @@ import click
 
 from gantools import record
 from gantools.errors import ALL_FAILED, DONE, SOME_FAILED
+from gantools.machine import machine
 
-# what matters to speed: name -> flags of /proc/cpuinfo, all needed
-CPU_FEATURES = {
-    "AVX2": {"avx2", "fma"},
-    "AVX-512": {"avx512f", "avx512bw", "avx512vl"},
-    "AVX-512 bf16": {"avx512_bf16"},
-    "AMX bf16": {"amx_tile", "amx_bf16"},
-}
 VARIABLES = ("KERAS_BACKEND", "KERAS_HOME", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "NO_COLOR")
 TIMEOUT_S = 180  # JAX alone may compile for 12 s on two busy cores
 
@@ -62,29 +55,6 @@ def examine(test: bool = True) -> dict:
         "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "training": try_training() if test else {},
         "superres": choose_engine() | (try_superres() if test else {}),
-    }
-
-
-def machine() -> dict:
-    """Return system, processor, usable cores, memory in GiB and the CPU features that matter.
-
-    A feature is None where this system does not tell.
-    """
-    name, flags = platform.processor() or platform.machine(), None
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        lines = [line.partition(":") for line in cpuinfo.read_text().splitlines()]
-        facts = {key.strip(): value.strip() for key, _, value in lines}
-        name, flags = facts.get("model name", name), facts.get("flags", "").split()
-    has = {key: None if flags is None else need <= set(flags) for key, need in CPU_FEATURES.items()}
-    return {
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "processor": name,
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
-        "memory_gib": _memory_gib(),
-        "features": has,
     }
 
 
@@ -178,10 +148,3 @@ def _reason(result: dict) -> str:
     lines = [line for line in result["err"].splitlines() if line.strip()]
     last = lines[-1] if lines else "it said nothing"
     return f"{last} (exit code {result['code']})"
-
-
-def _memory_gib() -> float | None:
-    try:
-        return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
-    except (AttributeError, ValueError, OSError):
-        return None

@@ -1,6 +1,7 @@
 """The documentation knows everything that the code offers, and its code runs."""
 
 import configparser
+import json
 import re
 from pathlib import Path
 
@@ -89,3 +90,30 @@ def test_own_gan_of_the_readme_runs():
         patch.setattr(keras.Model, "fit", short_fit)
         exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
     assert cycles == [2]
+
+
+def newest_rows(name, *keys):
+    """Return the newest row of a benchmark for each value of `keys`."""
+    lines = (ROOT / "benchmarks" / "results" / f"{name}.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    return {tuple(row[key] for key in keys): row for row in rows}
+
+
+def test_figures_of_the_readme_are_the_measured_ones():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    scores = newest_rows("superres", "network", "scale", "folder")
+    for name, scale in {key[:2] for key in scores}:
+        sets = [scores[name, scale, folder] for folder in ("Set5", "Set14", "B100")]
+        own = " | ".join(f"{row['psnr_y']:.2f}" for row in sets)
+        plain = " / ".join(f"{row['bicubic_psnr_y']:.2f}" for row in sets)
+        assert f"| {own} | {plain} |" in readme, (name, scale)
+    modes = newest_rows("modes", "recipe", "seed")
+    for recipe in {key[0] for key in modes}:
+        found = ", ".join(str(modes[recipe, seed]["modes"]) for seed in (0, 1, 2))
+        assert f"| {found} |" in readme, recipe
+    steps = newest_rows("step_time", "case")
+    for key in ("ratio", "memory_ratio"):
+        assert " / ".join(f"{row[key]:.2f}" for row in steps.values()) in readme, key
+    ((_, times),) = newest_rows("superres_time", "command").items()
+    assert f"{times['shell_to_file_s']:.2f} s (`cv2.imwrite`" in readme
+    assert f"{times['imwrite_s']:.2f} s)" in readme

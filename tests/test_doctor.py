@@ -6,6 +6,7 @@ from click.testing import CliRunner
 from gantools import doctor
 from gantools.core.probe import probe
 from gantools.errors import ALL_FAILED, DONE, SOME_FAILED
+from gantools.machine import CPU_FEATURES
 
 TRAINED = {
     "backend": "jax", "reason": "KERAS_BACKEND says so", "version": "1.2", "devices": ["cpu:0"],
@@ -41,7 +42,7 @@ def test_tells_a_program_the_same(monkeypatch):
     assert found["training"] == TRAINED
     assert found["superres"]["engine"] == "openvino"
     assert found["versions"]["numpy"]
-    assert set(found["machine"]["features"]) == set(doctor.CPU_FEATURES)
+    assert set(found["machine"]["features"]) == set(CPU_FEATURES)
 
 
 def test_failures_are_said_and_counted(monkeypatch):
@@ -62,20 +63,6 @@ def test_looking_only(monkeypatch):
 def test_processes_that_end_badly_are_reported():
     result = doctor._run("-c", "import os, sys; print('last words', file=sys.stderr); os.abort()")
     assert doctor._reason(result) == "last words (exit code -6)"
-
-
-def test_cpu_features_are_read(tmp_path, monkeypatch):
-    cpuinfo = tmp_path / "cpuinfo"
-    cpuinfo.write_text("model name\t: A CPU\nflags\t\t: fma avx2 avx512f avx512_bf16\n")
-    real = doctor.Path
-    swap = {"/proc/cpuinfo": cpuinfo}
-    monkeypatch.setattr(doctor, "Path", lambda *parts: swap.get(parts[0]) or real(*parts))
-    found = doctor.machine()
-    assert found["processor"] == "A CPU"
-    expected = {"AVX2": True, "AVX-512": False, "AVX-512 bf16": True, "AMX bf16": False}
-    assert found["features"] == expected
-    cpuinfo.unlink()
-    assert set(doctor.machine()["features"].values()) == {None}
 
 
 @pytest.mark.backends

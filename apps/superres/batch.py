@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gantools.data.files import make_folder
+from gantools.data.folders import picture_files
 from gantools.data.pictures import SUFFIXES
 from gantools.errors import ALL_FAILED, DONE, SOME_FAILED, UserError
 
@@ -70,11 +71,7 @@ def plan_jobs(inputs: Iterable[Path], out: Path | None, scale: int) -> list[Job]
 def _jobs_of(path: Path, out: Path | None, scale: int) -> list[Job]:
     """Return the jobs of one input."""
     if path.is_dir():
-        files = sorted(
-            file
-            for file in path.iterdir()
-            if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
-        )
+        files = picture_files(path)
         if not files:
             raise UserError(
                 f"The folder '{path}' has no pictures. Expected files like .png, .jpg or .webp.",

@@ -2,6 +2,8 @@
 
 import click
 
+from . import options
+
 BELOW = {
     "train": (".train_cli:train", "Train a network on a folder of photographs."),
     "eval": (".evaluate_cli:evaluate", "Measure PSNR and SSIM on folders of sharp pictures."),
@@ -60,17 +62,9 @@ def superres():
 )
 @click.option("-o", "--out", type=click.Path(), help="File for one picture, folder for more.")
 @click.option("--scale", type=click.IntRange(2, 4), default=4, show_default=True, help="2 or 4.")
-@click.option(
-    "--model", default="fast", show_default=True, help="Name of a network, or a .safetensors file."
-)
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "openvino", "onnxruntime", "opencv", "keras"]),
-    default="auto",
-    show_default=True,
-    help="auto takes the fastest that is installed.",
-)
-@click.option("--threads", type=click.IntRange(1), help="Processor threads; all if not given.")
+@options.model
+@options.engine
+@options.threads
 @click.option("--overwrite", is_flag=True, help="Make files again that are already there.")
 @click.option("--json", "as_json", is_flag=True, help="Tell what was done as JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Tell only errors.")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gantools.data.pictures import SUFFIXES, read
+from gantools.data.folders import picture_files
+from gantools.data.pictures import read
 from gantools.data.resample import resize
 from gantools.errors import ALL_FAILED, UserError
 from gantools.metrics.pixels import psnr_y, ssim_y
@@ -76,8 +77,7 @@ def sharp_pictures(folder: Path, scale: int) -> Iterator[tuple[str, np.ndarray]]
     """Yield `(name, pixels)` as the protocol wants them: RGB, sides multiples of `scale`."""
     if not folder.exists():
         raise UserError(f"There is no folder '{folder}'. Give a folder of sharp pictures.")
-    files = [folder] if folder.is_file() else sorted(folder.iterdir())
-    files = [file for file in files if file.suffix.lower() in SUFFIXES]
+    files = [folder] if folder.is_file() else picture_files(folder)
     if not files:
         raise UserError(f"The folder '{folder}' has no pictures to measure on.", ALL_FAILED)
     for file in files:

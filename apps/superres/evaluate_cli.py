@@ -2,20 +2,15 @@
 
 import click
 
+from . import options
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("folders", nargs=-1, required=True, type=click.Path(), metavar="FOLDER...")
 @click.option("--scale", type=click.IntRange(2, 4), default=4, show_default=True)
-@click.option(
-    "--model", default="fast", show_default=True, help="Name of a network, or a .safetensors file."
-)
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "openvino", "onnxruntime", "opencv", "keras"]),
-    default="auto",
-    show_default=True,
-)
-@click.option("--threads", type=click.IntRange(1), help="Processor threads; all if not given.")
+@options.model
+@options.engine
+@options.threads
 @click.option("--json", "as_json", is_flag=True, help="Write JSON instead of the table.")
 @click.option("-q", "--quiet", is_flag=True, help="Tell no progress.")
 @click.option("-v", "--verbose", is_flag=True, help="Add a line for every picture.")

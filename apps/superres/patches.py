@@ -4,34 +4,45 @@ The network learns the residual on the exact bicubic base in the pixel-unshuffle
 are small, centred on zero, and the training graph holds no high-resolution tensor.
 """
 
+import copy
+
 import numpy as np
 
 from gantools.core.stream import Stream
+from gantools.data.folders import picture_files
 from gantools.data.pictures import read
 from gantools.data.resample import resize
 from gantools.errors import ALL_FAILED, UserError
 
 UNIT = 64.0 * 255.0  # residuals are kept as int16 in 1/64 of a level
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
 
-def load_photos(folder, scale, patch):
+def load_photos(folder, scale, patch, say=lambda line: None):
     """Return the RGB pictures of a folder, cropped to multiples of `scale`.
+
+    Pictures that cannot be read, are not 8-bit or are too small are left out.
 
     Args:
         folder: Path; files directly inside, in order of their names.
         scale: Enlargement.
-        patch: Side of a low-resolution patch: smaller pictures are left out.
+        patch: Side of a low-resolution patch; a picture must hold one.
+        say: Called with one line for each picture that cannot be read.
 
     Returns:
         List of `(name, (height, width, 3) uint8)`.
 
     Raises:
-        UserError: no picture is large enough.
+        UserError: there is no such folder, or no picture is left.
     """
+    if not folder.is_dir():
+        raise UserError(f"There is no folder '{folder}'. Give a folder of photographs.")
     photos = []
-    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES):
-        pixels = read(path).pixels
+    for path in picture_files(folder):
+        try:
+            pixels = read(path).pixels
+        except UserError as error:
+            say(f"Skipped {path.name}: {error}")
+            continue
         if pixels.dtype != np.uint8 or min(pixels.shape[:2]) < patch * scale:
             continue
         rgb = pixels[..., :3] if pixels.shape[2] >= 3 else pixels[..., :1].repeat(3, axis=2)
@@ -58,16 +69,23 @@ class Patches(Stream):
         batch: Patches in a batch.
         patch: Side p of a low-resolution patch.
         seed: Batch n is a function of (seed, n) alone.
-        high: Whether batches also hold "high" `(batch, p s, p s, 3)` uint8.
     """
 
-    def __init__(self, photos, scale, batch, patch, seed=0, *, high=False):
-        self.scale, self.patch, self.high = scale, patch, high
+    high = False
+
+    def __init__(self, photos, scale, batch, patch, seed=0):
+        self.scale, self.patch = scale, patch
         self.pairs = [_pair(pixels, scale) for _, pixels in photos]
         self.photos = [pixels for _, pixels in photos]
         area = np.array([low.shape[0] * low.shape[1] for low, _ in self.pairs], float)
         self.share = np.cumsum(area / area.sum())
         super().__init__({"x": np.zeros(batch, np.uint8)}, batch, seed=seed)
+
+    def with_high(self):
+        """Return the same stream; its batches also hold "high" `(batch, p s, p s, 3)` uint8."""
+        stream = copy.copy(self)
+        stream.high = True
+        return stream
 
     def _minibatch(self, number):
         draw = self._random(0, number)

@@ -8,7 +8,8 @@ pictures, and the results: `fidelity.safetensors` (the averaged weights that did
 
 import shutil
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -31,6 +32,7 @@ from .validation import Validation
 PATCH = 48  # low-resolution pixels; many small steps beat few large ones on a CPU
 PEAK = 1e-3  # Adam; 48-channel residual networks stand it with gradient clipping
 GAN_RATE = 1e-4
+OWN = ("fidelity", "gan")  # what the files of a run begin with, besides run.json
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Settings:
         batch: Patches in a minibatch.
         seed: Seed of initial weights and patches.
         name: Name of the network.
+        precision: "float32" or "bfloat16" (mixed: variables stay float32).
     """
 
     data: str
@@ -63,6 +66,7 @@ class Settings:
     batch: int = 8
     seed: int = 0
     name: str = "fast"
+    precision: str = "float32"
 
 
 @dataclass(frozen=True)
@@ -74,34 +78,33 @@ class Outcome:
     interrupted: bool
 
 
-def train(out, settings, *, base=None, fresh=False, quiet=True):
+def train(out, settings, *, base=None, fresh=False, quiet=True, say=lambda line: None):
     """Run both stages as far as they are not done.
 
     Args:
         out: Run folder, made if missing.
         settings: `Settings`.
         base: `model.Network` to start from where names and shapes fit, or None.
-        fresh: Delete an earlier run in `out` first.
+        fresh: Delete an earlier run in `out` first; other files there stay.
         quiet: Whether to show no progress on stderr.
+        say: Called with each line a person should read.
 
     Raises:
-        UserError: `out` holds a run of other settings or something else.
+        UserError: no usable photographs, or `out` holds a run of other settings or something else.
     """
     out = Path(out)
+    check_folder(out, settings, fresh)
+    photos = load_photos(Path(settings.data), settings.scale, PATCH, say)
+    photos, checks = split(photos, settings, say)
     prepare(out, settings, fresh)
-    photos = load_photos(Path(settings.data), settings.scale, PATCH)
-    photos, checks = split(photos, settings)
-    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
-    net = build(plan_of(settings), seed=settings.seed)
-    if base is not None:
-        set_weights_by_name(net, base.arrays, partial=True)
-    done, score = _fidelity(out, settings, net, photos, checks, quiet)
-    best = out / "fidelity.safetensors"
-    if not done or not settings.gan_minutes:
-        return Outcome(best, score, not done)
-    set_weights_by_name(net, files.read(best).arrays)
-    done, score = _gan(out, settings, net, photos, checks, quiet)
-    return Outcome(out / "gan.safetensors", score, not done)
+    policy = keras.config.dtype_policy()
+    bfloat16 = settings.precision == "bfloat16"
+    keras.config.set_dtype_policy("mixed_bfloat16" if bfloat16 else "float32")
+    try:
+        stream = Patches(photos, settings.scale, settings.batch, PATCH, settings.seed)
+        return _both_stages(out, settings, base, stream, checks, quiet)
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def plan_of(settings):
@@ -111,59 +114,83 @@ def plan_of(settings):
     )
 
 
-def prepare(out, settings, fresh):
-    """Make the run folder, or check that it holds a run of these settings."""
-    if fresh and (out / "run.json").exists():
-        shutil.rmtree(out)
-    make_folder(out)
-    if (out / "run.json").exists():
-        old = record.read(out / "run.json")
+def check_folder(out, settings, fresh):
+    """Refuse a folder that holds something else or, unless `fresh`, a run of other settings."""
+    path = out / "run.json"
+    if path.exists() and not fresh:
         remedy = "Use them, another --out, or --fresh to start over."
-        record.refuse_differences(out, old.settings, asdict(settings), remedy)
-    elif any(out.iterdir()):
+        record.refuse_differences(out, record.read(path).settings, asdict(settings), remedy)
+    elif not path.exists() and out.exists() and any(out.iterdir()):
         raise UserError(f"{out} is not empty and holds no run. Choose another --out.")
-    else:
-        record.write(out / "run.json", record.Record("superres train", asdict(settings)))
 
 
-def split(photos, settings):
+def prepare(out, settings, fresh):
+    """Make the run's folder and record; with `fresh`, delete the files of an earlier run."""
+    make_folder(out)
+    path = out / "run.json"
+    if fresh:
+        for item in [path, *(item for stage in OWN for item in out.glob(f"{stage}[-.]*"))]:
+            shutil.rmtree(item) if item.is_dir() else item.unlink(missing_ok=True)
+    if not path.exists():
+        record.write(path, record.Record("superres train", asdict(settings), settings.seed))
+
+
+def split(photos, settings, say=lambda line: None):
     """Return `(training, validation)` photographs."""
     if settings.validation:
-        return photos, load_photos(Path(settings.validation), settings.scale, PATCH)
+        return photos, load_photos(Path(settings.validation), settings.scale, PATCH, say)
     held_out = photos[::20][:12]
     names = {name for name, _ in held_out}
     return [pair for pair in photos if pair[0] not in names] or photos, held_out
 
 
-def _fidelity(out, settings, net, photos, checks, quiet):
-    """Play the first stage to its end; return `(done, best score)`."""
-    stream = Patches(photos, settings.scale, settings.batch, PATCH, settings.seed)
-    steps = _steps(out, "fidelity", settings.steps, settings.minutes, settings, stream)
+def _both_stages(out, settings, base, stream, checks, quiet):
+    plan = plan_of(settings)
+    net = build(plan, seed=settings.seed)
+    if base is not None:
+        set_weights_by_name(net, base.arrays, partial=True)
+    best = out / "fidelity.safetensors"
+    make = partial(_fidelity_model, settings)
+    steps = settings.steps or _steps(out, "fidelity", settings.minutes, make, plan, stream)
+    keep = partial(_write, best, settings, len(stream.pairs))
+    check = Validation(checks, settings.scale, out / "fidelity-scores.jsonl", steps, keep)
+    done = _play(make(steps, net), stream, steps, out, "fidelity", check, quiet)
+    if not done or not settings.gan_minutes:
+        return Outcome(best, check.best, not done)
+    return _gan(out, settings, files.read(best), stream.with_high(), checks, quiet)
+
+
+def _gan(out, settings, first, stream, checks, quiet):
+    """Play the SRGAN stage from the first stage's best network."""
+    make = partial(_gan_model, settings)
+    steps = _steps(out, "gan", settings.gan_minutes, make, first.plan, stream)
+    net = build(first.plan)
+    set_weights_by_name(net, first.arrays)
+    model, path = make(steps, net), out / "gan.safetensors"
+    check = Validation(checks, settings.scale, out / "gan-scores.jsonl", steps, every=200)
+    done = _play(model, stream, steps, out, "gan", check, quiet)
+    _write(path, settings, len(stream.pairs), model.best("generator"), check.last)
+    return Outcome(path, check.last, not done)
+
+
+def _fidelity_model(settings, steps, net):
+    """Return the compiled model of the first stage, for a run of `steps` cycles."""
     model = AdversarialModel(reconstruction(net), seed=settings.seed)
     rate = Trapezoid(PEAK, images=steps * settings.batch, warmup=300 * settings.batch)
     model.compile({"generator": keras.optimizers.Adam(rate, beta_2=0.99, global_clipnorm=1.0)})
-    keep = _keeper(out / "fidelity.safetensors", settings, len(photos))
-    check = Validation(checks, settings.scale, out / "fidelity-scores.jsonl", keep)
-    done = _play(model, stream, steps, out, "fidelity", [check], quiet)
-    return done, check.best
+    return model
 
 
-def _gan(out, settings, net, photos, checks, quiet):
-    """Play the SRGAN stage to its end; return `(done, last score)`."""
-    stream = Patches(photos, settings.scale, settings.batch, PATCH, settings.seed, high=True)
+def _gan_model(settings, steps, net):
+    """Return the compiled model of the second stage; its rates are constant."""
     game = adversarial(net, discriminator(settings.seed), settings.scale)
     model = AdversarialModel(game, seed=settings.seed)
-    adam = lambda: keras.optimizers.Adam(GAN_RATE, beta_2=0.99)  # noqa: E731
-    model.compile({"discriminator": adam(), "generator": adam()})
-    # a cycle of both players costs about 8 cycles of reconstruction (measured at width 48)
-    steps = max(1, _steps(out, "gan", None, settings.gan_minutes, settings, stream) // 8)
-    check = Validation(checks, settings.scale, out / "gan-scores.jsonl", every=200)
-    done = _play(model, stream, steps, out, "gan", [check], quiet)
-    _keeper(out / "gan.safetensors", settings, len(photos))(model.best("generator"), check.last)
-    return done, check.last
+    turns = ("discriminator", "generator")
+    model.compile({turn: keras.optimizers.Adam(GAN_RATE, beta_2=0.99) for turn in turns})
+    return model
 
 
-def _play(model, stream, steps, out, stage, callbacks, quiet):
+def _play(model, stream, steps, out, stage, check, quiet):
     """Fit from where the stage stands to `steps` cycles; return whether it got there."""
     model.restore(out / f"{stage}-state")
     left = steps - int(model.cycle)
@@ -171,42 +198,41 @@ def _play(model, stream, steps, out, stage, callbacks, quiet):
         states = Checkpoints(out / f"{stage}-state", minutes=3)
         log = JsonLog(out / f"{stage}-log.jsonl", 200)
         progress = [] if quiet else [Progress(Budget(None, steps))]
-        callbacks = [*callbacks, log, states, *progress]
+        callbacks = [check, log, states, *progress]
         model.fit(stream, steps_per_epoch=left, epochs=1, verbose=0, callbacks=callbacks)
     return int(model.cycle) >= steps
 
 
-def _keeper(path, settings, pictures):
-    """Return the function that writes a network with its card."""
-
-    def keep(net, score):
-        card = {
-            "trained_on": f"{pictures} photographs",
-            "validation_psnr_y": round(score, 3),
-            "settings": {k: v for k, v in asdict(settings).items() if k not in ("data",)},
-            "versions": record.installed_versions(),
-        }
-        files.write(path, files.Network(plan_of(settings), get_weights_by_name(net), card))
-
-    return keep
+def _write(path, settings, pictures, net, score):
+    """Write a network with its card; places on this machine stay out of it."""
+    private = ("data", "validation")
+    card = {
+        "trained_on": f"{pictures} photographs",
+        "validation_psnr_y": round(score, 3),
+        "settings": {k: v for k, v in asdict(settings).items() if k not in private},
+        "versions": record.installed_versions(),
+    }
+    files.write(path, files.Network(plan_of(settings), get_weights_by_name(net), card))
 
 
-def _steps(out, stage, steps, minutes, settings, stream):
-    """Return the cycles of a stage, measured once and then kept in `run.json`."""
+def _steps(out, stage, minutes, make, plan, stream):
+    """Return the cycles that a stage of some minutes has, measured once and kept in `run.json`.
+
+    Fixing them at the start makes the schedule, and with it the result, the same after a resume.
+    """
     old = record.read(out / "run.json")
-    known = old.results.get(f"{stage}_cycles")
-    if known is None:
-        known = steps or max(1, round(60 * minutes * _cycles_per_second(settings, stream)))
-        results = {**old.results, f"{stage}_cycles": known}
-        record.write(out / "run.json", record.Record(**{**asdict(old), "results": results}))
+    key = f"{stage}_cycles"
+    if key in old.results:
+        return old.results[key]
+    twin = make(10_000, build(plan))
+    known = max(1, round(60 * minutes / _seconds_a_cycle(twin, stream)))
+    record.write(out / "run.json", replace(old, results={**old.results, key: known}))
     return known
 
 
-def _cycles_per_second(settings, stream):
-    """Time a twin of the model for some cycles, tracing left out."""
-    model = AdversarialModel(reconstruction(build(plan_of(settings))))
-    model.compile({"generator": keras.optimizers.Adam(PEAK, global_clipnorm=1.0)})
-    model.fit(stream.batches(), steps_per_epoch=5, epochs=1, verbose=0, shuffle=False)
-    start = time.monotonic()
-    model.fit(stream.batches(), steps_per_epoch=50, epochs=1, verbose=0, shuffle=False)
-    return 50 / (time.monotonic() - start)
+def _seconds_a_cycle(model, stream):
+    """Return the seconds of a cycle of a throw-away model, tracing left out."""
+    model.fit(stream.batches(), steps_per_epoch=3, epochs=1, verbose=0, shuffle=False)
+    start, cycles = time.monotonic(), 20
+    model.fit(stream.batches(), steps_per_epoch=cycles, epochs=1, verbose=0, shuffle=False)
+    return (time.monotonic() - start) / cycles

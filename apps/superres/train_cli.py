@@ -1,5 +1,6 @@
 """`gantools superres train`: the options; the work is in `train.py`."""
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -26,6 +27,8 @@ PATH = click.Path(path_type=Path)
 @click.option("--blocks", type=click.IntRange(1), default=4, show_default=True,
               help="Residual pairs of the network.")  # fmt: skip
 @click.option("--name", default="fast", show_default=True, help="Name of the network.")
+@click.option("--precision", type=click.Choice(["float32", "bfloat16"]),
+              help="bfloat16 where the processor has it, if not given.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--fresh", is_flag=True, help="Delete the run in --out and start over.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
@@ -49,10 +52,24 @@ def train(ctx, base, out, fresh, quiet, **options):
 
     for key in ("data", "validation"):
         options[key] = str(options[key]) if options[key] else None
+    options["precision"] = options["precision"] or _fastest_precision()
     settings = Settings(**options, base=network.digest if network else None)
-    outcome = run(out, settings, base=network, fresh=fresh, quiet=quiet)
+    say = partial(click.echo, err=True)
+    outcome = run(out, settings, base=network, fresh=fresh, quiet=quiet, say=say)
+    if outcome.interrupted:
+        click.echo(f"Stopped and saved in {out}. The same command goes on.", err=True)
+        ctx.exit(INTERRUPTED)
     click.echo(f"{outcome.path}: {outcome.score:.2f} dB PSNR-Y on the validation pictures")
-    ctx.exit(INTERRUPTED if outcome.interrupted else DONE)
+    ctx.exit(DONE)
+
+
+def _fastest_precision():
+    """Return "bfloat16" where the processor multiplies it natively, else "float32"."""
+    from gantools.machine import machine
+
+    features = machine()["features"]
+    native = features["AVX-512 bf16"] or features["AMX bf16"]
+    return "bfloat16" if native else "float32"
 
 
 def _starting_point(base, scale):

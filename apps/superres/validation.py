@@ -21,13 +21,17 @@ class Validation(keras.callbacks.Callback):
         photos: Result of `patches.load_photos`.
         scale: Enlargement.
         path: JSON-lines file of all measurements; a resumed run goes on from its best.
+        last_cycle: The run's last cycle, which is measured in any case.
         keep: Callable `(network, score in dB)`, called at each new best.
         every: Cycles between two measurements.
     """
 
-    def __init__(self, photos, scale, path, keep=lambda network, score: None, every=1000):
+    def __init__(
+        self, photos, scale, path, last_cycle, keep=lambda network, score: None, every=1000
+    ):
         super().__init__()
         self.scale, self.path, self.keep, self.every = scale, Path(path), keep, every
+        self.last_cycle = last_cycle
         self.pairs = [(pixels, resize(pixels, 1 / scale)) for _, pixels in photos]
         earlier = [line["psnr_y"] for line in read_log(self.path)] if self.path.exists() else []
         self.best, self.last = max(earlier, default=-np.inf), (earlier or [-np.inf])[-1]
@@ -43,8 +47,8 @@ class Validation(keras.callbacks.Callback):
             self._measure()
 
     def on_train_end(self, logs=None):
-        """Measure the last weights."""
-        if self._cycle % self.every:
+        """Measure the run's last weights; an interrupted run goes on as if nothing had happened."""
+        if self._cycle == self.last_cycle and self._cycle % self.every:
             self._measure()
 
     def _measure(self):

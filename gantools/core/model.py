@@ -45,9 +45,8 @@ class AdversarialModel(keras.Model):
         self.game, self.seed = game, seed
         self._players = dict(game.players)
         self.averaged = {name: ema.averaged_copy(game.players[name]) for name in game.ema}
-        generators = {n: keras.random.SeedGenerator(seed + i) for i, n in enumerate(game.samplers)}
-        self._seeds = generators
-        self._evaluation_seeds = {n: keras.random.SeedGenerator(seed) for n in game.samplers}
+        self._seeds = self._generators(seed)
+        self._evaluation_seeds = self._generators(seed)  # `evaluate` leaves the others alone
         counter = {"shape": (), "dtype": "int32", "initializer": "zeros", "trainable": False}
         self.cycle = self.add_weight(name="cycle", **counter)
         self.images = self.add_weight(name="images", **counter)
@@ -202,14 +201,13 @@ class AdversarialModel(keras.Model):
             seed: Seed of the latents; the model's own draws are not touched.
             batch: Samples computed at once.
         """
-        seeds = {name: keras.random.SeedGenerator(seed) for name in self.game.samplers}
+        seeds = self._generators(seed)
         make = self.game.sample or (lambda model, draw: model(draw["z"]))
         parts = []
         with gradients.no_gradient():
             for start in range(0, n, batch):
                 size = min(batch, n - start)
-                wanted = [k for k in seeds if k not in ("between", "around")]
-                draw = {k: self.game.samplers[k](size, seeds[k], {}) for k in wanted}
+                draw = Draws(self.game.samplers, size, seeds)
                 parts.append(ops.convert_to_numpy(make(self, draw)).astype(np.float32))
         return np.concatenate(parts)
 
@@ -243,6 +241,10 @@ class AdversarialModel(keras.Model):
         """Load the newest complete state under `folder`; return its meta data, None if none."""
         return load_state(self, folder)
 
+    def _generators(self, seed):
+        """Return a seed generator for each sampler, all different."""
+        return {n: keras.random.SeedGenerator(seed + i) for i, n in enumerate(self.game.samplers)}
+
     def _moving(self, turn):
         return [v for name in turn.players for v in self._players[name].trainable_variables]
 
@@ -257,6 +259,18 @@ class AdversarialModel(keras.Model):
                 raise UserError(
                     f"{name} computes in float16, which needs loss scaling. Use bfloat16."
                 )
+
+
+class Draws(dict):
+    """Random numbers by name, drawn when first asked for: samples need few of a game's draws."""
+
+    def __init__(self, samplers, size, seeds):
+        super().__init__()
+        self.samplers, self.size, self.seeds = samplers, size, seeds
+
+    def __missing__(self, name):
+        self[name] = self.samplers[name](self.size, self.seeds[name], {})
+        return self[name]
 
 
 def unpack(data):

@@ -1,7 +1,9 @@
 """The state of a run: every variable in one folder, written beside and renamed, never pickled.
 
-`ROOT/state-00001234/` holds `arrays.npz` and `meta.json`. A folder appears under its name only when
-both files are complete and on disk, so that a kill at any moment leaves the previous state usable.
+`ROOT/state-000007-1234/` is the seventh state saved there, of cycle 1234; it holds `arrays.npz`
+and `meta.json`. A folder appears under its name only when both files are complete and on disk, so
+that a kill at any moment leaves the previous state usable. The newest is the one saved last,
+whatever its cycle: in a folder that is used again, what was just saved is what is restored.
 """
 
 import contextlib
@@ -58,10 +60,9 @@ def save_state(model, root, *, keep=2, notes=None):
         json.dump(meta, file, indent=1)
         _flush(file)
     _flush_folder(draft)
-    place = root / f"state-{cycle:010d}"
-    if place.exists():  # the same cycle again: identical by construction
-        shutil.rmtree(draft)
-        return place
+    newest = newest_state(root)
+    number = int(newest.name.split("-")[1]) + 1 if newest else 1
+    place = root / f"state-{number:06d}-{cycle}"
     draft.rename(place)
     _flush_folder(root)
     for old in _states(root)[keep:]:

@@ -107,7 +107,7 @@ def list_pictures(folder: str | os.PathLike) -> tuple[list[Path], tuple[str, ...
         UserError: there are none, or some lie directly in it and some in folders below.
     """
     folder = Path(folder)
-    direct = [item for item in _visible(folder) if item.is_file() and _is_picture(item)]
+    direct = picture_files(folder)
     classes = {}
     for item in _visible(folder):
         if item.is_dir():
@@ -121,6 +121,11 @@ def list_pictures(folder: str | os.PathLike) -> tuple[list[Path], tuple[str, ...
     if not direct and not classes:
         raise UserError(f"{folder} holds no pictures ({', '.join(pictures.SUFFIXES)}).", ALL_FAILED)
     return direct or [file for files in classes.values() for file in files], tuple(classes)
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """Return the picture files that lie directly in a folder, sorted; hidden ones are left out."""
+    return [item for item in _visible(folder) if item.is_file() and _is_picture(item)]
 
 
 def _load_folder(folder: Path, size: int | None, channels: int | None, strict: bool) -> Dataset:

@@ -51,6 +51,13 @@ def test_backends_agree(tmp_path):
     first = results[installed[0]]
     for backend in installed[1:]:
         assert set(results[backend]) == set(first)
+        for kind in ("player", "optimizer", "log"):
+            gaps = [
+                np.max(np.abs(value.astype(float) - first[name].astype(float)), initial=0)
+                for name, value in results[backend].items()
+                if name.startswith(kind)
+            ]
+            print(f"[parity] {installed[0]} and {backend}, {kind}: {max(gaps):.1e}")
         for name, value in results[backend].items():
             limit = 5e-6 if name.startswith("log") else 4e-6 if "optimizer" in name else 2e-6
             worst = float(

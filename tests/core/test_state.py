@@ -22,6 +22,19 @@ from .games import critic, generator, points, wgan_gp
 pytestmark = pytest.mark.backends
 
 ROOT = Path(__file__).parents[2]
+# state n holds n in every trainable variable of the generator
+SAVE_FOREVER = """
+import sys
+from tests_games import wgan_gp
+model, n = wgan_gp(), 0
+print("ready", flush=True)
+while True:
+    n += 1
+    model.cycle.assign(n)
+    for v in model.player("generator").func.trainable_variables:
+        v.assign(v * 0 + n)
+    model.save(sys.argv[1])
+"""
 RUN = """
 import sys
 from tests_games import points, wgan_gp
@@ -37,12 +50,16 @@ model.fit(stream, steps_per_epoch=left, verbose=0, callbacks=[Checkpoints(folder
 """
 
 
-def start(folder, cycles, minutes=10.0):
-    """Run the script above in a new process."""
-    loader = "import sys, importlib.util as u; s = u.spec_from_file_location('tests_games', "
-    loader += f"{str(Path(__file__).with_name('games.py'))!r}); m = u.module_from_spec(s); "
-    loader += "sys.modules['tests_games'] = m; s.loader.exec_module(m)\n"
-    command = [sys.executable, "-c", loader + RUN, str(folder), str(cycles), str(minutes)]
+def spawn(script, *arguments):
+    """Run a script in a new process; it finds `games.py` of this folder as `tests_games`."""
+    games = str(Path(__file__).with_name("games.py"))
+    loader = (
+        "import importlib.util as u, sys\n"
+        f"spec = u.spec_from_file_location('tests_games', {games!r})\n"
+        "sys.modules['tests_games'] = games = u.module_from_spec(spec)\n"
+        "spec.loader.exec_module(games)\n"
+    )
+    command = [sys.executable, "-c", loader + script, *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
@@ -59,7 +76,7 @@ def test_resume_with_several_steps_per_execution():
 
 def test_resume_in_another_process_equals_the_whole_run(tmp_path):
     for cycles in (3, 8):
-        process = start(tmp_path, cycles)
+        process = spawn(RUN, tmp_path, cycles, 10.0)
         assert process.communicate()[0].strip() == f"from {0 if cycles == 3 else 3}"
         assert process.returncode == 0
     whole, resumed = wgan_gp(dropout=0.3), wgan_gp(dropout=0.3)
@@ -69,7 +86,7 @@ def test_resume_in_another_process_equals_the_whole_run(tmp_path):
 
 
 def test_sigterm_saves_the_cycle_and_the_run_goes_on(tmp_path):
-    process = start(tmp_path, 10**7)
+    process = spawn(RUN, tmp_path, 10**7, 10.0)
     process.stdout.readline()
     time.sleep(5)
     process.send_signal(signal.SIGTERM)
@@ -82,32 +99,10 @@ def test_sigterm_saves_the_cycle_and_the_run_goes_on(tmp_path):
     assert same_state(whole, model)
 
 
-def saver(folder):
-    """Save forever: state n holds n in every variable of the generator."""
-    script = """
-import sys
-from tests_games import wgan_gp
-model, n = wgan_gp(), 0
-print("ready", flush=True)
-while True:
-    n += 1
-    model.cycle.assign(n)
-    for v in model.player("generator").func.trainable_variables:
-        v.assign(v * 0 + n)
-    model.save(sys.argv[1])
-"""
-    loader = "import sys, importlib.util as u; s = u.spec_from_file_location('tests_games', "
-    loader += f"{str(Path(__file__).with_name('games.py'))!r}); m = u.module_from_spec(s); "
-    loader += "sys.modules['tests_games'] = m; s.loader.exec_module(m)\n"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", loader + script, str(folder)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-
-
 def test_kill_during_a_save_leaves_a_complete_state(tmp_path):
     delays = random.Random(0)
     for _ in range(3):
-        process = saver(tmp_path)
+        process = spawn(SAVE_FOREVER, tmp_path)
         process.stdout.readline()
         time.sleep(0.2 + delays.random() / 4)
         process.kill()
@@ -132,12 +127,15 @@ def test_a_damaged_state_is_passed_over(tmp_path):
     assert wgan_gp().restore(tmp_path / "none") is None
 
 
-def test_only_the_newest_states_stay(tmp_path):
+def test_what_was_saved_last_is_kept_and_restored_whatever_its_cycle(tmp_path):
     model = wgan_gp()
-    for cycle in range(4):
+    for cycle in (7, 8, 2, 2):
         model.cycle.assign(cycle)
+        model.images.assign(model.images + 1)
         model.save(tmp_path, keep=2)
-    assert [p.name[-1] for p in sorted(tmp_path.iterdir())] == ["2", "3"]
+    names = [p.name for p in sorted(tmp_path.iterdir())]
+    assert names == ["state-000003-2", "state-000004-2"]
+    assert wgan_gp().restore(tmp_path)["images"] == 4
 
 
 def test_the_state_of_another_game_is_refused(tmp_path):

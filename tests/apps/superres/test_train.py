@@ -8,18 +8,13 @@ import keras
 import numpy as np
 import pytest
 from gantools.apps.superres import model as files
+from gantools.apps.superres import train as training
 from gantools.apps.superres.patches import UNIT, Patches, load_photos, shuffle, unshuffle
 from gantools.apps.superres.train import PATCH, Settings, train
 
+from gantools import record
 from gantools.data.resample import resize
 from gantools.errors import UserError
-
-
-@pytest.fixture(autouse=True)
-def _restore_policy():
-    policy = keras.mixed_precision.dtype_policy()
-    yield
-    keras.mixed_precision.set_dtype_policy(policy)
 
 
 @pytest.fixture
@@ -48,7 +43,7 @@ def test_shuffle_is_the_inverse_of_unshuffle():
 
 
 def test_patches_add_up_to_the_picture(photos):
-    stream = Patches(load_photos(photos, 2, PATCH), 2, 4, PATCH, high=True)
+    stream = Patches(load_photos(photos, 2, PATCH), 2, 4, PATCH).with_high()
     assert {name for name, _ in load_photos(photos, 2, PATCH)} == {"a.png", "b.png"}
     batch = stream.at(3)
     assert batch["low"].shape == (4, PATCH, PATCH, 3)
@@ -70,6 +65,8 @@ def test_both_stages_make_a_network_and_a_resume_equals_the_whole(photos, tmp_pa
     assert json.loads(scores[-1])["cycle"] == 4
     network = files.read(tmp_path / "whole" / "fidelity.safetensors")
     assert (network.scale, network.plan.name) == (2, "mini")
+    assert str(photos) not in json.dumps(network.card)
+    assert keras.config.dtype_policy().name == "float32"
     again = train(tmp_path / "whole", both)
     assert again.score == pytest.approx(outcome.score, abs=0.01)
 
@@ -79,6 +76,57 @@ def test_other_settings_are_refused_by_name(photos, tmp_path):
     with pytest.raises(UserError, match=r"seed \(0, now 1\).*--fresh"):
         train(tmp_path / "run", settings(photos, seed=1))
     train(tmp_path / "run", settings(photos, seed=1), fresh=True)
+
+
+def test_fresh_deletes_the_run_and_nothing_else(photos, tmp_path):
+    run = tmp_path / "run"
+    train(run, settings(photos))
+    (run / "notes.txt").write_text("mine")
+    train(run, settings(photos, steps=2), fresh=True)
+    assert (run / "notes.txt").exists()
+    scores = (run / "fidelity-scores.jsonl").read_text().splitlines()
+    assert [json.loads(line)["cycle"] for line in scores] == [2]
+
+
+def test_an_unreadable_photograph_is_named_and_skipped(photos, tmp_path):
+    (photos / "bad.png").write_bytes(b"no picture")
+    said = []
+    train(tmp_path / "run", settings(photos, steps=1), say=said.append)
+    assert len(said) == 1
+    assert "bad.png" in said[0]
+
+
+def test_a_resumed_run_measures_and_keeps_what_the_whole_one_does(photos, tmp_path, monkeypatch):
+    train(tmp_path / "whole", settings(photos))
+    play = training._play
+
+    def cut(model, stream, steps, *rest):
+        return play(model, stream, 2, *rest) and steps == 2
+
+    monkeypatch.setattr(training, "_play", cut)
+    assert train(tmp_path / "parts", settings(photos)).interrupted
+    assert not (tmp_path / "parts" / "fidelity-scores.jsonl").exists()
+    monkeypatch.setattr(training, "_play", play)
+    train(tmp_path / "parts", settings(photos))
+    first, second = (
+        files.read(tmp_path / name / "fidelity.safetensors") for name in ("whole", "parts")
+    )
+    for name, array in first.arrays.items():
+        np.testing.assert_array_equal(second.arrays[name], array)
+
+
+def test_minutes_become_cycles_once(photos, tmp_path):
+    train(tmp_path / "run", settings(photos, steps=None, minutes=1e-4))
+    kept = record.read(tmp_path / "run" / "run.json").results
+    train(tmp_path / "run", settings(photos, steps=None, minutes=1e-4))
+    assert record.read(tmp_path / "run" / "run.json").results == kept
+    assert kept["fidelity_cycles"] >= 1
+
+
+def test_bad_data_leave_no_run_behind(tmp_path):
+    with pytest.raises(UserError, match="There is no folder"):
+        train(tmp_path / "run", settings(tmp_path / "none"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_network_can_start_from_another(photos, tmp_path):
