@@ -19,23 +19,47 @@ TIMEOUT_S = 180  # JAX alone may compile for 12 s on two busy cores
 
 
 @click.command()
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Pictures that RUN has not learned from."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.option("--no-test", is_flag=True, help="Look only; do not train or enlarge anything.")
 @click.pass_context
-def doctor(ctx, as_json, no_test):
+def doctor(ctx, run, data, as_json, no_test):
     """Show what is installed, what will be used and if it works.
 
     Two tests run in their own processes: two cycles of a tiny game, a small picture enlarged.
+
+    With RUN, the folder of a training run, tell instead whether that run is healthy: one line a
+    finding, and exit code 4 if there is an alarm.
 
     \b
     Examples:
       gantools doctor
       gantools doctor --json > machine.json
+      gantools doctor run/
     """
+    if run is not None:
+        ctx.exit(_examine_run(run, data, as_json))
+    if data is not None:
+        raise click.UsageError("--data goes with a RUN.", ctx)
     found = examine(test=not no_test)
     click.echo(json.dumps(found, indent=2) if as_json else "\n".join(describe(found)))
     failures = [part for part in ("training", "superres") if found[part].get("error")]
     ctx.exit({0: DONE, 1: SOME_FAILED}.get(len(failures), ALL_FAILED))
+
+
+def _examine_run(run: Path, data: Path | None, as_json: bool) -> int:
+    """Print the health of a training run and return the exit code."""
+    from gantools.quiet import import_core
+
+    import_core()
+    from gantools.gans import examine as health
+
+    found = health.examine(run, data)
+    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(health.describe(found)))
+    return SOME_FAILED if health.alarms(found) else DONE
 
 
 def examine(test: bool = True) -> dict:

@@ -5,7 +5,9 @@ duel         the two-player game
 model        AdversarialModel: the cycle, the same for every backend
 gradients    the lines that differ by backend
 objectives, penalties, samplers, schedules, ema, layers, optimizers
+pool         past fakes to show a discriminator again
 stream, state, callbacks   data order, exact resume, previews and logs
+health, observe, opponents, witnesses, bands, verdicts   whether a run is alive, and why not
 testing      check_game, check_net: also for games of your own
 """
 
@@ -13,28 +15,56 @@ from gantools.core.backend import choose_backend
 
 choose_backend()  # before anything imports keras
 
+from gantools.core.augment import ADA, Augment, DiffAugment  # noqa: E402
 from gantools.core.duel import duel  # noqa: E402
 from gantools.core.ema import Ema  # noqa: E402
 from gantools.core.game import Game, Turn  # noqa: E402
-from gantools.core.layers import SpectralNormalization  # noqa: E402
+from gantools.core.layers import MinibatchStd, SpectralNormalization  # noqa: E402
 from gantools.core.model import AdversarialModel  # noqa: E402
-from gantools.core.objectives import OBJECTIVES, Objective, objective, smoothed  # noqa: E402
-from gantools.core.penalties import R1, R2, Dragan, GradientPenalty, Penalty  # noqa: E402
-from gantools.core.samplers import normal, uniform, uniform_like  # noqa: E402
+from gantools.core.objectives import (  # noqa: E402
+    OBJECTIVES,
+    Objective,
+    cross_entropy,
+    objective,
+    smoothed,
+)
+from gantools.core.penalties import (  # noqa: E402
+    R1,
+    R2,
+    Dragan,
+    GradientPenalty,
+    LeCam,
+    Penalty,
+)
+from gantools.core.pool import HistoryPool  # noqa: E402
+from gantools.core.samplers import (  # noqa: E402
+    categories,
+    in_order,
+    labels,
+    normal,
+    uniform,
+    uniform_like,
+)
 from gantools.core.schedules import Cosine, Linear, Schedule, Trapezoid  # noqa: E402
 from gantools.core.stream import Stream  # noqa: E402
 
 __all__ = [
+    "ADA",
     "OBJECTIVES",
     "R1",
     "R2",
     "AdversarialModel",
+    "Augment",
     "Cosine",
+    "DiffAugment",
     "Dragan",
     "Ema",
     "Game",
     "GradientPenalty",
+    "HistoryPool",
+    "LeCam",
     "Linear",
+    "MinibatchStd",
     "Objective",
     "Penalty",
     "Schedule",
@@ -42,7 +72,11 @@ __all__ = [
     "Stream",
     "Trapezoid",
     "Turn",
+    "categories",
+    "cross_entropy",
     "duel",
+    "in_order",
+    "labels",
     "normal",
     "objective",
     "smoothed",

@@ -152,11 +152,14 @@ class Previews(keras.callbacks.Callback):
         every: Cycles between two grids.
         n: Samples in a grid.
         seed: Seed of the latents.
+        draw: Callable `model -> (pictures, height, width, channels)` to show something else.
+        columns: Pictures in a row; None for a square grid.
     """
 
-    def __init__(self, root, every=500, n=64, seed=0):
+    def __init__(self, root, every=500, n=64, seed=0, draw=None, columns=None):
         super().__init__()
-        self.root, self.every, self.n, self.seed = Path(root), every, n, seed
+        self.root, self.every, self.columns = Path(root), every, columns
+        self.draw = draw or (lambda model: model.sample(n, seed=seed))
 
     def on_train_batch_end(self, batch, logs=None):
         """Draw when due."""
@@ -174,7 +177,7 @@ class Previews(keras.callbacks.Callback):
 
     def _draw(self):
         self.root.mkdir(parents=True, exist_ok=True)
-        pixels = picture_grid(self.model.sample(self.n, seed=self.seed))
+        pixels = picture_grid(self.draw(self.model), self.columns)
         with atomic(self.root / f"{self._cycle:08d}.png") as part:
             Path(part).write_bytes(encode(pixels))
 

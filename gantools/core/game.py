@@ -23,10 +23,16 @@ class Turn:
             of tensors, `draw` the random numbers of this turn; networks are reached by
             `model.player(name)`.
         repeats: Updates per cycle, each on a fresh minibatch where the batch has several.
-        every: The turn is played in every n-th cycle only.
+        every: The turn is played in every n-th cycle only. In the others its terms are computed
+            and logged, and weights and optimizer stay as they were.
+        when: Callable `logs -> bool scalar`: the update is made only where it is true, else as with
+            `every`. `logs` are the values of this cycle so far by their logged names, this update's
+            terms included, before the update: `lambda logs: logs["discriminator/accuracy"] <= 0.8`.
+            A turn with `when` or `every` above 1 logs "played", 1 or 0.
         weights: Weight of a term, 1 where absent: a number or a schedule of images seen.
         penalties: Names of the terms that contain an input gradient: every kernel of the players
-            must have a second-order gradient for them, else the first step raises.
+            must have a second-order gradient for them, else the first step raises. Those of
+            `AdversarialModel.lazily` are checked there.
         clip: After the update every weight is clipped to [-clip, clip]; None leaves them alone.
     """
 
@@ -35,6 +41,7 @@ class Turn:
     terms: Callable
     repeats: int = 1
     every: int = 1
+    when: Callable | None = None
     weights: Mapping[str, Any] = field(default_factory=dict)
     penalties: tuple[str, ...] = ()
     clip: float | None = None
@@ -45,6 +52,11 @@ class Turn:
         for name in ("repeats", "every"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be >= 1. Received: {name}={getattr(self, name)}")
+
+    @property
+    def pauses(self) -> bool:
+        """Return whether some cycles leave the players as they are."""
+        return self.every > 1 or self.when is not None
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,11 @@ class Game:
         sample: Callable `(model, draw) -> tensor` behind `AdversarialModel.sample`; None gives
             the player "generator" the draw "z".
         equilibrium: Logged name -> the value it tends to when the game is balanced, if known.
+        memory: Name -> Keras layer or model that holds state of the run and that no turn moves: a
+            pool of past fakes, running means. Terms reach it by `model.memory(name)`; its variables
+            are saved and restored with everything else.
+        arranged: Name of a draw -> callable `n -> array (n, ...)`: what `AdversarialModel.sample`
+            takes in its place unless it is given, so that a grid of samples has classes in order.
     """
 
     players: Mapping[str, Any]
@@ -69,6 +86,8 @@ class Game:
     ema: Mapping[str, Any] = field(default_factory=dict)
     sample: Callable | None = None
     equilibrium: Mapping[str, float] = field(default_factory=dict)
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    arranged: Mapping[str, Callable] = field(default_factory=dict)
 
     def __post_init__(self):
         names = [turn.name for turn in self.turns]

@@ -98,9 +98,51 @@ def input_gradient(fn, x, state):
     return scores, gradient
 
 
+def where_due(due, fn, names, state, wrt):
+    """Compute scalars only where a condition holds, differentiable like any others.
+
+    Args:
+        due: bool scalar tensor.
+        fn: Callable without arguments -> dict of scalars; what it writes into variables is dropped,
+            so that every backend may skip it.
+        names: Keys of that dict.
+        state: Every variable that `fn` reads or writes.
+        wrt: Variables whose kernels must have a second-order gradient for all of them.
+
+    Returns:
+        The dict, float32; zeros where not due.
+    """
+
+    def active():
+        with keras.StatelessScope(state_mapping=[(v, v.value) for v in state]):
+            if BACKEND != "tensorflow" or tf.executing_eagerly():
+                terms = fn()
+            else:
+                with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+                    tape.watch([v.value for v in wrt])
+                    terms = fn()
+                _check_second_order(tape, terms, names, wrt)
+            return {name: ops.cast(terms[name], "float32") for name in names}
+
+    return ops.cond(due, active, lambda: {name: ops.zeros((), "float32") for name in names})
+
+
 def no_gradient():
     """Return a context in which torch records nothing; the other backends record by need anyway."""
     return torch.no_grad() if BACKEND == "torch" else contextlib.nullcontext()
+
+
+def compiled(fn, state):
+    """Return `fn` compiled; the values of `state` at each call are used, not those while tracing.
+
+    Args:
+        fn: Callable of tensors, or nested structures of them, that assigns to no variable.
+        state: Every variable that `fn` reads.
+    """
+    if BACKEND != "jax":
+        return tf.function(fn) if BACKEND == "tensorflow" else fn
+    pure = jax.jit(lambda values, args: _scoped(lambda: fn(*args), state, values)[0])
+    return lambda *args: pure([v.value for v in state], args)
 
 
 def apply(optimizer, grads, variables):
@@ -118,13 +160,13 @@ def stateless(fn, groups, values):
         values: Lists of their values, in the same order.
 
     Returns:
-        `(fn(), new values)`, grouped like `values`.
+        `(fn(), new values)`, a tuple of lists like `values`: the structure that Keras shards.
     """
     flat = [v for group in groups for v in group]
     mapping = zip(flat, [x for group in values for x in group], strict=True)
     with keras.StatelessScope(state_mapping=list(mapping)) as scope:
         result = fn()
-        updated = [[_current(scope, v) for v in group] for group in groups]
+        updated = tuple([_current(scope, v) for v in group] for group in groups)
     return result, updated
 
 
@@ -167,5 +209,5 @@ def _check_second_order(tape, terms, names, wrt):
             raise ValueError(
                 f"Penalty {name!r} has no second-order gradient for {', '.join(lost)}. An "
                 "operation of the critic cannot be differentiated twice (bilinear UpSampling2D and "
-                "ops.image.resize cannot); use gantools.core.ops instead."
+                "ops.image.resize cannot); use the layers of gantools.nets.resampling instead."
             )

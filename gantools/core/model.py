@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from gantools.core import ema, gradients
+from gantools.core import ema, gradients, parallel
 from gantools.core.optimizers import PlayerOptimizers
 from gantools.core.schedules import value_at
 from gantools.core.state import load_state, save_state
@@ -44,13 +44,12 @@ class AdversarialModel(keras.Model):
         super().__init__(**kwargs)
         self.game, self.seed = game, seed
         self._players = dict(game.players)
+        self._memory = dict(game.memory)
         self.averaged = {name: ema.averaged_copy(game.players[name]) for name in game.ema}
         self._seeds = self._generators(seed)
         self._evaluation_seeds = self._generators(seed)  # `evaluate` leaves the others alone
-        counter = {"shape": (), "dtype": "int32", "initializer": "zeros", "trainable": False}
-        self.cycle = self.add_weight(name="cycle", **counter)
-        self.images = self.add_weight(name="images", **counter)
-        self._training = True
+        self.cycle, self.images = parallel.Counter("cycle"), parallel.Counter("images")
+        self._training, self._turn = True, None
         self.built = True
 
     def compile(self, optimizers, *, run_eagerly=False, steps_per_execution=1, jit_compile="auto"):
@@ -86,43 +85,90 @@ class AdversarialModel(keras.Model):
         """Return a player as a callable; `training` is set for it unless given."""
         return functools.partial(self._players[name], training=self._training)
 
+    def memory(self, name):
+        """Return a layer of the game's memory; what it writes into its variables persists."""
+        return self._memory[name]
+
+    @property
+    def learning(self):
+        """Return whether a training step runs; in `evaluate` terms must not write into memory."""
+        return self._training
+
     def input_gradient(self, critic, x):
         """Return `(scores, gradient by x)`, differentiable once more; see `gradients`."""
         return gradients.input_gradient(critic, x, self.state_variables)
+
+    def lazily(self, every, terms, names):
+        """Return `every * terms()` in each `every`-th update of a turn, zeros in the others.
+
+        The others do not compute it, and the mean over updates is that of `terms()`. `evaluate`
+        has `terms()` each time. What `terms` writes into variables is dropped for `every` > 1.
+
+        Args:
+            every: Updates of the turn that is being played from one to the next.
+            terms: Callable without arguments -> dict of scalars that hold input gradients.
+            names: Keys of that dict.
+        """
+        if every == 1 or not self._training:
+            return terms()
+        moving = self._moving(self._turn)
+        due = self.optimizer.parts[self._turn.name].iterations.value % every == 0
+        found = gradients.where_due(due, terms, names, self.state_variables, moving)
+        return {name: every * value for name, value in found.items()}
 
     # One cycle.
 
     def _cycle(self, batch):
         logs, used = {}, 0
         batch, size = unpack(batch)
-        self.images.assign_add(ops.cast(size, "int32"))
+        seen = size * parallel.replicas()
+        self.images.assign_add(ops.cast(seen, "int32"))
         for turn in self.game.turns:
             for _ in range(turn.repeats):
                 minibatch = nth_minibatch(batch, used)
-                logs |= self._play(turn, minibatch, self._draw(minibatch, size, self._seeds))
+                draw = self._draw(minibatch, size, self._seeds)
+                logs |= self._play(turn, minibatch, draw, logs)
                 used += 1
-        self._average(size)
+        self._average(seen)
         self.cycle.assign_add(1)
-        return logs
+        return dict(zip(logs, parallel.averaged(list(logs.values())), strict=True))
 
-    def _play(self, turn, batch, draw):
-        """Update the players of one turn once; return its logs."""
+    def _play(self, turn, batch, draw, logs=None):
+        """Update the players of one turn once; return its logs. `logs` are the cycle's so far."""
         moving = self._moving(turn)
-        skipped = self._remember(turn, moving) if turn.every > 1 else []
+        before = self._remember(turn, moving) if turn.pauses else []
         loss = functools.partial(self._loss, turn, batch, draw)
         penalties = [f"{turn.name}/{name}" for name in turn.penalties]
         (_, terms), grads = gradients.value_and_grad(loss, moving, self.state_variables, penalties)
         refuse_missing(turn, moving, grads)
+        grads = parallel.averaged(grads)
         gradients.apply(self.optimizer.parts[turn.name], grads, moving)
         if turn.clip is not None:
             for v in moving:
                 v.assign(ops.clip(v.value, -turn.clip, turn.clip))
-        for v, value in skipped:
-            v.assign(ops.where(self.cycle.value % turn.every == 0, v.value, value))
+        if turn.pauses:
+            due = self._due(turn, {**(logs or {}), **terms})
+            for v, value in before:
+                v.assign(ops.where(due, v.value, value))
+            terms = {**terms, f"{turn.name}/played": ops.cast(due, "float32")}
         return terms
+
+    def _due(self, turn, logs):
+        """Return whether the update of a turn that pauses stays, a bool scalar."""
+        due = self.cycle.value % turn.every == 0
+        if turn.when is None:
+            return due
+        if parallel.loss_share() != 1.0:
+            raise UserError(
+                f"Turn {turn.name!r} has a condition, on which TensorFlow's replicas may not agree."
+                " Use one device, or JAX or PyTorch."
+            )
+        logs = dict(zip(logs, parallel.averaged(list(logs.values())), strict=True))
+        return ops.logical_and(due, turn.when(logs))
 
     def _loss(self, turn, batch, draw):
         """Return the weighted sum of a turn's terms, and the terms by their logged names."""
+        self._turn = turn
         terms = turn.terms(self, batch, draw)
         terms, shown = terms if isinstance(terms, tuple) else (terms, {})
         images = ops.cast(self.images, "float32")
@@ -130,8 +176,8 @@ class AdversarialModel(keras.Model):
         for name, value in terms.items():
             weight = value_at(turn.weights.get(name, 1.0), images)
             total = total + weight * ops.cast(value, "float32")
-        logged = {**terms, **shown}
-        return total, {f"{turn.name}/{name}": value for name, value in logged.items()}
+        logged = {f"{turn.name}/{name}": value for name, value in {**terms, **shown}.items()}
+        return total * parallel.loss_share(), logged
 
     def _draw(self, batch, size, seeds):
         """Draw a turn's random numbers: the only randomness of a step besides dropout."""
@@ -181,9 +227,13 @@ class AdversarialModel(keras.Model):
     def fit(self, x=None, *args, **kwargs):
         """Train as in Keras; a `Stream` starts at the cycle where the model stands."""
         if isinstance(x, Stream):
-            x = x.batches(start=int(self.cycle))
+            x = parallel.stripe(x.batches(start=int(self.cycle)))
             kwargs.setdefault("shuffle", False)
+        parallel.agree(v for player in self._players.values() for v in player.variables)
         return super().fit(x, *args, **kwargs)
+
+    def _maybe_symbolic_build(self, *args, **kwargs):
+        """Do nothing: under a strategy Keras would read batches for it and throw them away."""
 
     def call(self, inputs, training=False):
         """Return the generator's output, of the averaged copy if there is one."""
@@ -193,14 +243,21 @@ class AdversarialModel(keras.Model):
         """Return the averaged copy of a player if there is one, else the player itself."""
         return self.averaged.get(name) or self._players[name]
 
-    def sample(self, n, seed=0, batch=64):
+    def sample(self, n, seed=0, batch=64, **given):
         """Return `n` samples: NumPy array `(n, ...)` float32, the same for the same seed.
 
         Args:
             n: Number of samples.
             seed: Seed of the latents; the model's own draws are not touched.
             batch: Samples computed at once.
+            **given: Draws by name in place of random ones: an array `(n, ...)`, or one value for
+                all samples, as in `sample(16, y=7)` of a conditional game.
+
+        Raises:
+            UserError: the game has no draw of that name, or `n` differs from the array's length.
         """
+        given = {name: make(n) for name, make in self.game.arranged.items()} | given
+        given = {name: given_draw(self.game, name, v, n) for name, v in given.items()}
         seeds = self._generators(seed)
         make = self.game.sample or (lambda model, draw: model(draw["z"]))
         parts = []
@@ -208,6 +265,8 @@ class AdversarialModel(keras.Model):
             for start in range(0, n, batch):
                 size = min(batch, n - start)
                 draw = Draws(self.game.samplers, size, seeds)
+                for name, values in given.items():
+                    draw[name] = ops.convert_to_tensor(values[start : start + size])
                 parts.append(ops.convert_to_numpy(make(self, draw)).astype(np.float32))
         return np.concatenate(parts)
 
@@ -223,6 +282,7 @@ class AdversarialModel(keras.Model):
         """Return name -> variables, the names built from the game's own words."""
         groups = {f"player/{n}": p.variables for n, p in self._players.items()}
         groups |= {f"averaged/{n}": p.variables for n, p in self.averaged.items()}
+        groups |= {f"memory/{n}": p.variables for n, p in self._memory.items()}
         groups |= {f"seed/{n}": [s.state] for n, s in self._seeds.items()}
         groups |= {f"evaluation_seed/{n}": [s.state] for n, s in self._evaluation_seeds.items()}
         groups["counter"] = [self.cycle, self.images]
@@ -243,7 +303,7 @@ class AdversarialModel(keras.Model):
 
     def _generators(self, seed):
         """Return a seed generator for each sampler, all different."""
-        return {n: keras.random.SeedGenerator(seed + i) for i, n in enumerate(self.game.samplers)}
+        return {n: parallel.SeedGenerator(seed + i) for i, n in enumerate(self.game.samplers)}
 
     def _moving(self, turn):
         return [v for name in turn.players for v in self._players[name].trainable_variables]
@@ -271,6 +331,19 @@ class Draws(dict):
     def __missing__(self, name):
         self[name] = self.samplers[name](self.size, self.seeds[name], {})
         return self[name]
+
+
+def given_draw(game, name, value, n):
+    """Return what `AdversarialModel.sample` was given for a draw as an array `(n, ...)`."""
+    value = np.asarray(value)
+    value = value.astype("float32" if value.dtype.kind == "f" else "int32")
+    value = np.full(n, value) if value.ndim == 0 else value
+    if name not in game.samplers or len(value) != n:
+        raise UserError(
+            f"Expected {n} values for one of the draws {', '.join(game.samplers)}. "
+            f"Received: {len(value)} for {name!r}."
+        )
+    return value
 
 
 def unpack(data):

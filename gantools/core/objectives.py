@@ -5,6 +5,7 @@ the batch and, for patch critics, over positions. So -log sigmoid(r) = sp(-r) an
 -log(1 - sigmoid(f)) = sp(f).
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -24,6 +25,7 @@ class Objective:
         equilibrium: Values of "discriminator" and "generator" when both distributions are equal;
             absent where scores may drift without meaning.
         paired: Whether the generator's side compares with real scores.
+        threshold: The critic's score where it cannot tell; None where scores may drift.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Objective:
     generator: Callable
     equilibrium: Mapping[str, float] = field(default_factory=dict)
     paired: bool = False
+    threshold: float | None = None
 
 
 def _log_loss(r, f):
@@ -49,7 +52,12 @@ def smoothed(smoothing):
         real = smoothing * ops.softplus(-r) + (1.0 - smoothing) * ops.softplus(r)
         return ops.mean(real) + ops.mean(ops.softplus(f))
 
-    return Objective("nonsaturating", discriminator, lambda r, f: ops.mean(ops.softplus(-f)))
+    return Objective(
+        "nonsaturating",
+        discriminator,
+        lambda r, f: ops.mean(ops.softplus(-f)),
+        threshold=math.log(smoothing / (2.0 - smoothing)),  # where both sides' derivatives cancel
+    )
 
 
 def _squares(a, b, c):
@@ -86,6 +94,7 @@ OBJECTIVES = {
             _log_loss,
             lambda r, f: -ops.mean(ops.softplus(f)),
             {"discriminator": 2 * LOG2, "generator": -LOG2},
+            threshold=0.0,
         ),
         # The same paper, section 3: ascend E log D(G(z)) instead, strong gradients early.
         Objective(
@@ -93,18 +102,25 @@ OBJECTIVES = {
             _log_loss,
             lambda r, f: ops.mean(ops.softplus(-f)),
             {"discriminator": 2 * LOG2, "generator": LOG2},
+            threshold=0.0,
         ),
         # Mao et al. 2017, arXiv 1611.04076, eq. 9 (a=0, b=c=1) and eq. 8 (a=-1, b=1, c=0).
         Objective(
-            "least_squares", *_squares(0.0, 1.0, 1.0), {"discriminator": 0.25, "generator": 0.125}
+            "least_squares",
+            *_squares(0.0, 1.0, 1.0),
+            {"discriminator": 0.25, "generator": 0.125},
+            threshold=0.5,
         ),
         Objective(
             "least_squares_pearson",
             *_squares(-1.0, 1.0, 0.0),
             {"discriminator": 1.0, "generator": 0.0},
+            threshold=0.0,
         ),
         # Lim & Ye 2017, arXiv 1705.02894; Miyato et al. 2018, arXiv 1802.05957.
-        Objective("hinge", _hinge, lambda r, f: -ops.mean(f), {"discriminator": 2.0}),
+        Objective(
+            "hinge", _hinge, lambda r, f: -ops.mean(f), {"discriminator": 2.0}, threshold=0.0
+        ),
         # Arjovsky et al. 2017, arXiv 1701.07875: needs a Lipschitz critic (penalty or clipping).
         Objective(
             "wasserstein",
@@ -132,3 +148,14 @@ def objective(name):
     if name not in OBJECTIVES:
         raise UserError(f"Unknown objective {name!r}. Known: {', '.join(OBJECTIVES)}.")
     return OBJECTIVES[name]
+
+
+def cross_entropy(y, logits):
+    """Return -E log q(y), a float32 scalar.
+
+    Args:
+        y: Classes `(batch,)` int.
+        logits: `(batch, classes)`; q is their softmax.
+    """
+    q = ops.log_softmax(ops.cast(logits, "float32"))
+    return -ops.mean(ops.sum(ops.one_hot(y, logits.shape[-1]) * q, axis=-1))

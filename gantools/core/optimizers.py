@@ -98,13 +98,9 @@ def _checked(parts, turns):
             )
         rate = part._learning_rate
         counts_updates = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
-        if (
-            counts_updates
-            and not isinstance(rate, Schedule)
-            and (turn.repeats, turn.every) != (1, 1)
-        ):
+        if counts_updates and not isinstance(rate, Schedule) and (turn.repeats > 1 or turn.pauses):
             raise UserError(
-                f"{turn.name} is updated {turn.repeats} times in every {turn.every} cycles, and "
+                f"{turn.name} is not updated exactly once in every cycle, and "
                 f"{type(rate).__name__} counts updates. Use a schedule of gantools.core: it counts "
                 "images."
             )

@@ -6,7 +6,10 @@ core is random, so that a game fed with its draws in the batch is a deterministi
 """
 
 import keras
+import numpy as np
 from keras import ops
+
+from gantools.errors import UserError
 
 
 def normal(*shape):
@@ -26,3 +29,35 @@ def uniform_like(key, low=0.0, high=1.0):
         return keras.random.uniform(ops.shape(batch[key]), low, high, seed=seed)
 
     return sample
+
+
+def categories(classes):
+    """Return a sampler of classes `(size,)` int32, each of 0 to classes - 1 equally likely."""
+    return lambda size, seed, batch: keras.random.randint((size,), 0, classes, "int32", seed)
+
+
+def labels(classes, key="y"):
+    """Return a sampler of classes like `categories`, for samples of a model that learns labels.
+
+    Under the name `key` the batch's labels take the place of the draw in training, so that real and
+    fake samples have the same ones; a batch without labels is refused.
+    """
+    draw = categories(classes)
+
+    def sample(size, seed, batch):
+        if batch:
+            raise UserError(
+                f"This game learns from labels. Expected a batch with {key!r}, integers from 0 to "
+                f"{classes - 1}. Received: {', '.join(sorted(batch))}."
+            )
+        return draw(size, seed, batch)
+
+    return sample
+
+
+def in_order(classes):
+    """Return `n -> (n,)` int32: all classes in order, as a grid should show them.
+
+    With n = classes**2 each row of a square grid is one class.
+    """
+    return lambda n: (np.arange(n) * classes // n).astype(np.int32)

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from gantools.core import parallel
 from gantools.errors import UserError
 
 SCHEMA = 1
@@ -33,6 +34,9 @@ def save_state(model, root, *, keep=2, notes=None):
         notes: JSON-ready dict to store with it.
     """
     root, cycle = Path(root), int(model.cycle)
+    if not parallel.is_main():  # every process holds the same state
+        parallel.wait()
+        return newest_state(root)
     root.mkdir(parents=True, exist_ok=True)
     _sweep(root)
     arrays = {
@@ -67,6 +71,7 @@ def save_state(model, root, *, keep=2, notes=None):
     _flush_folder(root)
     for old in _states(root)[keep:]:
         shutil.rmtree(old)
+    parallel.wait()
     return place
 
 
@@ -121,7 +126,7 @@ def _assign(model, arrays, place):
 
 
 def _to_numpy(variable):
-    array = ops.convert_to_numpy(variable.value)
+    array = ops.convert_to_numpy(parallel.value_of(variable))
     # npz cannot describe bfloat16; float32 holds every bfloat16 exactly
     return (
         array.astype(np.float32)

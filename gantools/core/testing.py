@@ -30,16 +30,20 @@ def check_game(make, data, *, batch=4, sample_shape=None):
     """
     model = make()
     stream = Stream(data, batch, minibatches=model.game.minibatches)
-    check_turns(model, stream.at(0))
-    whole = _run(make(), stream, 4)
-    assert whole == _run(make(), stream, 4), "The same seed gave two different runs."
+    logs = check_turns(model, stream.at(0))
+    assert logs == check_turns(make(), stream.at(0)), "The same seed gave two different runs."
     check_resume(make, stream, 4)
     if sample_shape is not None:
         check_samples(model, sample_shape)
 
 
 def check_turns(model, batch):
-    """Check that each turn moves its players' trainable weights and no others, once a repeat."""
+    """Check that each turn moves its players' trainable weights and no others, once a repeat.
+
+    Returns:
+        What the turns logged, name -> float.
+    """
+    shown = {}
     batch, size = unpack(keras.tree.map_structure(ops.convert_to_tensor, batch))
     for turn in model.game.turns:
         before = {n: _trainable(p) for n, p in model.game.players.items()}
@@ -47,22 +51,26 @@ def check_turns(model, batch):
         for i in range(turn.repeats):
             minibatch = nth_minibatch(batch, i)
             logs = model._play(turn, minibatch, model._draw(minibatch, size, model._seeds))
-        for name, value in logs.items():
-            assert np.isfinite(float(value)), f"{name} is not finite: {float(value)}."
+        shown |= {name: float(value) for name, value in logs.items()}
+        for name, value in shown.items():
+            assert np.isfinite(value), f"{name} is not finite: {value}."
         moved = {n for n, p in model.game.players.items() if _changed(before[n], _trainable(p))}
         assert moved == set(turn.players), f"Turn {turn.name} moved {moved}, not {turn.players}."
         updates = int(model.optimizer.parts[turn.name].iterations) - count
         assert updates == turn.repeats, f"Turn {turn.name}: {updates} updates, not {turn.repeats}."
+    return shown
 
 
 def check_resume(make, stream, cycles):
-    """Check that half a run, saved and restored into a new model, ends like the whole."""
+    """Check that a run goes on from a state of its middle, in a new model, as it went on itself.
+
+    Only two models are traced: of a large game that is most of the time.
+    """
     whole = make()
-    _run(whole, stream, cycles)
+    _run(whole, stream, cycles // 2)
     with tempfile.TemporaryDirectory() as folder:
-        first = make()
-        _run(first, stream, cycles // 2)
-        first.save(folder)
+        whole.save(folder)
+        _run(whole, stream, cycles - cycles // 2)
         second = make()
         second.restore(folder)
         _run(second, stream, cycles - cycles // 2)

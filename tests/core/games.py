@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from gantools.core import AdversarialModel, Ema, GradientPenalty, duel
+from gantools.core import R1, AdversarialModel, DiffAugment, Ema, GradientPenalty, LeCam, duel
 
 
 def generator(*, norm=True, dropout=0.0):
@@ -33,10 +33,10 @@ def numbered(net, seed):
     return net
 
 
-def wgan_gp(*, dropout=0.0, **options):
+def wgan_gp(*, dropout=0.0, norm=True, rate=None, **options):
     """Return a compiled WGAN-GP with 3 critic turns, batch norm in G and an average."""
     game = duel(
-        numbered(generator(dropout=dropout), 1),
+        numbered(generator(norm=norm, dropout=dropout), 1),
         numbered(critic(dropout=dropout), 2),
         objective="wasserstein",
         penalties=[GradientPenalty(10.0)],
@@ -44,10 +44,28 @@ def wgan_gp(*, dropout=0.0, **options):
         ema=Ema(1000),
     )
     model = AdversarialModel(game, seed=7)
-    adam = lambda: keras.optimizers.Adam(1e-3, 0.0, 0.9)
+    adam = lambda: rate(1e-2) if rate else keras.optimizers.Adam(1e-3, 0.0, 0.9)
     model.compile({"discriminator": adam(), "generator": adam()}, **options)
     return model
 
 
 def points(n=256, seed=0):
     return np.random.default_rng(seed).normal(size=(n, 2)).astype("float32")
+
+
+def small_data(augment=None, seed=7):
+    """Return a compiled game of 8x8 pictures with all that helps where samples are few."""
+    make = layers.Reshape((8, 8, 1))(layers.Dense(64, "tanh")(inputs := keras.Input((4,))))
+    seen = keras.Input((8, 8, 1))
+    x = layers.LeakyReLU(0.2)(layers.Conv2D(4, 3, strides=2)(seen))
+    score = layers.Dense(1)(layers.Dense(8, "tanh")(layers.Flatten()(x)))
+    game = duel(
+        numbered(keras.Model(inputs, make), 1),
+        numbered(keras.Model(seen, score), 2),
+        objective="hinge",
+        penalties=[R1(1.0, every=2), LeCam(0.3, start=1)],
+        augment=augment or DiffAugment("color,translation,cutout,affine", (8, 8, 1)),
+    )
+    model = AdversarialModel(game, seed=seed)
+    model.compile({turn.name: keras.optimizers.Adam(1e-3, 0.0, 0.9) for turn in game.turns})
+    return model

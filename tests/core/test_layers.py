@@ -1,11 +1,11 @@
-"""Spectral normalisation: golden values, the paper's gradient, state only in training."""
+"""Spectral normalisation (golden values, gradient, state), and deviations in a minibatch."""
 
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 
-from gantools.core import SpectralNormalization
+from gantools.core import MinibatchStd, SpectralNormalization
 from gantools.core.gradients import value_and_grad
 from gantools.errors import UserError
 
@@ -99,3 +99,46 @@ def test_a_built_layer_is_refused():
     inner.build((None, 4))
     with pytest.raises(UserError, match="already built"):
         SpectralNormalization(inner)
+
+
+def deviations(x, group, features):
+    """Compute the appended channels sample by sample: members of a group are far apart."""
+    batch, *space, channels = x.shape
+    out = np.zeros((batch, *space, features))
+    for i in range(batch):
+        members = x[i % (batch // group) :: batch // group]
+        deviation = np.sqrt(np.mean((members - members.mean(0)) ** 2, axis=0) + 1e-8)
+        parts = deviation.reshape(-1, features, channels // features)
+        out[i] = parts.mean(axis=(0, 2))
+    return out
+
+
+@pytest.mark.parametrize(
+    ("batch", "group", "features", "shape", "used"),
+    [(8, 4, 1, (5, 3, 6), 4), (8, 4, 3, (7, 6), 4), (6, 4, 1, (2, 3, 2, 2), 3), (2, 4, 2, (4,), 2)],
+)
+def test_minibatch_deviations(batch, group, features, shape, used):
+    x = np.random.default_rng(0).normal(size=(batch, *shape)).astype("float32")
+    made = MinibatchStd(group, features)
+    y = ops.convert_to_numpy(made(x))
+    assert y.shape == made.compute_output_shape(x.shape)
+    np.testing.assert_array_equal(y[..., : shape[-1]], x)
+    np.testing.assert_allclose(y[..., shape[-1] :], deviations(x, used, features), rtol=1e-4)
+
+
+def test_equal_samples_have_no_deviation_and_a_finite_gradient():
+    v = keras.Variable(np.ones((4, 3), "float32"))
+    loss = lambda: (ops.sum(MinibatchStd()(v.value)[:, 3]), {})
+    (value, _), (gradient,) = value_and_grad(loss, [v], [v])
+    assert float(ops.convert_to_numpy(value)) == pytest.approx(4e-4)
+    assert np.all(np.isfinite(ops.convert_to_numpy(gradient)))
+
+
+def test_minibatch_deviations_are_checked_and_saved():
+    with pytest.raises(UserError, match="group=0"):
+        MinibatchStd(0)
+    with pytest.raises(UserError, match="channels=5"):
+        MinibatchStd(features=2)(np.ones((4, 5), "float32"))
+    made = MinibatchStd(8, 2)
+    copy = MinibatchStd.from_config(made.get_config())
+    assert (copy.group, copy.features) == (8, 2)

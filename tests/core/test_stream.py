@@ -51,3 +51,25 @@ def test_bad_arrays():
         Stream(np.zeros(5), 8)
     with pytest.raises(UserError, match="equal lengths"):
         Stream({"x": np.zeros(5), "y": np.zeros(6)}, 2)
+
+
+def test_unpaired_arrays_have_lengths_and_orders_of_their_own():
+    stream = Stream({"a": np.arange(10), "b": np.arange(100, 107)}, 2, seed=3, paired=False)
+    steps = [stream.at(i) for i in range(15)]
+    a, b = (np.stack([step[name] for step in steps]) for name in "ab")
+    for epoch in range(3):
+        assert set(a[5 * epoch : 5 * epoch + 5].ravel()) == set(range(10))
+    for epoch in range(5):
+        assert len(set(b[3 * epoch : 3 * epoch + 3].ravel())) == 6
+    same = Stream({"a": np.arange(10), "b": np.arange(10)}, 10, paired=False).at(0)
+    assert not np.array_equal(same["a"], same["b"])
+    late = Stream({"a": np.arange(10), "b": np.arange(100, 107)}, 2, seed=3, paired=False)
+    np.testing.assert_array_equal(late.at(14)["b"], b[14])  # a pure function of the step
+
+
+def test_only_some_samples():
+    only = {"x": np.array([1, 4, 5, 8])}
+    stream = Stream(np.arange(10), 2, only=only)
+    assert {int(v) for i in range(2) for v in stream.at(i)["x"]} == {1, 4, 5, 8}
+    with pytest.raises(UserError, match="batch of 5 needs.*Received: 4"):
+        Stream(np.arange(10), 5, only=only)

@@ -1,0 +1,203 @@
+"""`Health`: a callback that says by itself whether a run is alive.
+
+`witnesses.py` measures, `observe.py` looks at a model, `verdicts.py` judges; this file decides when
+to look and what to do about it.
+"""
+
+import json
+import math
+import statistics
+import time
+from pathlib import Path
+
+import keras
+
+from gantools.core import bands, observe, verdicts
+from gantools.core.callbacks import read_log
+from gantools.core.state import load_state, newest_state, read_meta, save_state
+from gantools.data.files import atomic
+from gantools.errors import UserError
+
+ACTIONS = ("warn", "stop", "rollback")
+
+
+class Health(keras.callbacks.Callback):
+    """Check the run every so often, write the numbers, and act on an alarm.
+
+    Losses are looked at in every cycle. A check changes nothing in the model: a run with checks
+    equals one without. Games without the players "generator" and "discriminator" are watched for
+    values that are not finite and for gradients only.
+
+    Args:
+        held_out: Reals that the run does not learn from: array `(n, ...)` or dict with "x" and the
+            discriminator's conditions; with integer labels "y" classes are counted. None: the
+            training samples are used, and overfitting is not judged; it needs at least 200.
+        train: Samples of the training set, likewise; some thousands are enough.
+        every: Cycles between two checks, at least; the first check comes after as many.
+        budget: Largest share of the run's time for checks: the time between them is stretched to
+            keep it. None never stretches.
+        path: JSON-lines file for a row a check; rows of cycles after the state that a run resumes
+            from are dropped, and the others count on. None keeps them in memory.
+        on_alarm: "warn" says it; "stop" also ends training; "rollback" also brings back the last
+            healthy state. No setting of the run is ever changed.
+        states: Folder for the healthy state to go back to; needed for "rollback".
+        say: Called with each line that a person should read.
+        seed: Of the latents and of the choice of samples.
+
+    Attributes:
+        rows: The rows so far, oldest first.
+        alarms: Every alarm raised in this session: dicts of its cycle and its `Verdict`'s fields.
+        spent: Seconds of checks in this session.
+        restored: Cycle that was brought back, or None.
+
+    Raises:
+        UserError: unknown action, or "rollback" without a folder.
+    """
+
+    def __init__(
+        self,
+        held_out=None,
+        train=None,
+        *,
+        every=1000,
+        budget=0.02,
+        path=None,
+        on_alarm="warn",
+        states=None,
+        say=lambda line: None,
+        seed=0,
+    ):
+        super().__init__()
+        if on_alarm not in ACTIONS:
+            expected = ", ".join(ACTIONS)
+            raise UserError(f"on_alarm must be one of {expected}. Received: {on_alarm!r}.")
+        if on_alarm == "rollback" and states is None:
+            raise UserError('on_alarm="rollback" needs a folder for states. Give states=FOLDER.')
+        self.held_out, self.train, self.seed = held_out, train, seed
+        self.every, self.budget, self.on_alarm, self.say = every, budget, on_alarm, say
+        self.path = Path(path) if path else None
+        self.states = Path(states) if states else None
+        self.rows, self.alarms, self.spent, self.restored = [], [], 0.0, None
+
+    def on_train_begin(self, logs=None):
+        """Take up the rows of the run so far, and say what cannot be judged."""
+        model = self.model
+        self._cycle = self._epoch_start = self._first = int(model.cycle)
+        self._due, self._start = self._cycle + self.every, time.monotonic()
+        self._sums, self._count, self._broken = {}, 0, False
+        if self.path and self.path.exists():
+            self.rows = [row for row in read_log(self.path) if row["cycle"] <= self._cycle]
+            with atomic(self.path) as part:
+                Path(part).write_text("".join(json.dumps(row) + "\n" for row in self.rows))
+        known = {v.finding for v in self.verdicts() if v.state == "alarm"}
+        self._active = known - {"divergence"}  # that one is acted upon again
+        self._unseen = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Count on: Keras numbers the batches of every epoch from 0."""
+        self._epoch_start = self._cycle
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Look at the losses, and check when due."""
+        self._cycle = self._epoch_start + batch + 1
+        for name, value in (logs or {}).items():
+            value = float(value)
+            if not math.isfinite(value) and not self._broken:
+                self._add({"cycle": self._cycle, "not_finite": name})
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._count += 1
+        if self._cycle >= self._due and not self._broken:
+            self._check()
+
+    def verdicts(self) -> list[verdicts.Verdict]:
+        """Return the verdicts of the newest row, alarms first; none before the first check."""
+        return verdicts.judge(self.rows) if self.rows else []
+
+    def _check(self):
+        start = time.monotonic()
+        model = self.model
+        row = {"cycle": self._cycle, "images": int(model.images)}
+        row |= observe.observe(model, self.held_out, self.train, self.seed + self._cycle)
+        row |= gradient_changes(row, self.rows)
+        for name, balanced in model.game.equilibrium.items():
+            if name in self._sums:
+                row[f"distance/{name}"] = self._sums[name] / self._count - balanced
+        self._sums, self._count = {}, 0
+        if row.get("unseen") != self._unseen and "not_finite" not in row:
+            self._unseen = row.get("unseen")
+            self.say(f"Health sees only losses, weights and gradients: {self._unseen}.")
+        row["seconds"] = time.monotonic() - start
+        self._add({name: None if _unwritable(value) else value for name, value in row.items()})
+        self.spent += time.monotonic() - start
+        self._plan(time.monotonic() - start)
+
+    def _add(self, row):
+        """Keep a row, and act on the alarms that it begins."""
+        self.rows.append(row)
+        if self.path:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+        self._broken = "not_finite" in row
+        found = self.verdicts()
+        alarms = [verdict for verdict in found if verdict.state == "alarm"]
+        new = [verdict for verdict in alarms if verdict.finding not in self._active]
+        self._active = {verdict.finding for verdict in alarms}
+        for verdict in new:
+            self.alarms.append({"cycle": row["cycle"], **vars(verdict)})
+            self.say(f"Cycle {row['cycle']}: {verdict.line()}")
+        if new and self.on_alarm != "warn":
+            self._end(new[0])
+        elif self.on_alarm == "rollback" and not self._broken:
+            self._keep(all(verdict.state in ("ok", "note") for verdict in found))
+
+    def _keep(self, healthy):
+        """Save the state to go back to: a healthy one, and until there is one any finite one."""
+        newest = newest_state(self.states)
+        meta = read_meta(newest) if newest else None
+        if healthy or not (meta and meta["notes"].get("healthy")):
+            save_state(self.model, self.states, keep=1, notes={"healthy": healthy})
+
+    def _end(self, verdict):
+        """Stop the run; for "rollback", where the last good state was."""
+        model = self.model
+        model.stop_training = True
+        if self.on_alarm == "stop":
+            self.say(f"Stopped in cycle {self._cycle} because of {verdict.finding}.")
+            return
+        newest = newest_state(self.states)
+        meta = read_meta(newest) if newest else None
+        good = meta and (meta["notes"].get("healthy") or verdict.witness == "not_finite")
+        if not good:
+            self.say(f"Stopped because of {verdict.finding}: there was no healthy state before.")
+            return
+        load_state(model, self.states)
+        self.restored = meta["cycle"]
+        self.say(
+            f"Stopped because of {verdict.finding}; the model is that of cycle {self.restored} "
+            "again, its settings are unchanged."
+        )
+
+    def _plan(self, cost):
+        """Set the next check so that the share of time for checks stays within the budget."""
+        self._due = self._cycle + self.every
+        passed = time.monotonic() - self._start
+        if self.budget and passed > 0:
+            pace = (passed - self.spent) / (self._cycle - self._first)  # seconds a cycle
+            wait = ((self.spent + cost) / self.budget - passed) / max(pace, 1e-9)
+            self._due = self._cycle + max(self.every, math.ceil(wait))
+
+
+def _unwritable(value) -> bool:
+    """Return whether JSON has no such number."""
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def gradient_changes(row, rows) -> dict:
+    """Return each gradient norm of a row over its median in the rows before, at least three."""
+    found = {}
+    for name in [key for key in row if key.startswith("gradient/")]:
+        before = [old[name] for old in rows if old.get(name)]
+        if row[name] is not None and len(before) >= bands.TIMES:
+            turn = name.removeprefix("gradient/")
+            found[f"gradient_change/{turn}"] = row[name] / statistics.median(before)
+    return found

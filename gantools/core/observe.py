@@ -1,0 +1,185 @@
+"""One check of a model: from its networks, samples and optimizers to a row of numbers."""
+
+import math
+
+import numpy as np
+from keras import ops
+
+from gantools.core import opponents, witnesses
+from gantools.core.objectives import LOG2
+
+SCORED = 1000  # samples of each kind that the discriminator scores
+COMPARED = 500  # samples of each kind that are compared pair by pair
+FEWEST = 200  # held-out samples, below which overfitting is not judged
+STEP = 0.1  # of the way to another latent
+
+
+def observe(model, held_out=None, train=None, seed=0) -> dict:
+    """Return the witnesses of a model now; the model is not changed.
+
+    Args:
+        model: A compiled `AdversarialModel`.
+        held_out: Reals that no turn learns from: array `(n, ...)` or dict with "x" and conditions;
+            with integer labels "y" the classes of fakes are counted. uint8 is scaled to [-1, 1].
+            None: overfitting is not judged.
+        train: Reals of the training set, likewise; takes the held-out ones' place where these lack.
+        seed: Of the latents and of the choice of samples.
+
+    Returns:
+        Name -> number, or "not_finite" -> what is not finite. Witnesses that cannot be measured are
+        absent or None, and "unseen" says why where the players could not be compared.
+    """
+    game = model.game
+    broken = next((f"a weight of the {n}" for n, p in game.players.items() if not _finite(p)), None)
+    if broken:
+        return {"not_finite": broken}
+    ratio = rate_ratio(model)
+    row = gradient_norms(model) | ({} if ratio is None else {"rate_ratio": ratio})
+    held, trained = _pick(held_out, seed), _pick(train, seed)
+    real = trained if held is None else held
+    reason = "there are no reals" if real is None else opponents.blocked(game, real)
+    if reason:
+        return row | {"unseen": reason}
+    known = {name: values for name, values in real.items() if name != "x"}
+    drawn = opponents.draws(model, len(real["x"]), seed, known)
+    fake = {**known, "x": opponents.fakes(model, drawn, real["x"].shape[1:])}
+    if fake["x"].shape[1:] != real["x"].shape[1:]:
+        return row | {"unseen": f"its samples have shape {fake['x'].shape[1:]}"}
+    if not np.isfinite(fake["x"]).all():
+        return {"not_finite": "a sample of the generator"}
+    row |= _without_discriminator(real, fake["x"]) | _of_latents(model, drawn, real, fake["x"])
+    scored = {"real": opponents.scores(model, real), "fake": opponents.scores(model, fake)}
+    row["auc"] = witnesses.auc(scored["real"], scored["fake"])
+    row["blindness"] = row["neighbours"] - row["auc"]
+    row |= probabilities(scored["real"], scored["fake"], game.equilibrium)
+    if held is not None and trained is not None and len(held["x"]) >= FEWEST:
+        total = len(train["x"] if isinstance(train, dict) else train)
+        row |= _remembered(opponents.scores(model, trained), scored["real"], scored["fake"], total)
+    return row
+
+
+def gradient_norms(model) -> dict:
+    """Return turn -> RMS norm of its recent gradients, as "gradient/TURN".
+
+    It is read from the running second moment that Adam and RMSprop keep anyway, so it costs no
+    pass; turns with other optimizers are left out.
+    """
+    norms = {}
+    for name, part in model.optimizer.parts.items():
+        moments = [v for v in getattr(part, "_velocities", None) or [] if v is not None]
+        if moments:
+            total = sum(float(np.sum(opponents.numpy(v.value))) for v in moments)
+            norms[f"gradient/{name}"] = math.sqrt(max(total, 0.0))
+    return norms
+
+
+def rate_ratio(model) -> float | None:
+    """Return the generator's learning rate times updates over the discriminator's.
+
+    None where the game has no such turns or their optimizers are of different kinds.
+    """
+    turns = {turn.name: turn for turn in model.game.turns}
+    if not {"generator", "discriminator"} <= set(turns):
+        return None
+    parts = [model.optimizer.parts[name] for name in ("generator", "discriminator")]
+    if type(parts[0]) is not type(parts[1]):
+        return None
+    g, d = (
+        float(ops.convert_to_numpy(part.learning_rate)) * turns[name].repeats / turns[name].every
+        for part, name in zip(parts, ("generator", "discriminator"), strict=True)
+    )
+    return g / d if d > 0 else None
+
+
+def probabilities(real, fake, equilibrium) -> dict:
+    """Return D(x) and D(G(z)) as the objective means them: both are 1/2 at its equilibrium.
+
+    sigmoid of the scores for the minimax and non-saturating games, sigmoid(r - f) for relativistic
+    pairing, nothing where scores are no logits.
+
+    Args:
+        real, fake: `(n,)` scores.
+        equilibrium: `Game.equilibrium`.
+
+    Returns:
+        "p_real" and "p_fake", "p_real" alone, or nothing.
+
+    Source: Goodfellow et al. 2014, arXiv 1406.2661, proposition 1 and theorem 1.
+    """
+    d, g = (equilibrium.get(f"{side}/adv", math.nan) for side in ("discriminator", "generator"))
+    if math.isclose(d, 2 * LOG2) and math.isclose(abs(g), LOG2):
+        return {"p_real": _mean_sigmoid(real), "p_fake": _mean_sigmoid(fake)}
+    if math.isclose(d, LOG2) and math.isclose(g, LOG2):
+        n = min(len(real), len(fake))
+        return {"p_real": _mean_sigmoid(real[:n] - fake[:n])}
+    return {}
+
+
+def _mean_sigmoid(scores) -> float:
+    return float(np.mean(0.5 * (1.0 + np.tanh(0.5 * scores))))
+
+
+def _without_discriminator(real, fake) -> dict:
+    """Compare reals and fakes by their features alone."""
+    count = min(COMPARED, len(fake))
+    a, b = (witnesses.features(part[:count]) for part in (real["x"], fake))
+    spread, rank = witnesses.mean_distance(a), witnesses.effective_rank(a)
+    row = {
+        "neighbours": witnesses.neighbour_accuracy(a, b),
+        "diversity": witnesses.mean_distance(b) / spread if spread else None,
+    }
+    if a.shape[1] > witnesses.FEW_DIRECTIONS:
+        row["rank"] = witnesses.effective_rank(b) / rank
+    labels = real.get("y")
+    if labels is not None and labels.ndim == 1 and np.issubdtype(labels.dtype, np.integer):
+        shares = witnesses.class_shares(a, labels[:count], b)
+        row["classes"] = witnesses.classes_present(shares, labels[:count])
+        row["class_shares"] = [round(float(share), 4) for share in shares]
+    return row
+
+
+def _of_latents(model, drawn, real, fake) -> dict:
+    """Return how much near and other latents change a sample."""
+    count = min(COMPARED, len(fake))
+    latents = {k: v[:count] for k, v in drawn.items() if np.issubdtype(v.dtype, np.floating)}
+    fixed = {name: v[:count] for name, v in drawn.items() if name not in latents}
+    if not latents:
+        return {}
+    other = {name: np.roll(v, 1, axis=0) for name, v in latents.items()}
+    near = {name: v + STEP * (other[name] - v) for name, v in latents.items()}
+    start = witnesses.features(fake[:count])
+    ways = (
+        witnesses.features(opponents.fakes(model, {**fixed, **z}, fake.shape[1:]))
+        for z in (other, near)
+    )
+    far, close = (float(np.mean(np.linalg.norm(way - start, axis=1))) for way in ways)
+    row = {"near": close / far} if far > 0 else {}
+    if fixed:
+        row["other"] = far / witnesses.mean_distance(witnesses.features(real["x"][:count]))
+    return row
+
+
+def _remembered(train, held, fake, total) -> dict:
+    """Compare the scores of training samples with those of unseen ones."""
+    value, error = witnesses.overfitting(train, held, fake, total)
+    gap, gap_error = witnesses.auc_gap(train, held, fake, total)
+    row = {"auc_gap": gap, "auc_gap_error": gap_error}
+    return row if value is None else {**row, "overfitting": value, "overfitting_error": error}
+
+
+def _pick(data, seed):
+    """Return at most `SCORED` samples as a dict of arrays, None for none."""
+    data = data if isinstance(data, dict) or data is None else {"x": data}
+    if not data or not len(next(iter(data.values()))):
+        return None
+    n = min(len(values) for values in data.values())
+    chosen = np.random.default_rng([seed, n]).permutation(n)[:SCORED]
+    return {name: _scaled(np.asarray(values)[chosen]) for name, values in data.items()}
+
+
+def _scaled(values):
+    return values.astype(np.float32) / 127.5 - 1.0 if values.dtype == np.uint8 else values
+
+
+def _finite(player) -> bool:
+    return all(np.isfinite(opponents.numpy(v.value)).all() for v in player.weights)

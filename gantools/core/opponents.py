@@ -1,0 +1,153 @@
+"""Generator and discriminator as they stand, run from outside the training step.
+
+Networks run in inference mode and random numbers come from seeds of their own: nothing here changes
+a model. Not every game has two players that can be fed with single samples; `blocked` says why not.
+"""
+
+import functools
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from gantools.core import gradients
+from gantools.core.model import Draws
+from gantools.core.ops import packed
+
+CHUNKS = (500, 250, 100, 50, 20, 10, 5, 2, 1)  # samples that a network gets at once
+PLACES = 409_600  # pixels of a chunk: 100 pictures of 64 x 64
+
+
+def blocked(game, real) -> str | None:
+    """Return why the players of a game cannot be compared on some reals, None where they can.
+
+    Args:
+        game: A `Game`.
+        real: Dict of arrays with the samples "x" and what else the discriminator is told.
+    """
+    missing = [name for name in ("generator", "discriminator") if name not in game.players]
+    if missing:
+        return f"the game has no player {' and no '.join(map(repr, missing))}"
+    if "x" not in real:
+        return f"its samples are {' and '.join(map(repr, real))}, not 'x'"
+    inputs = game.players["discriminator"].inputs
+    unknown = [t.name for t in inputs if t.name not in real] if len(inputs) > 1 else []
+    if unknown:
+        return f"its discriminator is also told {' and '.join(map(repr, unknown))}"
+    seen = next((t for t in inputs if t.name == "x"), inputs[0]).shape[1:]
+    given = real["x"].shape[1:]
+    fits = len(seen) == len(given) and all(
+        a in (None, b) for a, b in zip(seen[:-1], given[:-1], strict=True)
+    )
+    if not fits or seen[-1] % given[-1]:
+        return f"its discriminator sees {seen}, not single samples {given}"
+    return None
+
+
+def draws(model, n, seed, known) -> dict:
+    """Return the draws that a game's samples need: name -> array `(n, ...)`.
+
+    Args:
+        model: An `AdversarialModel`.
+        n: Number of samples.
+        seed: Same seed, same draws.
+        known: Name -> array `(n, ...)`, taken in place of a draw of that name.
+    """
+    samplers = model.game.samplers
+    seeds = {name: keras.random.SeedGenerator(seed + i) for i, name in enumerate(samplers)}
+    few = Draws(samplers, 1, seeds)
+    _sample(model, few)  # which draws are asked for
+    found = {name: known[name] for name in few if name in known}
+    fresh = Draws(samplers, n, seeds)
+    return found | {name: numpy(fresh[name]) for name in few if name not in known}
+
+
+def fakes(model, drawn, shape) -> np.ndarray:
+    """Return the generator's samples `(n, ...)` float32, not those of its averaged copy.
+
+    Args:
+        model: An `AdversarialModel`.
+        drawn: Name -> array `(n, ...)`, see `draws`.
+        shape: Expected shape of a sample; it decides only how many are made at once.
+    """
+    return _in_chunks(lambda batch: _sample(model, batch), drawn, _chunk(shape))
+
+
+def scores(model, samples) -> np.ndarray:
+    """Return the discriminator's scores, one a sample or pack: `(n,)` float32.
+
+    Scores of patches are averaged; of several outputs the first is the score.
+
+    Args:
+        model: An `AdversarialModel`.
+        samples: Dict of arrays, see `blocked`.
+    """
+    net = model.game.players["discriminator"]
+    names = [t.name for t in net.inputs] if len(net.inputs) > 1 else ["x"]
+    first = next((t for t in net.inputs if t.name == "x"), net.inputs[0])
+    pack = first.shape[-1] // samples["x"].shape[-1]
+
+    def score(batch):
+        batch = {**batch, "x": packed(batch["x"], pack)}
+        if len(names) == 1:
+            out = net(batch["x"], training=False)
+        else:
+            by_name = isinstance(net.input, dict)
+            out = net(batch if by_name else [batch[name] for name in names], training=False)
+        out = next(iter(out.values())) if isinstance(out, dict) else out
+        out = out[0] if isinstance(out, (list, tuple)) else out
+        return ops.mean(ops.reshape(ops.cast(out, "float32"), (ops.shape(out)[0], -1)), axis=1)
+
+    size = _chunk(samples["x"].shape[1:]) // pack * pack or pack
+    n = len(samples["x"]) // pack * pack
+    return _in_chunks(score, {name: samples[name][:n] for name in names}, size)
+
+
+def numpy(tensor) -> np.ndarray:
+    """Return a tensor as an array: integers as they are, all others as float32."""
+    if "int" in keras.backend.standardize_dtype(tensor.dtype):
+        return ops.convert_to_numpy(tensor)
+    return ops.convert_to_numpy(ops.cast(tensor, "float32"))
+
+
+class _AsTheyStand:
+    """What `Game.sample` sees as the model: the players in place of their averaged copies."""
+
+    def __init__(self, model):
+        self._model = model
+
+    def __getattr__(self, name):
+        return getattr(self._model, name)
+
+    def __call__(self, inputs, training=False):
+        return self.player("generator")(inputs, training=training)
+
+    def player(self, name):
+        return functools.partial(self._model.game.players[name], training=False)
+
+    def best(self, name):
+        return self._model.game.players[name]
+
+
+def _sample(model, draw):
+    make = model.game.sample or (lambda model, draw: model(draw["z"]))
+    with gradients.no_gradient():
+        return make(_AsTheyStand(model), draw)
+
+
+def _chunk(shape) -> int:
+    return next((n for n in CHUNKS if n * math.prod(shape[:-1]) <= PLACES), 1)
+
+
+def _in_chunks(compute, arrays, size) -> np.ndarray:
+    n = len(next(iter(arrays.values())))
+    parts = []
+    with gradients.no_gradient():
+        for start in range(0, n, size):
+            batch = {
+                name: ops.convert_to_tensor(array[start : start + size])
+                for name, array in arrays.items()
+            }
+            parts.append(numpy(compute(batch)))
+    return np.concatenate(parts)

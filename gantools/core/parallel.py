@@ -1,0 +1,194 @@
+"""One run on several devices: the lines that differ by backend.
+
+JAX         one program over all devices (`keras.distribution.DataParallel`); losses, batch
+            statistics and draws are those of the whole batch
+TensorFlow  `tf.distribute.MirroredStrategy`: each replica has its share of the batch, gradients
+            are summed, so every loss is divided by the number of replicas
+PyTorch     one process a device, started by `torchrun`; each takes its stripe of the batch,
+            gradients are averaged over the processes before the update
+
+Where a loss is a mean over samples, the update is that of one device with the whole batch. What
+mixes samples (batch normalisation, minibatch statistics, relativistic averages) sees a replica's
+share only, except on JAX.
+"""
+
+import contextlib
+import os
+
+import keras
+
+from gantools.errors import UserError
+
+BACKEND = keras.backend.backend()
+RANK_STRIDE = 7919  # a prime: adding its multiples to seeds keeps the replicas' draws apart
+
+if BACKEND == "tensorflow":
+    import tensorflow as tf
+elif BACKEND == "torch":
+    import torch
+    import torch.distributed as dist
+
+
+def spread(devices="all"):
+    """Return a context in which a game is built, compiled and trained on several devices.
+
+    Args:
+        devices: "all", or a number of devices of one kind. None or 1 changes nothing, except that
+            on PyTorch None takes part in what `torchrun` started.
+
+    Raises:
+        UserError: fewer devices than asked for, or no number; on PyTorch, a number of processes
+            that differs from the one that `torchrun` started.
+    """
+    if devices not in (None, "all") and not str(devices).isdecimal():
+        raise UserError(f"Expected a number of devices, or 'all'. Received: devices={devices!r}.")
+    if BACKEND != "torch" and devices is None:
+        return contextlib.nullcontext()
+    if BACKEND == "torch":
+        return _torch_processes(devices)
+    if BACKEND == "jax":
+        found = keras.distribution.list_devices()
+        chosen = found[: _count(devices, len(found))]
+        return _jax_scope(chosen) if len(chosen) > 1 else contextlib.nullcontext()
+    found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    chosen = [device.name for device in found[: _count(devices, len(found))]]
+    if len(chosen) == 1:
+        return contextlib.nullcontext()
+    return tf.distribute.MirroredStrategy(chosen).scope()
+
+
+def replicas():
+    """Return into how many shares a batch is split before the step sees it; 1 on JAX."""
+    if BACKEND == "tensorflow":
+        return tf.distribute.get_strategy().num_replicas_in_sync
+    return dist.get_world_size() if _joined() else 1
+
+
+def loss_share():
+    """Return the factor of every loss: TensorFlow sums the replicas' gradients of mean losses."""
+    return 1.0 / replicas() if BACKEND == "tensorflow" else 1.0
+
+
+def is_main():
+    """Return whether this process writes the run's files: the first of PyTorch's, any other."""
+    return not _joined() or dist.get_rank() == 0
+
+
+def wait():
+    """Wait until every process of the run is here."""
+    if _joined():
+        dist.barrier()
+
+
+def averaged(tensors):
+    """Return tensors averaged over PyTorch's processes by one flat all-reduce.
+
+    On the other backends the optimizer or the compiler has done it: they are returned unchanged.
+    """
+    if not _joined() or not tensors:
+        return tensors
+    flat = torch.cat([t.detach().reshape(-1).float() for t in tensors])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    parts = flat.split([t.numel() for t in tensors])
+    return [part.view_as(t).to(t.dtype) for part, t in zip(parts, tensors, strict=True)]
+
+
+def stripe(batches):
+    """Yield batches, in a process of several only its own stripe of every array.
+
+    Args:
+        batches: Iterable of nested arrays `(batch, ...)`; the number of processes must divide
+            their length.
+    """
+    if not _joined():
+        yield from batches
+        return
+    rank, world = dist.get_rank(), dist.get_world_size()
+    for batch in batches:
+        yield keras.tree.map_structure(lambda array: array[rank::world], batch)
+
+
+def value_of(variable):
+    """Return a variable's value as one tensor, also of a variable that TensorFlow mirrors."""
+    return tf.convert_to_tensor(variable.value) if BACKEND == "tensorflow" else variable.value
+
+
+class Counter(keras.Variable):
+    """An int32 variable that counts from 0 and reads as an int, mirrored or not."""
+
+    def __init__(self, name):
+        super().__init__(0, dtype="int32", trainable=False, name=name)
+
+    def __int__(self):
+        return int(value_of(self))
+
+
+def agree(variables):
+    """Give every process of PyTorch the first one's weights: random initial ones may differ."""
+    for v in variables if _joined() else ():
+        value = v.value.detach().clone()
+        dist.broadcast(value, 0)
+        v.assign(value)
+
+
+class SeedGenerator(keras.random.SeedGenerator):
+    """A seed generator that draws other numbers on each replica from one and the same state."""
+
+    def next(self, ordered=True):
+        """Return the next seed `(2,)`, moved by this replica's number."""
+        seed, shift = super().next(ordered), _replica() * RANK_STRIDE
+        if isinstance(shift, int) and shift == 0:
+            return seed
+        seed = keras.ops.convert_to_tensor(seed)
+        return seed + keras.ops.cast(keras.ops.stack([0, shift]), seed.dtype)
+
+
+def _replica():
+    """Return the number of this replica: an int, or a tensor inside a TensorFlow strategy."""
+    if BACKEND == "tensorflow" and tf.distribute.has_strategy():
+        context = tf.distribute.get_replica_context()
+        return 0 if context is None else context.replica_id_in_sync_group
+    return dist.get_rank() if _joined() else 0
+
+
+def _joined():
+    return BACKEND == "torch" and dist.is_available() and dist.is_initialized()
+
+
+def _count(devices, found):
+    wanted = found if devices == "all" else int(devices)
+    if not 1 <= wanted <= found:
+        raise UserError(
+            f"{found} devices of {BACKEND} are here. Received: devices={devices}. "
+            "Give a number up to that, or 'all'."
+        )
+    return wanted
+
+
+@contextlib.contextmanager
+def _jax_scope(chosen):
+    before = keras.distribution.distribution()
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=chosen))
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(before)
+
+
+@contextlib.contextmanager
+def _torch_processes(devices):
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if devices not in (None, "all") and int(devices) != world:
+        raise UserError(
+            f"PyTorch takes one process a device, and {world} run. Received: devices={devices}. "
+            f"Start it as `torchrun --nproc-per-node {devices} -m gantools ...`."
+        )
+    if world == 1:
+        yield
+        return
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()

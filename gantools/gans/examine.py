@@ -1,0 +1,140 @@
+"""`gantools doctor RUN`: what the newest state of a run and its log say of its health."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from gantools.core import bands, observe, verdicts
+from gantools.core.callbacks import read_log
+from gantools.core.health import gradient_changes
+from gantools.errors import UserError
+from gantools.gans.folder import open_run
+from gantools.gans.material import hold_back, load
+
+CHECKS = bands.TIMES  # with other samples and latents each: as many as an alarm needs
+LINES = 10  # of the log, averaged for the distance from balance
+
+
+def examine(run: Path, data: Path | None = None) -> dict:
+    """Examine a run.
+
+    Args:
+        run: Folder of the run.
+        data: Pictures that the run has not learned from, as `gantools train --data` takes them;
+            None takes those that it set aside, or else the ones that it learned from.
+
+    Returns:
+        `schema`, `run`, `cycle`, `compared_with` (what the reals were), `verdicts` (dicts of
+        `Verdict`, alarms first) and `checks` (the rows).
+
+    Raises:
+        UserError: the folder is no run, or `data` are pictures of another shape.
+    """
+    model, kept = open_run(run)
+    held_out, train, words = reals(kept, data)
+    before = read_log(run / "health.jsonl") if (run / "health.jsonl").exists() else []
+    before = [row for row in before if row["cycle"] <= int(model.cycle)]
+    rows = []
+    for i in range(CHECKS):
+        row = {"cycle": int(model.cycle), **observe.observe(model, held_out, train, seed=i)}
+        rows.append(row | gradient_changes(row, before) | _distances(run, model))
+    found = verdicts.judge(rows)
+    if "overfitting" not in rows[-1] and "auc_gap" not in rows[-1]:
+        found.append(_unjudged(rows[-1]))
+    return {
+        "schema": 1,
+        "run": str(run),
+        "cycle": int(model.cycle),
+        "compared_with": words,
+        "verdicts": [asdict(verdict) for verdict in found],
+        "checks": rows,
+    }
+
+
+def describe(found: dict) -> list[str]:
+    """Return the lines that a person reads."""
+    count = alarms(found)
+    lines = [f"{found['run']}: cycle {found['cycle']}, compared with {found['compared_with']}"]
+    lines += [verdicts.Verdict(**verdict).line() for verdict in found["verdicts"]]
+    return [*lines, f"{count or 'No'} alarm{'' if count == 1 else 's'}"]
+
+
+def alarms(found: dict) -> int:
+    """Return the number of alarms."""
+    return sum(verdict["state"] == "alarm" for verdict in found["verdicts"])
+
+
+def reals(kept, data: Path | None):
+    """Return `(held-out samples, training samples, what they are in words)` for a run's record.
+
+    Args:
+        kept: `record.Record` of the run.
+        data: Pictures to compare with, or None.
+
+    Returns:
+        Dicts of arrays by their names in the batch, None where there are none.
+
+    Raises:
+        UserError: `data` cannot be loaded in the shape of the run's.
+    """
+    settings, given = kept.settings, data and _load(data, kept.settings)
+    aside, learned = None, None
+    own = given if given and given.sha256 == settings["data_sha256"] else _own(kept)
+    if own:
+        chosen = hold_back(own, settings["seed"], settings["batch"])
+        learned, aside = ({k: own.arrays[k][i] for k, i in part.items()} for part in chosen)
+    if given and given is not own:
+        return given.arrays, learned, f"the pictures of {data}"
+    if own is None:
+        return None, None, "nothing: give pictures with --data"
+    count = min(map(len, aside.values()))
+    if not count or not settings.get("held_out"):
+        return None, own.arrays, "the pictures that it learned from"
+    return aside, learned, f"{count} pictures that it set aside"
+
+
+def _own(kept):
+    """Return what the run trains on, None where it is no longer there."""
+    source = kept.results.get("data")
+    try:
+        own = _load(Path(source), kept.settings) if source else None
+    except UserError:
+        return None
+    return own if own and own.sha256 == kept.settings["data_sha256"] else None
+
+
+def _load(source, settings):
+    """Load pictures as the run did, or else at its size."""
+    shape, kind = list(settings["shape"]), settings.get("data", "pictures")
+    try:
+        loaded = load(kind, source)
+        if list(loaded.options["shape"]) == shape:
+            return loaded
+    except UserError:  # several sizes, perhaps
+        pass
+    loaded = load(kind, source, shape[0])
+    if list(loaded.options["shape"]) != shape:
+        raise UserError(
+            f"{source} holds pictures of shape {loaded.options['shape']}. The run learned from "
+            f"{tuple(shape)}. Give pictures of that shape."
+        )
+    return loaded
+
+
+def _distances(run, model) -> dict:
+    """Return the distances from balance, from the newest lines of the log."""
+    path = run / "log.jsonl"
+    lines = read_log(path)[-LINES:] if path.exists() else []
+    found = {}
+    for name, balanced in model.game.equilibrium.items():
+        values = [line[name] for line in lines if line.get(name) is not None]
+        if values:
+            found[f"distance/{name}"] = sum(values) / len(values) - balanced
+    return found
+
+
+def _unjudged(row) -> verdicts.Verdict:
+    reason = row.get("unseen") or (
+        f"it needs {observe.FEWEST} pictures that the run has not learned from, and those that it "
+        "has: train with more pictures"
+    )
+    return verdicts.Verdict("note", "overfitting discriminator", f"not judged: {reason}")

@@ -1,0 +1,170 @@
+"""A check of games of many kinds: what it measures, what it leaves out, and that nothing moves."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from gantools.core import AdversarialModel, Ema, Game, Turn, duel, labels, normal
+from gantools.core.objectives import LOG2
+from gantools.core.observe import gradient_norms, observe, probabilities, rate_ratio
+from gantools.core.testing import same_state
+
+from .games import critic, generator, points, wgan_gp
+
+pytestmark = pytest.mark.backends
+FULL = {"neighbours", "diversity", "near", "auc", "blindness", "rate_ratio"}
+
+
+def compiled(game, rates=(1e-3, 1e-3)):
+    model = AdversarialModel(game)
+    turns = [turn.name for turn in game.turns]
+    model.compile({t: keras.optimizers.Adam(r) for t, r in zip(turns, rates, strict=True)})
+    return model
+
+
+def exact(*outputs):
+    """Return a discriminator of points whose score is the first coordinate."""
+    x = keras.Input((2,), name="x")
+    score = layers.Dense(1, use_bias=False, name="score")(x)
+    net = keras.Model(x, [score, *(layers.Dense(n)(x) for n in outputs)] if outputs else score)
+    net.get_layer("score").set_weights([np.array([[1.0], [0.0]])])
+    return net
+
+
+def shifted(by):
+    """Return a generator that adds `by` to the first coordinate of its latent."""
+    z = keras.Input((2,), name="z")
+    net = keras.Model(z, layers.Dense(2, name="out")(z))
+    net.get_layer("out").set_weights([np.eye(2), np.array([by, 0.0])])
+    return net
+
+
+def test_equal_distributions_and_separate_ones():
+    reals = points(2000)
+    row = observe(compiled(duel(shifted(0.0), exact())), reals, points(3000, seed=1))
+    assert set(row) >= FULL | {"auc_gap", "p_real", "p_fake"}
+    assert row["auc"] == pytest.approx(0.5, abs=0.04)
+    assert row["neighbours"] == pytest.approx(0.5, abs=0.06)
+    assert row["diversity"] == pytest.approx(1, abs=0.06)
+    assert row["near"] == pytest.approx(0.1, rel=1e-3)  # a linear generator
+    row = observe(compiled(duel(shifted(-20.0), exact(3, 1))), reals)
+    assert row["auc"] == row["neighbours"] == 1
+    assert "overfitting" not in row  # no training samples were given
+
+
+def test_a_collapsed_generator():
+    net = shifted(0.0)
+    net.get_layer("out").set_weights([0.01 * np.eye(2), np.zeros(2)])
+    assert observe(compiled(duel(net, exact())), points(500))["diversity"] < 0.02
+
+
+def test_the_generator_itself_is_judged_not_its_average():
+    model = compiled(duel(shifted(-20.0), exact(), ema=Ema(1000)))
+    model.averaged["generator"].set_weights(shifted(0.0).get_weights())
+    assert observe(model, points(300))["auc"] == 1
+
+
+def test_learning_by_heart_is_seen():
+    """A score of 5 on the training points and 0 elsewhere, from a table of them."""
+    train, held = points(250), points(250, seed=1)
+    x = keras.Input((2,), name="x")
+    score = layers.Lambda(
+        lambda x: 5.0 * ops.cast(ops.min(_squares(x, train), 1, keepdims=True) < 1e-9, "float32"),
+        output_shape=(1,),
+    )(x)
+    row = observe(compiled(duel(shifted(0.0), keras.Model(x, score))), held, train)
+    assert row["overfitting"] == pytest.approx(1, abs=0.01)
+    assert row["auc_gap"] == pytest.approx(0.5, abs=0.01)
+    few = observe(compiled(duel(shifted(0.0), keras.Model(x, score))), held[:150], train)
+    assert "overfitting" not in few
+
+
+def _squares(x, table):
+    return ops.sum(ops.square(x[:, None] - ops.convert_to_tensor(table)[None]), -1)
+
+
+def test_conditions_reach_both_players_and_classes_are_counted():
+    z, y = keras.Input((2,), name="z"), keras.Input((), dtype="int32", name="y")
+    told = layers.Embedding(3, 2, name="told")(y)
+    make = keras.Model({"z": z, "y": y}, layers.Add()([0.01 * z, told]))
+    x, y = keras.Input((2,), name="x"), keras.Input((), dtype="int32", name="y")
+    wrong = layers.Subtract()([x, layers.Embedding(3, 2, name="told")(y)])
+    judge = keras.Model({"x": x, "y": y}, -ops.sum(ops.square(wrong), -1, keepdims=True))
+    centres = np.array([[0, 0], [9, 0], [0, 9]], "float32")
+    for net in (make, judge):
+        net.get_layer("told").set_weights([centres])
+    game = duel(make, judge, latent=normal(2), samplers={"y": labels(3)}, condition="y")
+    classes = np.arange(600).astype("int32") % 3
+    reals = {"x": centres[classes] + 0.01 * points(600), "y": classes}
+    row = observe(compiled(game), reals)
+    assert row["auc"] == pytest.approx(0.5, abs=0.05)
+    assert row["classes"] == 1
+    assert row["other"] < 0.01  # the latent hardly matters
+    make.get_layer("told").set_weights([np.zeros((3, 2))])
+    row = observe(compiled(game), reals)
+    assert row["classes"] == pytest.approx(1 / 3)
+
+
+def test_packs_and_maps_of_scores():
+    inputs = keras.Input((6,), name="x")
+    packs = keras.Model(inputs, layers.Dense(1)(inputs))
+    row = observe(compiled(duel(shifted(0.0), packs, pack=3)), points(1000))
+    assert set(row) >= FULL
+    z, seen = keras.Input((2,)), keras.Input((None, None, 1))
+    pictures = keras.Model(z, layers.Reshape((20, 20, 1))(layers.Dense(400)(z)))
+    patches = keras.Model(seen, layers.Conv2D(1, 3, strides=2)(seen))
+    reals = np.random.default_rng(0).integers(0, 256, (220, 20, 20, 1)).astype("uint8")
+    row = observe(compiled(duel(pictures, patches)), reals, reals)
+    assert set(row) >= FULL | {"rank"}
+    assert row["rank"] < 0.1  # all pictures are sums of two
+
+
+def test_games_of_other_players_are_left_alone():
+    net = shifted(0.0)
+    turn = Turn("only", ("mapper",), lambda model, batch, draw: {"size": 0.0})
+    row = observe(compiled(Game({"mapper": net}, (turn,)), rates=(1e-3,)), points(300))
+    assert row == {
+        "gradient/only": 0.0,
+        "unseen": "the game has no player 'generator' and no 'discriminator'",
+    }
+    assert "no reals" in observe(wgan_gp())["unseen"]
+    assert "sees (2,)" in observe(wgan_gp(), np.zeros((300, 3), "float32"))["unseen"]
+    assert "'a', not 'x'" in observe(wgan_gp(), {"a": points(300)})["unseen"]
+
+
+def test_a_check_changes_nothing():
+    model, other = wgan_gp(dropout=0.2), wgan_gp(dropout=0.2)
+    observe(model, points(300), points(300))
+    assert same_state(model, other)
+
+
+def test_values_that_are_not_finite_are_named():
+    model = wgan_gp()
+    v = model.game.players["discriminator"].trainable_variables[0]
+    v.assign(np.full(v.shape, np.nan, "float32"))
+    assert observe(model, points(300)) == {"not_finite": "a weight of the discriminator"}
+
+
+def test_gradient_norms_are_those_of_adam():
+    model = compiled(duel(generator(norm=False), critic()))
+    slots = model.optimizer.parts["generator"]._velocities
+    for v in slots:
+        v.assign(np.full(v.shape, 0.25, "float32"))
+    count = sum(np.prod(v.shape) for v in slots)
+    assert gradient_norms(model)["gradient/generator"] == pytest.approx(0.5 * np.sqrt(count))
+
+
+def test_rate_ratio_counts_updates():
+    game = duel(generator(norm=False), critic(), repeats=5)
+    assert rate_ratio(compiled(game, rates=(1e-4, 2e-3))) == pytest.approx(20 / 5, rel=1e-5)
+
+
+def test_probabilities_follow_the_objective():
+    r, f = np.zeros(10), np.zeros(10)
+    classic = {"discriminator/adv": 2 * LOG2, "generator/adv": -LOG2}
+    assert probabilities(r, f, classic) == {"p_real": 0.5, "p_fake": 0.5}
+    assert probabilities(r + 1, f - 1, classic)["p_real"] == pytest.approx(1 / (1 + np.exp(-1)))
+    pairing = {"discriminator/adv": LOG2, "generator/adv": LOG2}
+    assert probabilities(r - 7, f - 7, pairing) == {"p_real": 0.5}
+    assert probabilities(r, f, {"discriminator/adv": 0.0}) == {}

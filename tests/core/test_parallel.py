@@ -1,0 +1,85 @@
+"""The same training on one device and on two: core.md's three experiments, each in processes."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+GAMES = Path(__file__).with_name("games.py")
+STEPS, BATCH = 3, 16
+SCRIPT = f"""
+import importlib.util as u, json, sys
+import keras, numpy as np
+from gantools.core import parallel
+spec = u.spec_from_file_location("games", {str(GAMES)!r})
+games = u.module_from_spec(spec)
+spec.loader.exec_module(games)
+path, devices, states = sys.argv[1], sys.argv[2], sys.argv[3]
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+def batches():
+    random = np.random.default_rng(0)
+    normal = lambda *shape: random.normal(size=shape).astype("float32")
+    while True:
+        several = {{"x": normal({BATCH}, 4, 2), "z": normal({BATCH}, 4, 4)}}
+        several["between"] = random.uniform(size=({BATCH}, 4)).astype("float32")
+        yield ({{"minibatches": several}},)
+
+with parallel.spread(devices):
+    model = games.wgan_gp(norm=False, rate=keras.optimizers.SGD)
+    if states != "none":
+        model.restore(states)
+    logs = model.fit(parallel.stripe(batches()), steps_per_epoch={STEPS}, verbose=0).history
+    folder = model.save(path)
+    if parallel.is_main():
+        (folder / "logs.json").write_text(json.dumps({{k: v[-1] for k, v in logs.items()}}))
+"""
+
+
+def trained(backend, devices, folder, states="none"):
+    states_after = folder / f"{backend}-{devices}-{states != 'none'}"
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": backend,
+        "PYTHONPATH": str(GAMES.parents[2]),
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+    }
+    script = folder / "script.py"
+    script.write_text(SCRIPT)
+    command = [sys.executable, str(script), str(states_after), str(devices), str(states)]
+    if backend == "torch" and devices == 2:
+        command[1:1] = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (newest,) = states_after.iterdir()
+    arrays = {n: a for n, a in np.load(newest / "arrays.npz").items() if "seed" not in n}
+    logs = json.loads((newest / "logs.json").read_text())
+    return arrays | {f"log/{n}": np.array(value) for n, value in logs.items()}, states_after
+
+
+def largest_gap(first, second):
+    assert set(first) == set(second)
+    return max(float(np.max(np.abs(first[n].astype(float) - second[n]), initial=0)) for n in first)
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_two_devices_train_like_one(backend, tmp_path):
+    if find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    one, states = trained(backend, 1, tmp_path)
+    two, _ = trained(backend, 2, tmp_path)
+    assert one["counter/0001"] == STEPS * BATCH  # images count over all devices
+    assert largest_gap(one, two) <= 1e-6
+
+    longer, _ = trained(backend, 1, tmp_path, states)
+    resumed, _ = trained(backend, 2, tmp_path, states)  # a state of one device goes on with two
+    assert resumed["counter/0000"] == 2 * STEPS
+    assert largest_gap(longer, resumed) <= 1e-6

@@ -1,0 +1,111 @@
+"""`gantools doctor RUN` and checks of every game of the zoo."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from gantools import record
+from gantools.core.observe import observe
+from gantools.data.synthetic import digits
+from gantools.doctor import doctor
+from gantools.errors import DONE, SOME_FAILED, USAGE, UserError
+from gantools.gans import examine, run
+from gantools.gans.folder import build
+from gantools.gans.material import load
+from gantools.registry import GAMES
+
+from .tiny_data import tiny_arrays
+
+
+@pytest.fixture
+def trained(tiny_game, tmp_path):
+    """Return the folder of a run of 20 cycles on 2500 pictures, of which it sets 250 aside."""
+    np.savez(tmp_path / "digits.npz", images=digits(2500, 8))
+    material = load("pictures", tmp_path / "digits.npz")
+    run.train("tiny", material, tmp_path / "run", budget=run.Budget(steps=20))
+    return tmp_path / "run"
+
+
+def test_a_run_is_compared_with_what_it_set_aside(trained):
+    found = examine.examine(trained)
+    assert found["cycle"] == 20
+    assert found["compared_with"] == "250 pictures that it set aside"
+    assert len(found["checks"]) == 3
+    witnesses = {verdict["witness"] for verdict in found["verdicts"]}
+    assert witnesses >= {"blindness", "diversity", "rank", "auc_gap"}
+    by_finding = {verdict["finding"]: verdict for verdict in found["verdicts"]}
+    assert by_finding["collapse"]["state"] == "alarm"  # 20 cycles: one grey mist
+    assert examine.alarms(found) >= 1
+    lines = examine.describe(found)
+    assert lines[0] == f"{trained}: cycle 20, compared with 250 pictures that it set aside"
+    assert lines[1].startswith("alarm  ")
+    assert lines[-1].endswith("alarms") or lines[-1] == "1 alarm"
+
+
+def test_other_pictures_take_the_place_of_those_set_aside(trained, tmp_path):
+    np.savez(tmp_path / "new.npz", images=digits(300, 8, seed=5))
+    found = examine.examine(trained, tmp_path / "new.npz")
+    assert found["compared_with"] == f"the pictures of {tmp_path / 'new.npz'}"
+    assert "auc_gap" in found["checks"][0]  # its own pictures are still there
+    (tmp_path / "digits.npz").unlink()
+    found = examine.examine(trained, tmp_path / "new.npz")
+    assert "auc_gap" not in found["checks"][0]
+    assert any("not judged" in verdict["text"] for verdict in found["verdicts"])
+    np.savez(tmp_path / "wide.npz", images=np.zeros((300, 9, 8, 3), np.uint8))
+    with pytest.raises(UserError, match=r"holds pictures of shape \(8, 8, 3\)"):
+        examine.examine(trained, tmp_path / "wide.npz")
+
+
+def test_a_run_without_its_data_is_examined_as_far_as_possible(trained, tmp_path):
+    (tmp_path / "digits.npz").unlink()
+    found = examine.examine(trained)
+    assert found["compared_with"] == "nothing: give pictures with --data"
+    assert {verdict["state"] for verdict in found["verdicts"]} <= {"note", "ok"}
+
+
+def test_the_command(trained, monkeypatch):
+    done = CliRunner().invoke(doctor, [str(trained)])
+    assert done.exit_code == SOME_FAILED
+    assert "collapse: " in done.output
+    done = CliRunner().invoke(doctor, [str(trained), "--json"])
+    found = json.loads(done.output)
+    assert found["schema"] == 1
+    assert done.exit_code == SOME_FAILED
+    found["verdicts"] = [v for v in found["verdicts"] if v["state"] != "alarm"]
+    monkeypatch.setattr(examine, "examine", lambda run, data: found)
+    done = CliRunner().invoke(doctor, [str(trained)])
+    assert done.exit_code == DONE
+    assert done.output.endswith("No alarms\n")
+    done = CliRunner().invoke(doctor, ["--data", str(trained)])
+    assert done.exit_code == USAGE
+    assert "--data goes with a RUN" in done.output
+
+
+def test_no_run(tmp_path):
+    with pytest.raises(UserError, match="is not a run"):
+        examine.examine(tmp_path)
+
+
+def test_old_records_without_pictures_set_aside(trained):
+    kept = record.read(trained / "run.json")
+    del kept.settings["held_out"]
+    held_out, learned, words = examine.reals(kept, None)
+    assert held_out is None
+    assert len(learned["x"]) == 2500
+    assert words == "the pictures that it learned from"
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_every_game_is_checked_or_says_why_not(name):
+    arrays = tiny_arrays(name, (16, 16, 3))
+    options = {"shape": (16, 16, 3)}
+    options |= {"classes": 10} if "y" in arrays else {}
+    model = build(name, "tiny", options, 0).model(0)
+    row = observe(model, arrays, arrays)
+    if "unseen" in row:
+        assert row["unseen"].startswith(("its ", "the game"))
+    else:
+        assert 0 <= row["auc"] <= 1
+        assert row["diversity"] >= 0
