@@ -15,12 +15,27 @@ from pathlib import Path
 from gantools.errors import UserError
 
 GAMES = {
+    "acgan": "gantools.gans.acgan:game",
+    "alad": "gantools.gans.alad:game",
+    "anogan": "gantools.gans.anogan:game",
+    "bigan": "gantools.gans.bigan:game",
+    "cgan": "gantools.gans.cgan:game",
+    "cyclegan": "gantools.gans.cyclegan:game",
     "dcgan": "gantools.gans.dcgan:game",
+    "discogan": "gantools.gans.discogan:game",
+    "egbad": "gantools.gans.egbad:game",
+    "f_anogan": "gantools.gans.f_anogan:game",
     "gan": "gantools.gans.gan:game",
+    "ganomaly": "gantools.gans.ganomaly:game",
+    "infogan": "gantools.gans.infogan:game",
     "lsgan": "gantools.gans.lsgan:game",
+    "pix2pix": "gantools.gans.pix2pix:game",
     "r3gan": "gantools.gans.r3gan:game",
+    "restorer": "gantools.gans.restorer:game",
+    "skip_ganomaly": "gantools.gans.skip_ganomaly:game",
     "sngan": "gantools.gans.sngan:game",
     "srgan": "gantools.gans.srgan:game",
+    "stylegan": "gantools.gans.stylegan:game",
     "wgan": "gantools.gans.wgan:game",
     "wgan_gp": "gantools.gans.wgan_gp:game",
 }
@@ -41,7 +56,8 @@ def load_game(name: str) -> Callable:
 
     Returns:
         The function `game(size="small", shape=(height, width, channels), *, seed=0, **overrides)`
-        that returns a `Recipe`. Its module holds `TITLE`, `SOURCE` and `SIZES`.
+        that returns a `Recipe`. Its module holds `TITLE`, `SOURCE` and `SIZES`, and `DATA` where it
+        trains on more than pictures: then the function also takes `target` or `classes`.
 
     Raises:
         UserError: no game has that name; the message suggests the nearest one. Or Keras has no
@@ -83,13 +99,27 @@ def check_size(name: str, size: str) -> None:
         raise UserError(f"Expected --size to be one of {', '.join(known)}. Received: {size!r}.")
 
 
+def data_kind(name: str) -> str:
+    """Return what the game `name` trains on, its module's DATA, without importing it.
+
+    Returns:
+        "pictures" where the module names nothing; see `gantools.gans.material`.
+
+    Raises:
+        UserError: no game has that name.
+    """
+    check_game_name(name)
+    return _constants(_targets()[name.replace("-", "_")])["data"]
+
+
 def describe_games() -> list[dict]:
     """Return name, title, source and sizes of every game, read from the source without running it.
 
     Importing the games would load Keras, which takes seconds.
 
     Returns:
-        A dict a game: `name`, `title`, `source` and `sizes`, the keys of the module's SIZES.
+        A dict a game: `name`, `title`, `source`, `sizes`, the keys of the module's SIZES, and
+        `data`, what it trains on.
     """
     targets = _targets()
     return [{"name": name} | _constants(targets[name]) for name in game_names()]
@@ -102,7 +132,7 @@ def _targets() -> dict[str, str]:
 
 def _constants(target: str) -> dict:
     module = find_spec(target.partition(":")[0])
-    values = {"TITLE": "", "SOURCE": "", "SIZES": {}}
+    values = {"TITLE": "", "SOURCE": "", "SIZES": {}, "DATA": "pictures"}
     for node in ast.parse(Path(module.origin).read_text(encoding="utf-8")).body:
         names = [t.id for t in getattr(node, "targets", ()) if isinstance(t, ast.Name)]
         if names and names[0] in values:
@@ -110,4 +140,5 @@ def _constants(target: str) -> dict:
             values[names[0]] = (
                 [ast.literal_eval(key) for key in keys] if keys else ast.literal_eval(node.value)
             )
-    return {"title": values["TITLE"], "source": values["SOURCE"], "sizes": list(values["SIZES"])}
+    found = {name.lower(): value for name, value in values.items()}
+    return {**found, "sizes": list(values["SIZES"])}

@@ -47,6 +47,7 @@ def load_images(
     channels: int | None = None,
     *,
     strict: bool = False,
+    part: str | None = None,
 ) -> Dataset:
     """Load a set of pictures.
 
@@ -58,6 +59,7 @@ def load_images(
         channels: 1 for grey, 3 for RGB; None takes 1 when every picture is grey, else 3. An alpha
             channel is blended onto white.
         strict: Fail at the first unreadable picture, where otherwise it is listed in `skipped`.
+        part: "left" or "right" takes that half of each picture, for pictures side by side.
 
     Returns:
         The set, in sorted order of names.
@@ -69,30 +71,17 @@ def load_images(
     if not path.exists():
         raise UserError(f"There is no folder or file {str(path)!r}.")
     if path.is_dir():
-        return _load_folder(path, size, channels, strict)
+        return _load_folder(path, size, channels, strict, part)
     if not arrays.is_array_file(path):
         expected = ", ".join(arrays.SUFFIXES)
         raise UserError(f"{path}: expected a folder of pictures or a file ending in {expected}.")
     stored, labels = arrays.read_arrays(path)
-    images = arrays.to_uint8(stored, path)
+    images = _half(arrays.to_uint8(stored, path), part)
     wanted = channels or (1 if images.shape[-1] == 1 else 3)
     if size is not None or images.shape[-1] != wanted:
         arrays.check_memory(len(images) * (size or images.shape[1]) ** 2 * wanted, path)
         images = np.stack([_fit(image, size, wanted) for image in images])
     return _label(Dataset(images, source=str(path)), labels)
-
-
-def require_batch(dataset: Dataset, batch: int) -> None:
-    """Refuse a set that does not fill one batch.
-
-    Raises:
-        UserError: fewer pictures than `batch`.
-    """
-    if len(dataset) < batch:
-        raise UserError(
-            f"{dataset.source} holds {len(dataset)} pictures, fewer than one batch of {batch}. "
-            f"Add pictures or give --batch {len(dataset)} or less."
-        )
 
 
 def list_pictures(folder: str | os.PathLike) -> tuple[list[Path], tuple[str, ...]]:
@@ -128,12 +117,30 @@ def picture_files(folder: Path) -> list[Path]:
     return [item for item in _visible(folder) if item.is_file() and _is_picture(item)]
 
 
-def _load_folder(folder: Path, size: int | None, channels: int | None, strict: bool) -> Dataset:
+def as_bytes(
+    picture: pictures.Picture,
+    size: int | None = None,
+    channels: int | None = None,
+    part: str | None = None,
+) -> np.ndarray:
+    """Return a picture as a set has it: uint8 `(h, w, c)`, upright, without alpha.
+
+    Args:
+        picture: As read from a file.
+        size, channels, part: As for `load_images`.
+    """
+    image = _to_byte_picture(picture.upright())
+    return _fit(_half(image[None], part)[0], size, channels)
+
+
+def _load_folder(
+    folder: Path, size: int | None, channels: int | None, strict: bool, part: str | None
+) -> Dataset:
     files, class_names = list_pictures(folder)
 
     def read(file: Path) -> np.ndarray | UserError:
         try:
-            return _fit(_to_byte_picture(pictures.read(file).upright()), size, channels)
+            return as_bytes(pictures.read(file), size, channels, part)
         except UserError as error:
             if strict:
                 raise UserError(str(error), SOME_FAILED) from error
@@ -206,6 +213,18 @@ def _to_byte_picture(picture: pictures.Picture) -> np.ndarray:
     if pixels.dtype != np.uint8:
         return np.rint(np.clip(np.nan_to_num(pixels), 0, 1) * 255).astype(np.uint8)
     return pixels
+
+
+def _half(images: np.ndarray, part: str | None) -> np.ndarray:
+    """Return the left or right half of pictures `(n, h, w, c)`, or the whole."""
+    if part is None:
+        return images
+    width = images.shape[2]
+    if width % 2:
+        raise UserError(
+            f"Pictures side by side must have an even width. Received: {width} pixels. Cut them."
+        )
+    return images[:, :, : width // 2] if part == "left" else images[:, :, width // 2 :]
 
 
 def _fit(image: np.ndarray, size: int | None, channels: int | None) -> np.ndarray:

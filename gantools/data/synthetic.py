@@ -10,6 +10,21 @@ import numpy as np
 RING_RADIUS, RING_SD = 2.0, 0.02
 GRID_SD = 0.05
 SHAPES = ("disc", "square", "triangle", "ring", "cross")
+INKS = {
+    "red": (230, 40, 40),
+    "green": (40, 200, 60),
+    "blue": (70, 110, 255),
+    "yellow": (240, 220, 50),
+    "violet": (220, 70, 230),
+    "white": (245, 245, 245),
+}
+GROUNDS = {
+    "black": (10, 10, 10),
+    "navy": (10, 15, 85),
+    "maroon": (85, 10, 25),
+    "grey": (90, 95, 90),
+}
+DIGIT_SIZES = {"small": (0.45, 0.5), "large": (0.75, 0.85)}  # scales in the picture
 
 
 def gauss1d(n: int, seed: int = 0, *, mean: float = 0.0, sd: float = 1.0) -> np.ndarray:
@@ -78,6 +93,52 @@ def digit_labels(n: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng([seed, 0]).integers(0, 10, n)
 
 
+def colour_digits(n: int, size: int = 28, seed: int = 0) -> np.ndarray:
+    """Draw n digits of which four things are known: digit, ink, ground and size.
+
+    Args:
+        n: Number of pictures.
+        size: Side in pixels, at least 16.
+        seed: Same seed, same pictures, of the properties `colour_digit_labels(n, seed)`.
+
+    Returns:
+        uint8 `(n, size, size, 3)`; colours are those of `INKS` and `GROUNDS`, give or take 10.
+    """
+    rng, known = np.random.default_rng([seed, 1]), colour_digit_labels(n, seed)
+    inks, grounds, scales = (list(v.values()) for v in (INKS, GROUNDS, DIGIT_SIZES))
+    images = np.empty((n, size, size, 3), np.uint8)
+    rows = zip(*(known[name] for name in ("digit", "ink", "ground", "size")), strict=True)
+    for image, (digit, ink, ground, scale) in zip(images, rows, strict=True):
+        mask = np.zeros((4 * size, 4 * size), np.uint8)
+        _digit(mask, int(digit), rng, scales[scale])
+        cover = cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA)[..., None] / 255.0
+        front, back = (np.add(c, rng.uniform(-10, 10, 3)) for c in (inks[ink], grounds[ground]))
+        image[:] = np.rint(np.clip(cover * front + (1 - cover) * back, 0, 255))
+    return images
+
+
+def colour_digit_labels(n: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """Return what `colour_digits` draws, each value equally likely and independent of the others.
+
+    Returns:
+        int64 `(n,)` each: "digit" 0 to 9, "ink", "ground" and "size", indices into `INKS`,
+        `GROUNDS` and `DIGIT_SIZES`.
+    """
+    rng = np.random.default_rng([seed, 0])
+    counts = {"digit": 10, "ink": len(INKS), "ground": len(GROUNDS), "size": len(DIGIT_SIZES)}
+    return {name: rng.integers(0, count, n) for name, count in counts.items()}
+
+
+def colour_digit_captions(n: int, seed: int = 0) -> list[str]:
+    """Return a caption of each picture of `colour_digits`, as in "a large red 7 on navy"."""
+    known = colour_digit_labels(n, seed)
+    words = [list(v) for v in (DIGIT_SIZES, INKS, GROUNDS)]
+    return [
+        f"a {words[0][size]} {words[1][ink]} {digit} on {words[2][ground]}"
+        for digit, ink, ground, size in zip(*known.values(), strict=True)
+    ]
+
+
 def shapes(n: int, size: int = 32, channels: int = 3, seed: int = 0) -> np.ndarray:
     """Draw n pictures of one shape each: disc, square, triangle, ring or cross, turned and shifted.
 
@@ -119,10 +180,15 @@ def _pictures(labels: np.ndarray, size: int, channels: int, rng: np.random.Gener
     return images
 
 
-def _digit(ink: np.ndarray, digit: int, rng: np.random.Generator) -> None:
+def _digit(
+    ink: np.ndarray,
+    digit: int,
+    rng: np.random.Generator,
+    scales: tuple[float, float] = (0.65, 0.85),
+) -> None:
     side = len(ink)
     thickness = int(rng.integers(side // 16, side // 9))
-    scale = rng.uniform(0.65, 0.85) * side / 22  # the font's capitals are 22 high at scale 1
+    scale = rng.uniform(*scales) * side / 22  # the font's capitals are 22 high at scale 1
     (width, height), _ = cv2.getTextSize(str(digit), cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)
     corner = ((side - width) // 2, (side + height) // 2)
     cv2.putText(

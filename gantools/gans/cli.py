@@ -1,4 +1,4 @@
-"""The commands `train`, `sample` and `zoo`."""
+"""The commands `train`, `sample`, `translate` and `zoo`."""
 
 import json
 from dataclasses import asdict
@@ -19,6 +19,7 @@ COLUMNS = 8  # samples in a row of an interpolation
 @click.option(
     "--data", type=PATH, required=True, help="Folder of pictures, .npz, .npy or idx file."
 )
+@click.option("--side-by-side", is_flag=True, help="Pairs: a is the left half, b the right half.")
 @click.option("-o", "--out", type=PATH, required=True, help="Folder of the run.")
 @click.option("--size", default="small", show_default=True, help="Size of the networks; see zoo.")
 @click.option("--resolution", type=click.IntRange(4), help="Crop and resize to N x N pixels.")
@@ -38,51 +39,61 @@ COLUMNS = 8  # samples in a row of an interpolation
     show_default=True,
     help="Of weights, latents and data order.",
 )
+@click.option("--devices", help="Number of devices, or all; PyTorch: what torchrun started.")
+@click.option("--on-alarm", type=click.Choice(["warn", "stop", "rollback"]), default="warn",
+              show_default=True, help="What to do when the run is unhealthy.")  # fmt: skip
 @click.option("--fresh", is_flag=True, help="Delete the run in --out and start over.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @click.pass_context
 def train(
-    ctx, game, data, out, size, resolution, minutes, steps, batch, precision, seed, fresh, as_json,
-    quiet,
+    ctx, game, data, side_by_side, out, size, resolution, minutes, steps, batch, precision, seed,
+    devices, on_alarm, fresh, as_json, quiet,
 ):  # fmt: skip
     """Train a game on pictures, or go on with a run.
 
-    GAME is a name that `gantools zoo` lists. The same command again goes on where the run stands,
-    also after a power cut; --minutes and --steps count from the run's beginning. Ctrl-C finishes
-    the cycle and saves.
+    GAME is a name that `gantools zoo` lists, with what it trains on. Games of pairs (equal file
+    names) and of domains take a folder that holds the folders a and b.
+
+    The same command again goes on where the run stands, also after a power cut; --minutes and
+    --steps count from the run's beginning. Ctrl-C finishes the cycle and saves.
 
     \b
     Examples:
       gantools train dcgan --data photos/ --resolution 32 --out run/ --minutes 15
       gantools train r3gan --data digits.npz --out run/ --steps 20000
+      gantools train pix2pix --data maps/ --resolution 64 --out run/
     """
-    from gantools.registry import check_size
+    from gantools.registry import check_size, data_kind
 
     check_size(game, size)  # before seconds of loading
-    from gantools.data.folders import load_images
+    kind = data_kind(game)
+    from gantools.gans import material
 
     say = _silent if quiet else _to_stderr
-    dataset = load_images(data, resolution)
-    for name, reason in dataset.skipped:
+    samples = material.load(kind, data, resolution, side_by_side=side_by_side)
+    for name, reason in samples.skipped:
         say(f"Skipped {name}: {reason}")
     import_core()
+    from gantools.core import parallel
     from gantools.gans import progress, run
 
     limit = DEFAULT_MINUTES if minutes is None and steps is None else minutes
-    outcome = run.train(
-        game,
-        dataset,
-        out,
-        budget=run.Budget(limit, steps),
-        size=size,
-        seed=seed,
-        batch=batch,
-        precision=precision,
-        fresh=fresh,
-        say=say,
-        progress=None if quiet else progress.Progress,
-    )
+    with parallel.spread(devices):
+        outcome = run.train(
+            game,
+            samples,
+            out,
+            budget=run.Budget(limit, steps),
+            size=size,
+            seed=seed,
+            batch=batch,
+            precision=precision,
+            fresh=fresh,
+            on_alarm=on_alarm,
+            say=say,
+            progress=None if quiet else progress.Progress,
+        )
     say(f"{outcome.cycles} cycles, {outcome.images} images, {outcome.seconds:.0f} s: {out}")
     if outcome.interrupted:
         say("Interrupted: the state is saved, the same command goes on.")
@@ -96,11 +107,12 @@ def train(
 @click.option("-n", "count", type=click.IntRange(1), default=64, show_default=True, help="Samples.")
 @click.option("-o", "--out", type=PATH, required=True, help="The picture, PNG or another format.")
 @click.option("--interpolate", is_flag=True, help="Each row goes from one latent to another.")
+@click.option("--class", "asked", type=int, help="Of this class only, 0 the first; else in order.")
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the latents."
 )
 @click.option("--overwrite", is_flag=True, help="Replace the picture if it exists.")
-def sample(run, count, out, interpolate, seed, overwrite):
+def sample(run, count, out, interpolate, asked, seed, overwrite):
     """Draw samples of a trained run as one picture.
 
     RUN is the folder of a run; its averaged generator is used where the game has one. The same
@@ -110,6 +122,7 @@ def sample(run, count, out, interpolate, seed, overwrite):
     Examples:
       gantools sample run/ -o grid.png
       gantools sample run/ -n 40 --interpolate --seed 7 -o between.png
+      gantools sample run/ -n 16 --class 7 -o sevens.png
     """
     from gantools.data import pictures
     from gantools.errors import UserError
@@ -119,21 +132,61 @@ def sample(run, count, out, interpolate, seed, overwrite):
     pictures.check_writable(out, 1, 1, 3)
     import_core()
     from gantools.core.callbacks import picture_grid
-    from gantools.gans.run import open_run
-    from gantools.gans.sampling import interpolated
+    from gantools.gans.folder import open_run
+    from gantools.gans.sampling import interpolated, of_class
+    from gantools.gans.translate import translators
 
     model, _ = open_run(run)
-    samples = (
-        interpolated(model, count, seed, COLUMNS) if interpolate else model.sample(count, seed)
-    )
+    if translators(model):
+        raise UserError(
+            f"{run} translates pictures. Give it some with `gantools translate`, or look at "
+            f"{run / 'samples'}."
+        )
+    given = {} if asked is None else of_class(model, asked)
+    if interpolate:
+        samples = interpolated(model, count, seed, COLUMNS, **given)
+    else:
+        samples = model.sample(count, seed, **given)
     grid = picture_grid(samples, COLUMNS if interpolate else None)
     pictures.write(out, pictures.Picture(grid))
 
 
 @click.command()
+@click.argument("run", type=PATH)
+@click.argument("inputs", nargs=-1, required=True, type=PATH)
+@click.option("-o", "--out", type=PATH, required=True, help="The picture, or a folder for several.")
+@click.option("--to", type=click.Choice(["b", "a"]), default="b", show_default=True,
+              help="The kind of pictures to make.")  # fmt: skip
+@click.option("--resolution", type=click.IntRange(8), help="Crop and resize to N x N pixels first.")
+@click.option("--overwrite", is_flag=True, help="Replace pictures that exist.")
+@click.option("-q", "--quiet", is_flag=True, help="Do not name the pictures.")
+@click.pass_context
+def translate(ctx, run, inputs, out, to, resolution, overwrite, quiet):
+    """Turn pictures of one kind into the other with a trained run.
+
+    RUN is the folder of a run of pix2pix, cyclegan or discogan, INPUTS are pictures or folders of
+    them, of any size; they look best at the size that the run was trained on.
+
+    \b
+    Examples:
+      gantools translate run/ photo.png -o painting.png
+      gantools translate run/ paintings/ -o photos/ --to a
+    """
+    from gantools.gans import translate as ways
+
+    jobs = ways.plan(inputs, out, overwrite)
+    import_core()
+    from gantools.gans.folder import open_run
+
+    network = ways.translator(open_run(run)[0], to)
+    say = _silent if quiet else _to_stderr
+    ctx.exit(ways.translate_files(network, jobs, resolution, say, _to_stderr))
+
+
+@click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def zoo(as_json):
-    """List the games with their papers and sizes.
+    """List the games with their papers, sizes and what they train on.
 
     \b
     Examples:
@@ -149,7 +202,8 @@ def zoo(as_json):
     width = max(len(game["name"]) for game in games)
     for game in games:
         sizes = ", ".join(game["sizes"])
-        click.echo(f"{game['name']:{width}}  {game['title']} ({game['source']}; {sizes})")
+        about = f"{game['source']}; {sizes}; {game['data']}"
+        click.echo(f"{game['name']:{width}}  {game['title']} ({about})")
 
 
 def _to_stderr(line: str) -> None:

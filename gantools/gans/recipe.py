@@ -1,6 +1,6 @@
 """A recipe: a game with the optimizers and the batch size that its paper trains it with."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,13 @@ class Recipe:
         game: The `Game`, its players built.
         optimizers: Turn name -> a fresh Keras optimizer.
         batch: Samples in a minibatch.
+        transform: Augmentation on the host, see `Stream`, or None.
     """
 
     game: Game
     optimizers: Mapping[str, Any]
     batch: int
+    transform: Callable | None = None
 
     def model(self, seed=0, **compile_options) -> AdversarialModel:
         """Return the compiled model, ready for `fit`.

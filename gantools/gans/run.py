@@ -1,24 +1,15 @@
-"""A run: a folder that a game trains in, resumes from by itself, and is sampled from.
+"""A run: a game that trains in a folder, goes on by itself, and is bit for bit what it would be."""
 
-RUN/run.json    what decides the result (`record.Record`); a command that differs is refused
-RUN/states/     the newest complete states, see `core.state`
-RUN/samples/    grids of samples of fixed latents, a PNG each
-RUN/log.jsonl   means of all losses, a line every 100 cycles
-"""
-
-import hashlib
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gantools import record
-from gantools.data.files import make_folder
-from gantools.data.folders import Dataset, require_batch
-from gantools.errors import UserError
-from gantools.registry import load_game
+from gantools.gans.folder import build, open_folder, settings_of, warn_of_versions
+from gantools.gans.material import Material, hold_back, require_batch
 
-OWN = ("run.json", "log.jsonl", "states", "samples")
 PREVIEWS = 64  # samples in a grid
+HEALTH_SAMPLES = 4000  # of the training set, at most
+ROWS = 12  # translated pictures in a grid
 CHECKPOINT_MINUTES = 5.0
 UNLIMITED = 2**31 - 1  # cycles: the counter is an int32
 
@@ -55,26 +46,9 @@ class Outcome:
     interrupted: str | None
 
 
-def settings_of(name: str, size: str, data: Dataset, seed: int, batch: int, precision: str) -> dict:
-    """Return everything that decides a run's result, as JSON values.
-
-    The data count by their content: a folder may move, but a picture more is another run.
-    """
-    return {
-        "game": name.replace("-", "_"),
-        "size": size,
-        "shape": list(data.images.shape[1:]),
-        "batch": batch,
-        "seed": seed,
-        "precision": precision,
-        "pictures": len(data),
-        "data_sha256": hashlib.sha256(data.images).hexdigest(),
-    }
-
-
 def train(
     name: str,
-    data: Dataset,
+    data: Material,
     out: Path,
     *,
     budget: Budget,
@@ -83,6 +57,7 @@ def train(
     batch: int | None = None,
     precision: str = "float32",
     fresh: bool = False,
+    on_alarm: str = "warn",
     say=lambda line: None,
     progress=None,
 ) -> Outcome:
@@ -90,7 +65,7 @@ def train(
 
     Args:
         name: Registry name of the game.
-        data: Pictures of one size.
+        data: What it trains on, see `material.load`. Some of it is held back: `material.hold_back`.
         out: The run's folder; made when missing.
         budget: When to stop.
         size: A key of the game's SIZES.
@@ -98,6 +73,7 @@ def train(
         batch: Pictures in a minibatch; None takes the recipe's.
         precision: "float32" or "bfloat16" (mixed: variables stay float32).
         fresh: Delete the run that is there.
+        on_alarm: What `core.health.Health` does: "warn", "stop" or "rollback".
         say: Called with each line a person should read.
         progress: Callable `(budget, spent) -> Keras callback` that shows progress, or None.
 
@@ -105,15 +81,18 @@ def train(
         UserError: the folder holds another run or other files, the data do not fill a batch, or
             the game refuses its settings.
     """
-    recipe = build(name, size, data.images.shape[1:], seed, precision)
+    recipe = build(name, size, data.options, seed, precision)
     recipe = replace(recipe, batch=batch or recipe.batch)
     require_batch(data, recipe.batch)
-    settings = settings_of(name, size, data, seed, recipe.batch, precision)
+    kept, held = hold_back(data, seed, recipe.batch)
+    settings = settings_of(name, size, data, held, recipe.batch, seed, precision)
     old = open_folder(out, settings, fresh)
     if old is None:
         record.write(out / "run.json", record.Record("train", settings, seed))
     else:
-        _warn_of_versions(old.versions, say)
+        warn_of_versions(old.versions, say)
+    from gantools.core import Stream, parallel  # chosen is the backend, by `build`
+
     model = recipe.model(seed)
     meta = model.restore(out / "states")
     start, spent = int(model.cycle), meta["notes"].get("seconds", 0.0) if meta else 0.0
@@ -123,86 +102,47 @@ def train(
     if left <= 0 or (budget.minutes is not None and spent >= 60 * budget.minutes):
         say(f"{out} has used its budget: {start} cycles, {spent / 60:.1f} minutes. Give more.")
         return Outcome(start, int(model.images), spent, start, None)
-    outcome = _fit(model, recipe, data, out, budget, left, spent, seed, progress)
+    stream = Stream(
+        data.arrays,
+        recipe.batch,
+        minibatches=recipe.game.minibatches,
+        seed=seed,
+        transform=recipe.transform,
+        paired=data.paired,
+        only=kept,
+    )
+    unseen = {key: data.arrays[key][indices] for key, indices in held.items()}
+    seen = {key: data.arrays[key][indices[:HEALTH_SAMPLES]] for key, indices in kept.items()}
+    health = _health(out, unseen, seen, on_alarm, say)
+    outcome = _fit(model, stream, unseen, health, out, budget, left, spent, progress)
+    if not parallel.is_main():
+        return outcome
     finished = record.Record("train", settings, seed, results=_results(outcome, data))
     record.write(out / "run.json", finished)
     return outcome
 
 
-def build(name: str, size: str, shape: tuple[int, ...], seed: int, precision: str = "float32"):
-    """Return the recipe of a game with its networks built, their weights drawn from the seed.
+def _health(out, unseen, seen, on_alarm, say):
+    """Return the callback that watches the run; pictures become floats as in a training step."""
+    from gantools.core.health import Health
+
+    states = out / "healthy" if on_alarm == "rollback" else None
+    return Health(
+        unseen, seen, path=out / "health.jsonl", on_alarm=on_alarm, states=states, say=say
+    )
+
+
+def _fit(model, stream, unseen, health, out, budget, left, spent, progress) -> Outcome:
+    """Play cycles until the budget is used.
 
     Args:
-        name: Registry name.
-        size: A key of the game's SIZES.
-        shape: `(height, width, channels)` of a picture.
-        seed: Seed of the initial weights.
-        precision: "float32" or "bfloat16".
+        unseen: Name -> array of the samples that are held back.
+        health: The callback of `_health`.
+        left: Cycles that may be played.
+        spent: Seconds of earlier sessions.
     """
-    make = load_game(name)
-    import keras  # after load_game, which chooses the backend
-
-    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
-    keras.utils.set_random_seed(seed)  # for layers that were given no seed of their own
-    try:
-        return make(size=size, shape=tuple(shape), seed=seed)
-    finally:
-        keras.config.set_dtype_policy("float32")
-
-
-def open_folder(out: Path, settings: dict, fresh: bool) -> record.Record | None:
-    """Make or check a run's folder; return the record of the run that it holds, or None.
-
-    Args:
-        out: The folder.
-        settings: Settings of the command, see `settings_of`.
-        fresh: Delete the run that is there first. Only files of a run are ever deleted.
-
-    Raises:
-        UserError: the folder holds a run of other settings or files that are no run.
-    """
-    make_folder(out)
-    path = out / "run.json"
-    others = [p.name for p in out.iterdir() if p.name not in OWN and p.suffix != ".part"]
-    if others and not path.exists():
-        raise UserError(
-            f"Expected {out} to be empty or a run. It holds {', '.join(sorted(others)[:3])}. "
-            "Choose another folder."
-        )
-    if fresh:
-        for name in OWN:
-            shutil.rmtree(out / name) if (out / name).is_dir() else (out / name).unlink(
-                missing_ok=True
-            )
-    for part in out.glob("*.part"):  # of a process that was killed
-        part.unlink()
-    if not path.exists():
-        return None
-    old = record.read(path)
-    remedy = "Use its settings, choose another folder, or start over with --fresh."
-    record.refuse_differences(out, old.settings, settings, remedy)
-    return old
-
-
-def open_run(run: Path):
-    """Return `(compiled model with the newest state, record)` of a run's folder.
-
-    Raises:
-        UserError: the folder is no run or has no complete state yet.
-    """
-    if not (run / "run.json").is_file():
-        raise UserError(f"{run} is not a run: it has no run.json. Make one with `gantools train`.")
-    kept = record.read(run / "run.json")
-    s = kept.settings
-    model = build(s["game"], s["size"], s["shape"], s["seed"], s["precision"]).model(s["seed"])
-    if model.restore(run / "states") is None:
-        raise UserError(f"{run} has no complete state yet. Train it longer.")
-    return model, kept
-
-
-def _fit(model, recipe, data, out, budget, left, spent, seed, progress) -> Outcome:
-    from gantools.core import Stream
-    from gantools.core.callbacks import Checkpoints, Deadline, JsonLog, Previews
+    from gantools.core import parallel
+    from gantools.core.callbacks import Checkpoints, Deadline, JsonLog
 
     start = int(model.cycle)
     deadline = Deadline(budget.minutes, spent)
@@ -212,16 +152,31 @@ def _fit(model, recipe, data, out, budget, left, spent, seed, progress) -> Outco
     callbacks = [
         deadline,
         JsonLog(out / "log.jsonl"),
-        Previews(out / "samples", n=PREVIEWS),
+        _previews(model, stream, unseen, out / "samples"),
+        health,
         *([progress(budget, spent)] if progress else []),
         states,
     ]
-    stream = Stream(data.images, recipe.batch, minibatches=recipe.game.minibatches, seed=seed)
+    if not parallel.is_main():  # the first process writes the files and tells; all save together
+        callbacks = [deadline, states]
     model.fit(stream, steps_per_epoch=left, epochs=1, callbacks=callbacks, verbose=0)
     return Outcome(int(model.cycle), int(model.images), deadline.spent, start, states.interrupted)
 
 
-def _results(outcome: Outcome, data: Dataset) -> dict:
+def _previews(model, stream, unseen, folder):
+    """Return the callback that draws samples or, of translations, held back pictures and theirs."""
+    from gantools.core.callbacks import Previews
+    from gantools.gans import translate
+
+    if not translate.translators(model):
+        return Previews(folder, n=PREVIEWS)
+    few = {name: array if len(array) else stream.arrays[name] for name, array in unseen.items()}
+    few = {name: array[:ROWS] for name, array in few.items()}
+    draw = lambda model: translate.sheet(model, few["a"], few["b"], stream.paired)  # noqa: E731
+    return Previews(folder, draw=draw, columns=translate.columns(stream.paired))
+
+
+def _results(outcome: Outcome, data: Material) -> dict:
     return {
         "cycles": outcome.cycles,
         "images": outcome.images,
@@ -230,10 +185,3 @@ def _results(outcome: Outcome, data: Dataset) -> dict:
         "data": data.source,
         "skipped": [name for name, _ in data.skipped],
     }
-
-
-def _warn_of_versions(old: dict, say) -> None:
-    changed = record.differences(old, record.installed_versions())
-    if changed:
-        listed = ", ".join(f"{name} {was} -> {now}" for name, (was, now) in changed.items())
-        say(f"Versions have changed since this run began ({listed}): it goes on, not bit for bit.")

@@ -1,18 +1,20 @@
-"""Samples of a trained model along ways between latents."""
+"""Samples of a trained model along ways between latents, or of one class."""
 
 import numpy as np
 
 from gantools.errors import UserError
 
 
-def interpolated(model, n: int, seed: int = 0, columns: int = 8) -> np.ndarray:
+def interpolated(model, n: int, seed: int = 0, columns: int = 8, **given) -> np.ndarray:
     """Return samples of which each row goes from one latent to another along the great circle.
 
     Args:
-        model: A trained `AdversarialModel` whose generator takes the draw "z".
+        model: A trained `AdversarialModel` with the draw "z". If it is told classes, each row is of
+            one class.
         n: Number of samples, rounded up to whole rows.
         seed: Seed of the latents at the ends.
         columns: Samples in a row.
+        **given: Other draws, as for `AdversarialModel.sample`.
 
     Returns:
         float32 `(rows * columns, ...)`.
@@ -30,7 +32,28 @@ def interpolated(model, n: int, seed: int = 0, columns: int = 8) -> np.ndarray:
     way = np.linspace(0, 1, columns, dtype=np.float32)
     between = slerp(ends[0][:, None], ends[1][:, None], way[None, :, None])
     z = between.reshape(rows * columns, *drawn.shape[1:])
-    return np.concatenate([model.predict_on_batch(z[i : i + 64]) for i in range(0, len(z), 64)])
+    arranged = model.game.arranged.items()
+    held = {name: np.repeat(np.asarray(make(rows)), columns) for name, make in arranged}
+    return model.sample(len(z), seed, z=z, **held | given)
+
+
+def of_class(model, number: int) -> dict[str, int]:
+    """Return what `AdversarialModel.sample` has to be given for samples of one class.
+
+    Args:
+        model: A model that is told classes ("y") or finds its own ("category").
+        number: The class, from 0.
+
+    Raises:
+        UserError: the game has no classes, or not so many.
+    """
+    names = [name for name in ("y", "category") if name in model.game.arranged]
+    if not names:
+        raise UserError("This game has no classes. Sample it without --class.")
+    last = int(np.max(model.game.arranged[names[0]](10_000)))
+    if not 0 <= number <= last:
+        raise UserError(f"Expected --class from 0 to {last}. Received: {number}.")
+    return {names[0]: number}
 
 
 def slerp(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:

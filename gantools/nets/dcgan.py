@@ -19,6 +19,7 @@ from gantools.nets.blocks import (
     check_shape,
     crop,
     dimensions,
+    layer_seed,
     norm,
     normal,
     picture,
@@ -39,6 +40,7 @@ def generator(
     latent: int = 100,
     widths: tuple[int, ...] = (512, 256, 128, 64),
     kernel: int = 4,
+    dense: int = 0,
     refine: int = 0,
     up: str = "transpose",
     norm_kind: str = "batch",
@@ -55,6 +57,7 @@ def generator(
         latent: Size of the noise vector.
         widths: Channels from the smallest map on; their number is the number of doublings.
         kernel: Side of the kernels.
+        dense: Units of a hidden dense layer before the smallest map; 0: none.
         refine: Extra 3x3 convolutions before the last doubling.
         up: "transpose", "subpixel" (kernel gradients are 10 times faster on JAX on CPUs) or
             "nearest".
@@ -69,6 +72,9 @@ def generator(
     base = base_of(shape[:-1], 2 ** len(widths))
     bias = norm_kind == "none"
     z = x = keras.Input((latent,), name="z")
+    if dense:
+        x = make.dense(x, "hidden", dense, use_bias=bias)
+        x = activate(norm(x, norm_kind, "hidden_norm"), "relu")
     x = make.dense(x, "dense", math.prod(base) * widths[0], use_bias=bias)
     x = keras.layers.Reshape((*base, widths[0]))(x)
     x = activate(norm(x, norm_kind, "norm0"), "relu")
@@ -113,7 +119,9 @@ def discriminator(
     *,
     widths: tuple[int, ...] = (64, 128, 256, 512),
     kernel: int | tuple[int, ...] = 4,
+    strides: int | tuple[int, ...] = 2,
     dense: int = 0,
+    dropout: float = 0.0,
     norm_kind: str = "batch",
     init=None,
     wrap=unchanged,
@@ -123,9 +131,11 @@ def discriminator(
 
     Args:
         shape: Shape of one sample; any side works, halves are rounded up.
-        widths: Channels of the strided convolutions.
+        widths: Channels of the convolutions.
         kernel: Side of the kernels, or one side for each.
+        strides: How much the convolutions shrink, or one number for each.
         dense: Units of one hidden dense layer; 0: none.
+        dropout: Share of features that is dropped after every convolution in training.
         norm_kind: "batch" as in the paper (call the network on real and on fake separately),
             "layer" or "none" (as gradient penalties need); never on the first layer.
         init: Family of kernel distributions; None: N(0, 0.02) as in the paper, He's without norm.
@@ -133,22 +143,31 @@ def discriminator(
         seed: Same seed, same weights.
 
     Raises:
-        UserError: `kernel` has another length than `widths`.
+        UserError: `kernel` or `strides` has another length than `widths`.
     """
     shape = check_shape(shape, 4)
-    kernels = (kernel,) * len(widths) if isinstance(kernel, int) else kernel
-    if len(kernels) != len(widths):
-        raise UserError(f"kernel must be as long as widths={widths}. Received: {kernel}.")
+    kernels, steps = _each("kernel", kernel, widths), _each("strides", strides, widths)
     make = Layers(seed, init or _initial(norm_kind), wrap)
     inputs = x = keras.Input(shape, name="x")
-    for i, (width, side) in enumerate(zip(widths, kernels, strict=True)):
+    for i, (width, side, step) in enumerate(zip(widths, kernels, steps, strict=True)):
         kind = "none" if i == 0 else norm_kind
-        x = make.conv(x, f"down{i}", width, side, strides=2, use_bias=kind == "none")
+        x = make.conv(x, f"down{i}", width, side, strides=step, use_bias=kind == "none")
         x = activate(norm(x, kind, f"norm{i}"), "leaky_relu")
+        if dropout:
+            name = f"drop{i}"
+            x = keras.layers.Dropout(dropout, seed=layer_seed(seed, name), name=name)(x)
     x = keras.layers.Flatten()(x)
     if dense:
         x = activate(make.dense(x, "dense", dense), "leaky_relu")
     return keras.Model(inputs, make.score(x), name="discriminator")
+
+
+def _each(name: str, value, widths: tuple[int, ...]) -> tuple[int, ...]:
+    """Return one value for each width; a single number counts for all."""
+    values = (value,) * len(widths) if isinstance(value, int) else value
+    if len(values) != len(widths):
+        raise UserError(f"{name} must be as long as widths={widths}. Received: {value}.")
+    return values
 
 
 def _initial(norm_kind: str):

@@ -5,7 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from gantools.data.folders import list_pictures, load_images, require_batch
+from gantools.data.folders import as_bytes, list_pictures, load_images
+from gantools.data.pictures import Picture
 from gantools.errors import ALL_FAILED, SOME_FAILED, UserError
 
 
@@ -154,9 +155,22 @@ def test_other_files_are_refused(tmp_path):
         load_images(tmp_path / "a.mat")
 
 
-def test_fewer_pictures_than_a_batch(tmp_path):
-    save(tmp_path / "a.png", picture())
-    loaded = load_images(tmp_path)
-    require_batch(loaded, 1)
-    with pytest.raises(UserError, match="1 pictures, fewer than one batch of 64"):
-        require_batch(loaded, 64)
+def test_halves_of_pictures_side_by_side(tmp_path):
+    pixels = save(tmp_path / "a.png", picture(8, 20))
+    np.savez(tmp_path / "set.npz", images=pixels[None])
+    for source in (tmp_path, tmp_path / "set.npz"):
+        left, right = (load_images(source, part=part).images[0] for part in ("left", "right"))
+        np.testing.assert_array_equal(np.concatenate([left, right], axis=1), pixels)
+        assert left.shape == (8, 10, 3)
+    assert load_images(tmp_path, size=6, part="right").images.shape == (1, 6, 6, 3)
+    save(tmp_path / "a.png", picture(8, 21))
+    with pytest.raises(UserError, match="even width. Received: 21"):
+        load_images(tmp_path, part="left")
+
+
+def test_bytes_of_a_picture_are_upright_without_alpha():
+    deep = np.full((4, 6, 4), 65535, np.uint16)
+    deep[..., :3], deep[..., 3] = 257 * 100, 0
+    image = as_bytes(Picture(deep), channels=1)
+    assert (image.shape, image.dtype) == ((4, 6, 1), np.uint8)
+    assert (image == 255).all()  # transparent: the white behind it

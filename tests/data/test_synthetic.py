@@ -72,3 +72,52 @@ def test_labels_say_what_is_drawn(draw, labels):
     assert right > 3 / len(classes)
     counts = np.bincount(known)
     assert counts.min() > 0.7 * counts.mean()
+
+
+def nearest_colour(pixels, colours):
+    """Return the index of the nearest of the colours for each picture `(n, 3)`."""
+    gaps = pixels[:, None].astype(float) - np.array(list(colours.values()))[None]
+    return np.abs(gaps).sum(axis=2).argmin(axis=1)
+
+
+def test_colour_digits_have_the_colours_and_sizes_that_their_labels_say():
+    images, known = synthetic.colour_digits(400, 32, seed=2), synthetic.colour_digit_labels(400, 2)
+    assert images.shape == (400, 32, 32, 3)
+    assert images.dtype == np.uint8
+    np.testing.assert_array_equal(
+        nearest_colour(images[:, 0, 0], synthetic.GROUNDS), known["ground"]
+    )
+    gap = np.abs(images.astype(int) - images[:, :1, :1]).sum(axis=3).reshape(400, -1)
+    strongest = images.reshape(400, -1, 3)[np.arange(400), gap.argmax(axis=1)]
+    np.testing.assert_array_equal(nearest_colour(strongest, synthetic.INKS), known["ink"])
+    mask = (gap > 100).reshape(400, 32, 32)
+    heights = np.array([np.ptp(np.flatnonzero(m.any(axis=1))) + 1 for m in mask])
+    assert heights[known["size"] == 0].max() < heights[known["size"] == 1].min()
+    pairs = np.unique(np.stack([known["ink"], known["ground"]]), axis=1)
+    assert pairs.shape[1] == 24  # nothing goes with one ground only
+
+
+def test_colour_digits_differ_by_digit_alone_where_the_rest_is_equal():
+    """The mean mask of a digit, on other pictures, recognises most digits of the same size."""
+    parts = []
+    for seed in (0, 1):
+        known = synthetic.colour_digit_labels(3000, seed)
+        chosen = (known["size"] == 1) & (known["ground"] == 0)
+        masks = (
+            synthetic.colour_digits(3000, 16, seed)[chosen].max(axis=3).reshape(chosen.sum(), -1)
+        )
+        masks = masks / np.linalg.norm(masks, axis=1, keepdims=True)
+        parts.append((masks, known["digit"][chosen]))
+    (train, digits), (test, truth) = parts
+    means = np.stack([train[digits == k].mean(axis=0) for k in range(10)])
+    assert ((test @ means.T).argmax(axis=1) == truth).mean() > 0.5
+
+
+def test_captions_say_what_the_labels_say():
+    captions, known = synthetic.colour_digit_captions(50, 3), synthetic.colour_digit_labels(50, 3)
+    for i, caption in enumerate(captions):
+        _, size, ink, digit, _, ground = caption.split()
+        assert int(digit) == known["digit"][i]
+        assert ink == list(synthetic.INKS)[known["ink"][i]]
+        assert ground == list(synthetic.GROUNDS)[known["ground"][i]]
+        assert size == list(synthetic.DIGIT_SIZES)[known["size"][i]]

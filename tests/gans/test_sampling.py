@@ -1,6 +1,9 @@
 import numpy as np
+import pytest
 
-from gantools.gans.sampling import slerp
+from gantools.errors import UserError
+from gantools.gans.sampling import interpolated, of_class, slerp
+from gantools.registry import load_game
 
 
 def test_slerp_turns_evenly_and_keeps_the_length():
@@ -15,3 +18,26 @@ def test_slerp_of_different_lengths_and_of_equal_points():
     a, b = np.array([[1.0, 0.0]]), np.array([[0.0, 3.0]])
     np.testing.assert_allclose(np.linalg.norm(slerp(a, b, np.array([[0.5]]))), 2)
     np.testing.assert_allclose(slerp(a, a, np.array([[0.3]])), a)
+
+
+def test_rows_of_an_interpolation_are_of_one_class():
+    model = load_game("cgan")("tiny", (8, 8, 1), classes=2).model()
+    way = interpolated(model, 8, seed=1, columns=4)
+    assert way.shape == (8, 8, 8, 1)
+    sevens = interpolated(model, 8, seed=1, columns=4, y=0)
+    np.testing.assert_allclose(way[:4], sevens[:4], atol=1e-6)
+    assert np.abs(way[4:] - sevens[4:]).max() > 1e-5
+    steps = np.abs(np.diff(way[:4], axis=0)).mean(axis=(1, 2, 3))
+    assert steps.min() > 0
+
+
+def test_a_class_is_asked_for_by_its_number():
+    make = lambda name, **options: load_game(name)("tiny", (8, 8, 1), **options).model()
+    told = make("acgan", classes=4)
+    assert of_class(told, 3) == {"y": 3}
+    assert of_class(make("infogan"), 2) == {"category": 2}
+    for number in (4, -1):
+        with pytest.raises(UserError, match=f"--class from 0 to 3. Received: {number}"):
+            of_class(told, number)
+    with pytest.raises(UserError, match="no classes"):
+        of_class(make("dcgan"), 0)

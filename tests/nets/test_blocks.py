@@ -1,6 +1,7 @@
 """Shapes, names and refusals of the building blocks."""
 
 import keras
+import numpy as np
 import pytest
 
 from gantools.errors import UserError
@@ -37,7 +38,7 @@ def test_padding_and_cropping_undo_each_other():
         (lambda: resnet.critic((32,)), "height, width, channels"),
         (lambda: resnet.critic((32, 32, 3), head="max"), "mean or sum"),
         (lambda: dcgan.generator((32, 32, 3), up="bilinear"), "transpose, subpixel or nearest"),
-        (lambda: dcgan.generator((32, 32, 3), norm_kind="weight"), "batch, layer or none"),
+        (lambda: dcgan.generator((32, 32, 3), norm_kind="weight"), "instance or none"),
         (lambda: dcgan.discriminator((32, 32, 3), kernel=(3, 3)), "as long as"),
         (lambda: mlp.discriminator((2,), pieces=0), "at least 1"),
         (lambda: srgan.generator(3, scale=3), "2, 4 or 8"),
@@ -70,3 +71,18 @@ def test_equal_subpixels_start_as_nearest_neighbours():
     assert abs(cells - cells[:, :, :1, :, :1]).max() == 0
     filters = net.get_layer("picture_channels").kernel.numpy()
     assert abs(filters[..., 0] - filters[..., 4]).max() > 0
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("space", [(6,), (5, 7), (3, 4, 5)])
+def test_instance_normalisation_is_that_of_keras_by_fewer_operations(space):
+    x = np.random.default_rng(0).normal(3, 2, (2, *space, 4)).astype("float32")
+    expected = keras.layers.GroupNormalization(groups=-1, epsilon=1e-5)
+    found = blocks.InstanceNormalization()
+    for layer in (expected, found):
+        layer.build(x.shape)
+        layer.gamma.assign([1, 2, 3, 4])
+        layer.beta.assign([0, 1, 0, -1])
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(found(x)), keras.ops.convert_to_numpy(expected(x)), atol=1e-5
+    )

@@ -1,0 +1,118 @@
+"""docs/zoo.md from the registry: what each game is, how it differs, what was measured.
+
+    python -m benchmarks.zoo_page          write docs/zoo.md
+    python -m benchmarks.zoo_page --check  exit code 1 if it is not what would be written
+
+Pictures are docs/zoo/NAME.png, made by the commands in `benchmarks/results`; a game without one
+says so. Figures are the mean and the deviation over the seeds of a game's newest rows.
+"""
+
+import ast
+import json
+import statistics
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from gantools.registry import GAMES, describe_games
+
+ROOT = Path(__file__).parents[1]
+PAGE, PICTURES = ROOT / "docs" / "zoo.md", ROOT / "docs" / "zoo"
+RESULTS = ("conditional", "translation")
+KNOWN = {"game", "seed", "minutes", "limit", "pictures", "seconds"}
+DATA = {
+    "pictures": "pictures",
+    "labelled": "pictures with labels",
+    "pairs": "pairs of pictures",
+    "domains": "two sets of pictures",
+}
+INTRODUCTION = """# The zoo
+
+Every game is one file of `gantools/gans`, named like its paper, and trains by `gantools train
+NAME`. Sizes: `tiny` for tests, `small` for a CPU, `paper` as published. This page is made by
+`python -m benchmarks.zoo_page`.
+
+Said right, since many articles do not: the generator of the original game *descends* E log(1 -
+D(G(z))), or ascends E log D(G(z)) in the non-saturating form; the discriminator always maximises
+the value, and that it "gets worse" is an outcome; "acGAN" names two systems, the
+auxiliary-classifier GAN (arXiv 1610.09585, here `acgan`) and Age-cGAN (arXiv 1702.01983); samples
+that "cannot be told apart" cannot be told apart by a discriminator of that capacity.
+"""
+
+
+def page() -> str:
+    """Return the text of docs/zoo.md."""
+    figures = measured()
+    parts = [INTRODUCTION]
+    for game in describe_games():
+        if game["name"] in GAMES:
+            parts.append(_entry(game, figures.get(game["name"], [])))
+    return "\n".join(parts)
+
+
+def measured() -> dict[str, list[dict]]:
+    """Return game -> its newest row of each seed, from `benchmarks/results`."""
+    newest = {}
+    for name in RESULTS:
+        path = ROOT / "benchmarks" / "results" / f"{name}.jsonl"
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+            row = json.loads(line)
+            newest[row["game"], row["seed"]] = row
+    found = {}
+    for (game, _), row in newest.items():
+        found.setdefault(game, []).append(row)
+    return found
+
+
+def _entry(game, rows):
+    module = GAMES[game["name"]].partition(":")[0]
+    text = ast.get_docstring(ast.parse(Path(find_spec(module).origin).read_text(encoding="utf-8")))
+    lines = [
+        f"## {game['name']}",
+        "",
+        f"{game['title']}, {game['source']}. Trains on {DATA[game['data']]}; sizes "
+        f"{', '.join(game['sizes'])}.",
+        "",
+        text,
+        "",
+    ]
+    if (PICTURES / f"{game['name']}.png").exists():
+        lines += [f"![Samples of {game['name']}](zoo/{game['name']}.png)", ""]
+    lines += _figures(rows)
+    return "\n".join(lines)
+
+
+def _figures(rows):
+    numbers = {
+        key: [row[key] for row in rows if isinstance(row.get(key), int | float)]
+        for key in (rows[0] if rows else ())
+        if key not in KNOWN
+    }
+    numbers = {key: values for key, values in numbers.items() if len(values) == len(rows)}
+    if not numbers:
+        return []
+    seeds = f"{len(rows)} seed" + ("s" if len(rows) > 1 else "")
+    lines = [f"Measured, {seeds}: `{rows[0]['command']}`", ""]
+    lines += ["| figure | mean | deviation |", "|---|---|---|"]
+    for key, values in numbers.items():
+        spread = statistics.stdev(values) if len(values) > 1 else float("nan")
+        shown = "" if spread != spread else f"{spread:.3g}"
+        lines.append(f"| {key.replace('_', ' ')} | {statistics.mean(values):.4g} | {shown} |")
+    return [*lines, ""]
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; fail if the page is stale.")
+@click.pass_context
+def main(ctx, check):
+    """Write docs/zoo.md, or check it."""
+    text = page()
+    if check:
+        ctx.exit(0 if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text else 1)
+    PAGE.write_text(text, encoding="utf-8")
+    click.echo(f"{PAGE.relative_to(ROOT)}: {text.count(chr(10))} lines")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""ONNX files written by hand: nested protocol-buffer messages, so that nothing must be installed.
+
+Source: onnx.proto3 of github.com/onnx/onnx, the field numbers of ModelProto, GraphProto, NodeProto,
+TensorProto and AttributeProto.
+"""
+
+import struct
+
+import numpy as np
+
+OPSET, IR_VERSION = 15, 8
+TYPES = {"float32": 1, "uint8": 2, "int64": 7}  # onnx.TensorProto.DataType
+
+
+class Graph:
+    """Nodes and constants under construction; every tensor is known by its name."""
+
+    def __init__(self):
+        self.nodes, self.constants, self.count = [], [], 0
+
+    def constant(self, array, name=None):
+        """Add an array of float32, uint8 or int64 and return its name."""
+        array = np.asarray(array)
+        name = name or f"constant_{len(self.constants)}"
+        body = b"".join(_number(1, size) for size in array.shape)
+        body += _number(2, TYPES[array.dtype.name])
+        data = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes()
+        self.constants.append(body + _bytes(8, name) + _bytes(9, data))
+        return name
+
+    def node(self, operation, *inputs, out=None, **attributes):
+        """Add an operation with one result and return the result's name.
+
+        Args:
+            operation: Name in ONNX, for example "Conv".
+            *inputs: Names of tensors.
+            out: Name of the result; None makes one up.
+            **attributes: Floats, ints, texts or sequences of ints.
+        """
+        self.count += 1
+        out = out or f"{operation}_{self.count}"
+        body = b"".join(_bytes(1, name) for name in inputs) + _bytes(2, out)
+        body += _bytes(3, f"node_{self.count}") + _bytes(4, operation)
+        body += b"".join(_bytes(5, _attribute(*item)) for item in attributes.items())
+        self.nodes.append(body)
+        return out
+
+    def reshape(self, x, *shape, out=None):
+        """Add a reshape: 0 keeps a side, one -1 is found."""
+        return self.node("Reshape", x, self.constant(np.array(shape, np.int64)), out=out)
+
+    def file(self, name, inputs, outputs):
+        """Return the bytes of the model.
+
+        Args:
+            name: Name of the graph.
+            inputs, outputs: Name -> shape, all float32.
+        """
+        graph = b"".join(_bytes(1, node) for node in self.nodes) + _bytes(2, name)
+        graph += b"".join(_bytes(5, constant) for constant in self.constants)
+        graph += b"".join(_bytes(11, _value(*item)) for item in inputs.items())
+        graph += b"".join(_bytes(12, _value(*item)) for item in outputs.items())
+        opset = _bytes(1, "") + _number(2, OPSET)
+        model = _number(1, IR_VERSION) + _bytes(2, "gantools")
+        return model + _bytes(7, graph) + _bytes(8, opset)
+
+
+def same_padding(side, kernel, stride):
+    """Return (before, after) of TensorFlow's "same" padding on an axis; an odd pixel is after."""
+    needed = max(0, (-(-side // stride) - 1) * stride + kernel - side)
+    return needed // 2, needed - needed // 2
+
+
+def _varint(value):
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes(out) + bytes([value])
+
+
+def _number(field, value):
+    return _varint(field << 3) + _varint(value)
+
+
+def _bytes(field, value):
+    value = value.encode() if isinstance(value, str) else value
+    return _varint(field << 3 | 2) + _varint(len(value)) + value
+
+
+def _value(name, shape):
+    """Return a ValueInfoProto: a named float32 tensor."""
+    dims = b"".join(_bytes(1, _number(1, size)) for size in shape)
+    return _bytes(1, name) + _bytes(2, _bytes(1, _number(1, TYPES["float32"]) + _bytes(2, dims)))
+
+
+def _attribute(name, value):
+    """Return an AttributeProto of a float, a number, a text or several numbers."""
+    if isinstance(value, float):
+        body, kind = _varint(2 << 3 | 5) + struct.pack("<f", value), 1
+    elif isinstance(value, int):
+        body, kind = _number(3, value & (1 << 64) - 1), 2
+    elif isinstance(value, str):
+        body, kind = _bytes(4, value), 3
+    else:
+        body, kind = b"".join(_number(8, item & (1 << 64) - 1) for item in value), 7
+    return _bytes(1, name) + body + _number(20, kind)

@@ -1,0 +1,128 @@
+"""The folder of a run: what it holds, what decides its result, and how to open it.
+
+RUN/run.json    what decides the result (`record.Record`); a command that differs is refused
+RUN/states/     the newest complete states, see `core.state`
+RUN/samples/    grids of samples of fixed latents, or of translated pictures, a PNG each
+RUN/log.jsonl   means of all losses, a line every 100 cycles
+RUN/health.jsonl   what `core.health` measured, a line a check; RUN/healthy/ the state to go back to
+"""
+
+import shutil
+from pathlib import Path
+
+from gantools import record
+from gantools.data.files import make_folder
+from gantools.errors import UserError
+from gantools.gans.material import Material
+from gantools.registry import load_game
+
+OWN = ("run.json", "log.jsonl", "health.jsonl", "states", "healthy", "samples")
+OPTIONS = ("shape", "target", "classes")  # what the material tells a game's function
+
+
+def settings_of(
+    name: str, size: str, data: Material, held: dict, batch: int, seed: int, precision: str
+) -> dict:
+    """Return everything that decides a run's result, as JSON values.
+
+    The data count by their content: a folder may move, but a picture more is another run.
+    """
+    return {
+        "game": name.replace("-", "_"),
+        "size": size,
+        "data": data.kind,
+        **data.options,
+        "class_names": data.class_names,
+        "batch": batch,
+        "seed": seed,
+        "precision": precision,
+        "pictures": data.count,
+        "held_out": {name: len(indices) for name, indices in held.items()},
+        "data_sha256": data.sha256,
+    }
+
+
+def build(name: str, size: str, options: dict, seed: int, precision: str = "float32"):
+    """Return the recipe of a game with its networks built, their weights drawn from the seed.
+
+    Args:
+        name: Registry name.
+        size: A key of the game's SIZES.
+        options: What the data say: `shape`, and `target` or `classes`; see `Material.options`.
+        seed: Seed of the initial weights.
+        precision: "float32" or "bfloat16".
+    """
+    make = load_game(name)
+    import keras  # after load_game, which chooses the backend
+
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    keras.utils.set_random_seed(seed)  # for layers that were given no seed of their own
+    try:
+        return make(size=size, seed=seed, **options)
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def open_folder(out: Path, settings: dict, fresh: bool) -> record.Record | None:
+    """Make or check a run's folder; return the record of the run that it holds, or None.
+
+    Args:
+        out: The folder.
+        settings: Settings of the command, see `settings_of`.
+        fresh: Delete the run that is there first. Only files of a run are ever deleted.
+
+    Raises:
+        UserError: the folder holds a run of other settings or files that are no run.
+    """
+    make_folder(out)
+    path = out / "run.json"
+    others = [p.name for p in out.iterdir() if p.name not in OWN and p.suffix != ".part"]
+    if others and not path.exists():
+        raise UserError(
+            f"Expected {out} to be empty or a run. It holds {', '.join(sorted(others)[:3])}. "
+            "Choose another folder."
+        )
+    if fresh:
+        for name in OWN:
+            shutil.rmtree(out / name) if (out / name).is_dir() else (out / name).unlink(
+                missing_ok=True
+            )
+    for part in out.glob("*.part"):  # of a process that was killed
+        part.unlink()
+    if not path.exists():
+        return None
+    old = record.read(path)
+    remedy = "Use its settings, choose another folder, or start over with --fresh."
+    record.refuse_differences(out, old.settings, settings, remedy)
+    return old
+
+
+def open_run(run: Path):
+    """Return `(compiled model with the newest state, record)` of a run's folder.
+
+    Raises:
+        UserError: the folder is no run or has no complete state yet.
+    """
+    if not (run / "run.json").is_file():
+        raise UserError(f"{run} is not a run: it has no run.json. Make one with `gantools train`.")
+    kept = record.read(run / "run.json")
+    s = kept.settings
+    options = {key: s[key] for key in OPTIONS if key in s}
+    options |= {key: tuple(value) for key, value in options.items() if isinstance(value, list)}
+    model = build(s["game"], s["size"], options, s["seed"], s["precision"]).model(s["seed"])
+    if model.restore(run / "states") is None:
+        raise UserError(f"{run} has no complete state yet. Train it longer.")
+    return model, kept
+
+
+def warn_of_versions(old: dict, say) -> None:
+    """Say which versions differ from those of the run that goes on.
+
+    Args:
+        old: Versions in the run's record.
+        say: Called with the line, if there is one.
+    """
+    changed = record.differences(old, record.installed_versions())
+    if changed:
+        listed = ", ".join(f"{name} {was} -> {now}" for name, (was, now) in changed.items())
+        say(f"Versions have changed since this run began ({listed}): it goes on, not bit for bit.")

@@ -1,0 +1,61 @@
+import cv2
+import numpy as np
+import pytest
+
+from gantools.data.onnx import Graph, same_padding
+
+
+def run(content, x, outputs):
+    net = cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8), cv2.dnn.ENGINE_CLASSIC)
+    net.setInput(x)
+    return net.forward(outputs)
+
+
+def small_graph():
+    """Return a graph of y = leaky(w x + b) and its mean, and w and b."""
+    random = np.random.default_rng(0)
+    w, b = random.normal(size=(3, 4)).astype("float32"), random.normal(size=4).astype("float32")
+    graph = Graph()
+    y = graph.node("Gemm", "x", graph.constant(w), graph.constant(b))
+    y = graph.node("LeakyRelu", y, out="y", alpha=0.2)
+    graph.node("ReduceMean", y, out="mean", axes=(1,), keepdims=1)
+    return graph.file("small", {"x": (2, 3)}, {"y": (2, 4), "mean": (2, 1)}), w, b
+
+
+def test_opencv_reads_and_runs_the_file():
+    content, w, b = small_graph()
+    x = np.random.default_rng(1).normal(size=(2, 3)).astype("float32")
+    y, mean = run(content, x, ["y", "mean"])
+    expected = x @ w + b
+    expected = np.where(expected > 0, expected, 0.2 * expected)
+    np.testing.assert_allclose(y, expected, atol=1e-6)
+    np.testing.assert_allclose(mean, expected.mean(axis=1, keepdims=True), atol=1e-6)
+
+
+def test_the_reference_checker_accepts_the_file():
+    onnx = pytest.importorskip("onnx")
+    content, w, _ = small_graph()
+    model = onnx.load_from_string(content)
+    onnx.checker.check_model(model)
+    assert [value.name for value in model.graph.output] == ["y", "mean"]
+    stored = onnx.numpy_helper.to_array(model.graph.initializer[0])
+    assert np.array_equal(stored, w)
+
+
+def test_attributes_of_every_kind():
+    onnx = pytest.importorskip("onnx")
+    graph = Graph()
+    x = graph.reshape("x", 0, -1)
+    graph.node("Any", x, out="y", real=0.5, whole=-1, text="CRD", several=(1, -2))
+    model = onnx.load_from_string(graph.file("g", {"x": (1, 2)}, {"y": (1, 2)}))
+    found = {a.name: onnx.helper.get_attribute_value(a) for a in model.graph.node[1].attribute}
+    assert found == {"real": 0.5, "whole": -1, "text": b"CRD", "several": [1, -2]}
+    assert onnx.numpy_helper.to_array(model.graph.initializer[0]).tolist() == [0, -1]
+
+
+@pytest.mark.parametrize(
+    ("side", "kernel", "stride", "expected"),
+    [(8, 3, 1, (1, 1)), (8, 4, 2, (1, 1)), (7, 4, 2, (1, 2)), (8, 3, 2, (0, 1)), (4, 1, 2, (0, 0))],
+)
+def test_same_padding_is_that_of_tensorflow(side, kernel, stride, expected):
+    assert same_padding(side, kernel, stride) == expected

@@ -1,0 +1,87 @@
+"""The detectors of the literature on points, where the right answer is known."""
+
+from importlib import import_module
+
+import numpy as np
+import pytest
+from keras import ops
+
+from gantools.core import Stream
+
+# steps and settings that give the bound in a few seconds
+RUNS = {
+    "anogan": (500, {}),
+    "f_anogan": (500, {}),
+    "egbad": (500, {}),
+    "alad": (500, {}),
+    "ganomaly": (500, {}),
+}
+OPTIONS = {"anogan": {"steps": 60, "restarts": 3}}
+
+
+def ring(n, seed):
+    """Return points on a circle of radius 1 in a plane of four dimensions, noise 0.05."""
+    random = np.random.default_rng(seed)
+    angle = random.uniform(0, 2 * np.pi, n)
+    flat = np.stack([np.cos(angle), np.sin(angle), 0 * angle, 0 * angle], axis=1)
+    turn, _ = np.linalg.qr(np.random.default_rng(9).normal(size=(4, 4)))
+    return ((flat + random.normal(0, 0.05, (n, 4))) @ turn).astype("float32")
+
+
+def auroc(odd, good):
+    return np.mean(odd[:, None] > good[None]) + 0.5 * np.mean(odd[:, None] == good[None])
+
+
+@pytest.fixture(scope="module", params=RUNS)
+def trained(request):
+    """Return (name, module, model) of a detector trained on the ring."""
+    steps, settings = RUNS[request.param]
+    module = import_module(f"gantools.gans.{request.param}")
+    recipe = module.game("small", (4,), **settings)
+    model = recipe.model(seed=0)
+    model.fit(Stream(ring(400, 1), recipe.batch), steps_per_epoch=steps, verbose=0)
+    return request.param, module, model
+
+
+def weights(model):
+    return [
+        np.array(ops.convert_to_numpy(v.value))
+        for group in model.state_groups().values()
+        for v in group
+    ]
+
+
+def test_ring_is_told_from_its_surroundings(trained):
+    name, module, model = trained
+    bad = np.random.default_rng(3).uniform(-1.2, 1.2, (100, 4)).astype("float32")
+    before = weights(model)
+    good = module.score_parts(model, ring(100, 2), **OPTIONS.get(name, {}))
+    odd = module.score_parts(model, bad, **OPTIONS.get(name, {}))
+    after = weights(model)
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    areas = {part: auroc(odd[part], good[part]) for part in good}
+    assert areas[name] >= (0.95 if name == "anogan" else 0.90), areas
+
+
+def test_score_depends_on_the_sample_alone(trained):
+    name, module, model = trained
+    options = OPTIONS.get(name, {})
+    x = np.concatenate([ring(5, 4), ring(5, 4)[:1], np.zeros((1, 4), "float32")])
+    whole = module.score_parts(model, x, **options)
+    order = np.random.default_rng(0).permutation(len(x))
+    mixed = module.score_parts(model, x[order], **options)
+    alone = module.score_parts(model, x[3:4], **options)
+    for part, values in whole.items():
+        assert values.shape == (7,) and values.dtype == np.float64
+        np.testing.assert_allclose(mixed[part], values[order], rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(alone[part][0], values[3], rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(values[5], values[0], rtol=1e-5, atol=1e-7)
+
+
+def test_reconstructions_answer_to_the_query(trained):
+    name, module, model = trained
+    x = ring(20, 5)
+    made = module.explained(model, x, **OPTIONS.get(name, {}))[1]
+    assert made.shape == x.shape
+    assert np.mean(np.abs(made - x)) < 0.5 * np.mean(np.abs(x - x.mean(axis=0)))
+    assert np.linalg.norm(made[:10] - made[10:], axis=1).min() > 1e-4
