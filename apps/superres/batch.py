@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 
 from gantools.data.files import make_folder
@@ -10,9 +11,30 @@ from gantools.data.folders import picture_files
 from gantools.data.pictures import SUFFIXES
 from gantools.errors import ALL_FAILED, DONE, SOME_FAILED, UserError
 
-from .enlarge import Result, Upscaler, enlarge_file
+from .enlarge import Output, Result, Upscaler, enlarge_file
 
-KEPT = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}  # other formats become PNG
+KEPT = {"png": "png", "jpeg": "jpg", "webp": "webp", "tiff": "tif"}  # other formats become PNG
+FORMATS = ("png", "jpg", "webp", "tif", "bmp")
+FIELDS = ("stem", "model", "scale", "ext")
+
+
+@dataclass(frozen=True)
+class Names:
+    """How results are called.
+
+    Attributes:
+        out: File, folder or pattern; None for beside the source.
+        label: The size in a name, such as "x4".
+        model: The network's name, for patterns.
+        format: One of `FORMATS`; the source's own if None.
+        recursive: Whether folders inside folders are taken, too.
+    """
+
+    out: Path | None = None
+    label: str = "x4"
+    model: str = "fast"
+    format: str | None = None
+    recursive: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,27 +54,36 @@ class Outcome:
     error: str | None = None
 
 
-def plan_jobs(inputs: Iterable[Path], out: Path | None, scale: int) -> list[Job]:
+def plan_jobs(inputs: Iterable[Path], names: Names) -> list[Job]:
     """Return what to do, in order; nothing is read or written yet.
 
     Args:
-        inputs: Picture files, and folders whose picture files are taken (not those of folders
-            inside).
-        out: A file name for one picture; a folder for more, or where it is one or has no suffix.
-            None puts `a_x4.png` beside `a.png`, and a folder `b_x4` beside a folder `b`.
-        scale: Enlargement, for the names.
+        inputs: Picture files, folders whose picture files are taken, and patterns like `*.png`
+            that a shell has left as they are.
+        names: `names.out` is a file name for one picture; a folder for more, or where it is one or
+            has no suffix; or a pattern like "large/{stem}_{model}_x{scale}.{ext}". None puts
+            `a_x4.png` beside `a.png`, and a folder `b_x4` beside a folder `b`. The folders inside
+            a folder become folders inside the result.
 
     Raises:
         UserError: an input is missing, a folder has no pictures, a target is a source, or two
             pictures would have one name.
     """
-    jobs, inputs = [], list(inputs)
+    jobs, inputs = [], [path for given in inputs for path in _matches(given)]
+    out = names.out
     single = len(inputs) == 1 and not inputs[0].is_dir()
-    if out is not None and single and out.suffix and not out.is_dir():
+    pattern = out is not None and "{" in str(out)
+    if out is not None and single and out.suffix and not pattern and not out.is_dir():
         jobs = [Job(inputs[0], out)]
     else:
         for path in inputs:
-            jobs += _jobs_of(path, out, scale)
+            jobs += _jobs_of(path, names)
+    _check(jobs)
+    return jobs
+
+
+def _check(jobs):
+    """Raise a `UserError` if a target is a source or comes twice."""
     sources = {job.source.resolve() for job in jobs}
     counts = Counter(job.target for job in jobs)
     for job in jobs:
@@ -65,32 +96,65 @@ def plan_jobs(inputs: Iterable[Path], out: Path | None, scale: int) -> list[Job]
                 f"{counts[job.target]} inputs would become '{job.target}'. Enlarge them one by "
                 "one, each with its own -o."
             )
-    return jobs
 
 
-def _jobs_of(path: Path, out: Path | None, scale: int) -> list[Job]:
+def _matches(given: Path) -> list[Path]:
+    """Return the files that a pattern names; other paths as they are."""
+    text = str(given)
+    if given.exists() or not any(mark in text for mark in "*?["):
+        return [given]
+    found = sorted(Path(name) for name in glob(text, recursive=True))  # noqa: PTH207 (any root)
+    if not found:
+        raise UserError(f"Nothing is called like '{text}'.", ALL_FAILED)
+    return found
+
+
+def _jobs_of(path: Path, names: Names) -> list[Job]:
     """Return the jobs of one input."""
-    if path.is_dir():
-        files = picture_files(path)
-        if not files:
-            raise UserError(
-                f"The folder '{path}' has no pictures. Expected files like .png, .jpg or .webp.",
-                ALL_FAILED,
-            )
-        whole = path.resolve()
-        folder = out or whole.with_name(f"{whole.name}_x{scale}")
-        return [Job(file, folder / _name(file, scale)) for file in files]
-    return [Job(path, (out or path.parent) / _name(path, scale))]
+    if not path.is_dir():
+        return [Job(path, _target(path, names, names.out or path.parent))]
+    whole = path.resolve()
+    folder = names.out or whole.with_name(f"{whole.name}_{names.label}")
+    files = _below(path, folder) if names.recursive else picture_files(path)
+    if not files:
+        raise UserError(
+            f"The folder '{path}' has no pictures. Expected files like .png, .jpg or .webp.",
+            ALL_FAILED,
+        )
+    return [
+        Job(file, _target(file, names, folder, file.parent.relative_to(path))) for file in files
+    ]
 
 
-def _name(file: Path, scale: int) -> str:
-    """Return the name of the enlarged file: the format is kept where it is common."""
-    return f"{file.stem}_x{scale}{KEPT.get(SUFFIXES.get(file.suffix.lower()), '.png')}"
+def _below(folder: Path, out: Path) -> list[Path]:
+    """Return the pictures of a folder and of those inside it, but not of an earlier result."""
+    found, ours = picture_files(folder), out.resolve()
+    for item in sorted(folder.iterdir()):
+        if item.is_dir() and not item.name.startswith(".") and item.resolve() != ours:
+            found += _below(item, out)
+    return found
+
+
+def _target(file: Path, names: Names, folder: Path, inside: Path = Path()) -> Path:
+    """Return the path of the enlarged file: the format is kept where it is common."""
+    ext = names.format or KEPT.get(SUFFIXES.get(file.suffix.lower()), "png")
+    if names.out is None or "{" not in str(names.out):
+        return folder / inside / f"{file.stem}_{names.label}.{ext}"
+    scale = names.label.removeprefix("x")
+    try:
+        name = str(names.out).format(stem=file.stem, model=names.model, scale=scale, ext=ext)
+    except (KeyError, IndexError, ValueError) as error:
+        known = ", ".join(f"{{{field}}}" for field in FIELDS)
+        raise UserError(
+            f"The pattern '{names.out}' may hold {known}. Received: {error}."
+        ) from error
+    return Path(name).parent / inside / Path(name).name
 
 
 def run_jobs(
     jobs: list[Job],
     upscaler: Upscaler,
+    output: Output | None = None,
     *,
     overwrite: bool = False,
     started: Callable[[Job], None] = lambda job: None,
@@ -101,7 +165,8 @@ def run_jobs(
 
     Args:
         jobs: From `plan_jobs`.
-        upscaler: The network and its engine.
+        upscaler: The networks and their engine.
+        output: How results are written.
         overwrite: Whether targets that exist are made again instead of left.
         started, advance, finished: Called before, during and after each picture.
 
@@ -113,17 +178,18 @@ def run_jobs(
     outcomes = []
     for job in jobs:
         started(job)
-        outcome = _outcome(job, upscaler, overwrite, advance)
+        outcome = _outcome(job, upscaler, output, overwrite, advance)
         outcomes.append(outcome)
         finished(outcome)
     return outcomes
 
 
-def _outcome(job, upscaler, overwrite, advance):
+def _outcome(job, upscaler, output, overwrite, advance):
     if job.target.exists() and not overwrite:
         return Outcome(job)
     try:
-        return Outcome(job, enlarge_file(job.source, job.target, upscaler, advance=advance))
+        made = enlarge_file(job.source, job.target, upscaler, output, advance=advance)
+        return Outcome(job, made)
     except UserError as error:
         return Outcome(job, error=str(error))
     except MemoryError:
@@ -132,7 +198,11 @@ def _outcome(job, upscaler, overwrite, advance):
 
 def exit_code(outcomes: list[Outcome]) -> int:
     """Return the exit code for what happened: all done, some failed, all failed."""
-    failed = sum(outcome.error is not None for outcome in outcomes)
-    if failed == len(outcomes):
+    return code_for(sum(outcome.error is not None for outcome in outcomes), len(outcomes))
+
+
+def code_for(failed: int, total: int) -> int:
+    """Return the exit code of `total` pictures of which some failed."""
+    if failed == total:
         return ALL_FAILED
     return SOME_FAILED if failed else DONE

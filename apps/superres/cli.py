@@ -60,65 +60,104 @@ def superres():
 @click.argument(
     "inputs", nargs=-1, required=True, type=click.Path(), metavar="PICTURE_OR_FOLDER..."
 )
-@click.option("-o", "--out", type=click.Path(), help="File for one picture, folder for more.")
-@click.option("--scale", type=click.IntRange(2, 4), default=4, show_default=True, help="2 or 4.")
-@options.model
-@options.engine
-@options.threads
-@click.option("--overwrite", is_flag=True, help="Make files again that are already there.")
-@click.option("--json", "as_json", is_flag=True, help="Tell what was done as JSON on stdout.")
-@click.option("-q", "--quiet", is_flag=True, help="Tell only errors.")
-@click.option("-v", "--verbose", is_flag=True, help="Tell engine and time of each picture.")
-def enlarge(inputs, out, scale, model, engine, threads, overwrite, as_json, quiet, verbose):
+@click.option("-o", "--out", type=click.Path(), help="File, folder, pattern, or - for stdout.")
+@options.enlarging
+def enlarge(inputs, out, **chosen):
     """Enlarge pictures."""
+    from contextlib import ExitStack
     from pathlib import Path
 
-    from . import batch
-    from .enlarge import Upscaler
-    from .model import load
+    from . import batch, pipes
+    from .enlarge import Output
     from .progress import Progress
 
-    jobs = batch.plan_jobs([Path(path) for path in inputs], out and Path(out), scale)
-    upscaler = Upscaler(load(model, scale), engine, threads)
-    with Progress(len(jobs), quiet=quiet, verbose=verbose) as progress:
-        outcomes = batch.run_jobs(
-            jobs,
-            upscaler,
-            overwrite=overwrite,
-            started=progress.started,
-            advance=progress.advance,
-            finished=progress.finished,
-        )
-    _tell(outcomes, as_json, quiet)
+    upscaler, wish = _upscaler(chosen), _wish(chosen)
+    with ExitStack() as stack:
+        names = batch.Names(
+            Path(out) if out and out != "-" else None, wish.label, upscaler.family.name,
+            chosen["kind"], chosen["recursive"],
+        )  # fmt: skip
+        piped = stack.enter_context(pipes.piped(inputs, out, names))
+        jobs = piped.jobs or batch.plan_jobs([Path(path) for path in inputs], names)
+        output = Output(
+            wish, chosen["quality"], chosen["background"], not chosen["keep"],
+            chosen["report"] is not None,
+        )  # fmt: skip
+        if chosen["dry_run"]:
+            return _foretell(jobs, upscaler, output, chosen)
+        quiet = chosen["quiet"] or piped.silent
+        with Progress(len(jobs), quiet=quiet, verbose=chosen["verbose"]) as progress:
+            outcomes = batch.run_jobs(
+                jobs,
+                upscaler,
+                output,
+                overwrite=chosen["overwrite"],
+                started=progress.started,
+                advance=progress.advance,
+                finished=progress.finished,
+            )
+        piped.deliver(outcomes)
+    _tell(outcomes, upscaler, chosen, quiet)
     return batch.exit_code(outcomes)
 
 
-def _tell(outcomes, as_json, quiet):
+def _wish(chosen):
+    """Return the size that was asked for; x4 if nothing was said."""
+    from .sizes import WAYS, Wish
+
+    said = {name: chosen[name] for name in WAYS if chosen[name] is not None}
+    if set(said) == {"width", "height"}:
+        said = {"size": (chosen["width"], chosen["height"])}
+    return Wish(**(said or {"scale": 4}))
+
+
+def _upscaler(chosen):
+    """Return the networks and their engine as asked for."""
+    from .family import family
+    from .upscaler import Upscaler
+
+    networks = family(chosen["model"], chosen["strength"])
+    more = {}
+    if chosen["memory"]:
+        from .estimate import tile_for
+
+        more["largest"] = tile_for(chosen["memory"], networks.network(networks.scales[-1]))
+    return Upscaler(
+        networks, chosen["engine"], chosen["threads"], **more,
+        projection=not chosen["no_projection"], views=int(chosen["tta"]), wrap=chosen["wrap"],
+    )  # fmt: skip
+
+
+def _foretell(jobs, upscaler, output, chosen):
+    """Tell what each picture would become and need; make nothing."""
+    from . import batch
+    from .foretell import foretold, sentence
+
+    told = [foretold(job, upscaler, output, chosen["overwrite"]) for job in jobs]
+    if chosen["as_json"]:
+        import json
+
+        click.echo(json.dumps({"schema": 1, "pictures": told}, indent=2))
+    else:
+        for record in told:
+            click.echo(sentence(record), err=record["status"] == "failed")
+    return batch.code_for(sum(record["status"] == "failed" for record in told), len(told))
+
+
+def _tell(outcomes, upscaler, chosen, quiet):
     """Write the summary of more than one picture, and the JSON that was asked for."""
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     if len(outcomes) > 1 and (failed or not quiet):
         made = sum(outcome.result is not None for outcome in outcomes)
         left = len(outcomes) - made - len(failed)
         click.echo(f"{made} enlarged, {left} already there, {len(failed)} failed.", err=True)
-    if as_json:
+    if chosen["as_json"] or chosen["report"]:
         import json
 
-        pictures = [_record(outcome) for outcome in outcomes]
-        click.echo(json.dumps({"schema": 1, "pictures": pictures}, indent=2))
+        from . import report
 
-
-def _record(outcome):
-    """Return one picture's outcome as JSON data."""
-    record = {"source": str(outcome.job.source), "target": str(outcome.job.target)}
-    if outcome.error is not None:
-        return record | {"status": "failed", "error": outcome.error}
-    if outcome.result is None:
-        return record | {"status": "kept"}
-    made = outcome.result
-    return record | {
-        "status": "made",
-        "width": made.width,
-        "height": made.height,
-        "engine": made.engine,
-        "seconds": round(made.seconds, 3),
-    }
+        pictures = [report.record(outcome) for outcome in outcomes]
+        if chosen["as_json"]:
+            click.echo(json.dumps({"schema": 1, "pictures": pictures}, indent=2))
+        if chosen["report"]:
+            report.write(chosen["report"], pictures, upscaler)

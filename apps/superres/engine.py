@@ -16,6 +16,8 @@ from gantools.errors import UserError, missing_extra
 
 from . import onnx
 from .model import Network
+from .projection import CONTEXT, projected
+from .served import ServedPlan
 
 # name: (module, distribution, extra that brings it)
 ENGINES = {
@@ -34,12 +36,14 @@ class Engine:
         name: Key of `ENGINES`.
         precision: "bf16" or "f32".
         scale: Enlargement of the network.
+        projection: One of `projection.MODES`.
     """
 
     name = ""
 
-    def __init__(self, network: Network, deep: bool, threads: int | None):
+    def __init__(self, network: Network, deep: bool, threads: int | None, projection: str = "none"):
         self.network, self.deep, self.threads = network, deep, threads
+        self.projection = projection
         self.scale, self.precision = network.scale, "f32"
         self._compiled, self._lock = OrderedDict(), Lock()
 
@@ -51,14 +55,14 @@ class Engine:
         """Return the enlarged tile.
 
         Args:
-            tile: `(h + 4, w + 4, 3)`, the tile with 2 pixels of context: uint8, or float32 levels
+            tile: `(h + 8, w + 8, 3)`, the tile with 4 pixels of context: uint8, or float32 levels
                 0 to 255 if the engine was opened for deep pictures.
 
         Returns:
             `(h * scale, w * scale, 3)` of the same dtype, valid until the next call; float32 is
             clipped to 0 to 255 and not rounded.
         """
-        height, width = (side - 2 * onnx.CONTEXT for side in tile.shape[:2])
+        height, width = (side - 2 * CONTEXT for side in tile.shape[:2])
         return self._infer(self._for(height, width), np.ascontiguousarray(tile))
 
     def _for(self, height: int, width: int):
@@ -71,7 +75,7 @@ class Engine:
             return self._compiled[height, width]
 
     def _graph(self, height: int, width: int) -> bytes:
-        return onnx.serving(self.network, height, width, deep=self.deep)
+        return onnx.serving(self.network, height, width, deep=self.deep, projection=self.projection)
 
     def _compile(self, height, width):
         raise NotImplementedError
@@ -85,8 +89,8 @@ class OpenVino(Engine):
 
     name = "openvino"
 
-    def __init__(self, network, deep, threads):
-        super().__init__(network, deep, threads)
+    def __init__(self, network, deep, threads, projection="none"):
+        super().__init__(network, deep, threads, projection)
         openvino = _import_openvino()
         self._core = openvino.Core()
         able = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -151,8 +155,10 @@ class Keras(Engine):
 
     name = "keras"
 
-    def __init__(self, network, deep, threads):
-        super().__init__(network, deep, threads)
+    def __init__(self, network, deep, threads, projection="none"):
+        super().__init__(network, deep, threads, projection)
+        if isinstance(network.plan, ServedPlan):
+            raise UserError("Networks of other programs do not run on Keras: choose --engine auto.")
         from gantools.quiet import import_core
 
         import_core()  # chooses the backend before Keras looks for one
@@ -170,11 +176,11 @@ class Keras(Engine):
         from .patches import shuffle
         from .tiles import bicubic
 
-        low = tile[onnx.CONTEXT : -onnx.CONTEXT, onnx.CONTEXT : -onnx.CONTEXT]
-        low = low[None].astype(np.float32) / np.float32(255)
-        residual = ops.convert_to_numpy(compiled(low, training=False))[0]
-        levels = bicubic(tile, self.scale) + np.float32(255) * shuffle(residual, self.scale)
-        levels = np.clip(levels, 0, 255)
+        low = tile[CONTEXT:-CONTEXT, CONTEXT:-CONTEXT].astype(np.float32)
+        residual = compiled(low[None] / np.float32(255), training=False)
+        residual = shuffle(ops.convert_to_numpy(residual)[0], self.scale)
+        levels = bicubic(tile, self.scale) + np.float32(255) * residual
+        levels = np.clip(projected(levels, low, self.projection), 0, 255)
         return levels if self.deep else np.rint(levels).astype(np.uint8)
 
 
@@ -212,8 +218,9 @@ def choose(name: str = "auto") -> list[str]:
 
 
 def open_engine(
-    network: Network, name: str = "auto", *, deep: bool = False, threads: int | None = None
-) -> Engine:
+    network: Network, name: str = "auto", *, deep: bool = False, threads: int | None = None,
+    projection: str = "none",
+) -> Engine:  # fmt: skip
     """Return an engine for `network`.
 
     Args:
@@ -221,14 +228,19 @@ def open_engine(
         name: "auto" takes the first of `ENGINES` that works; a name takes that one or fails.
         deep: For pictures of more than 8 bits: float32 in, out and inside.
         threads: Processor threads; None leaves it to the engine.
+        projection: One of `projection.MODES`.
 
     Raises:
         UserError: the engine is unknown, missing, or does not start.
     """
+    if not isinstance(network, Network):
+        from .foreign_onnx import open_file_engine
+
+        return open_file_engine(network, choose(name)[0], deep, threads, projection)
     reasons = []
     for key in choose(name):
         try:
-            return _CLASSES[key](network, deep, threads)
+            return _CLASSES[key](network, deep, threads, projection)
         except (ImportError, RuntimeError) as error:  # not made for this machine
             reasons.append(f"{key}: {error}")
     raise UserError(f"No engine starts. {'; '.join(reasons)}")

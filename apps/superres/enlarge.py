@@ -1,81 +1,47 @@
 """From a picture file to a larger picture file, band by band."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from math import prod
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
-from gantools.data import exif, pictures
+from gantools import __version__
+from gantools.data import exif, pictures, writing
 from gantools.data.pictures import Picture
-from gantools.data.png import PngWriter
 from gantools.errors import UserError
 
-from . import colours, tiles
-from .engine import Engine, open_engine
-from .model import Network
+from . import colours
+from .fidelity import Fidelity
+from .sizes import Wish
+from .upscaler import Upscaler, enlarged_metadata
 
-THREADS = 2  # that compress a PNG while the engine works on the next band
+__all__ = ["Output", "Result", "Upscaler", "enlarge_file"]
+
+THREADS = 2  # that compress a file while the engine works on the next band
+UPRIGHT = ("tiff", "bmp")  # formats whose readers do not all know an orientation
 
 
-class Upscaler:
-    """A network with its engines, opened when the first picture of their depth comes.
+@dataclass(frozen=True)
+class Output:
+    """How results are written.
 
-    Args:
-        network: The network.
-        engine: "auto" or the name of an engine, see `engine.ENGINES`.
-        threads: Processor threads of the engine, None for its own choice.
-        largest: Largest side of a tile in pixels.
+    Attributes:
+        wish: The size; the network's own scale if None.
+        quality: Of JPEG and WebP, 1 to 100.
+        background: RGB from 0 to 255 to put behind transparent pictures, None to keep alpha.
+        strip: Whether to leave out EXIF, XMP, texts and resolution.
+        measured: Whether to compare each result with its source.
     """
 
-    def __init__(
-        self, network: Network, engine: str = "auto", threads: int | None = None,
-        largest: int = tiles.LARGEST,
-    ):  # fmt: skip
-        self.network, self.largest = network, largest
-        self._name, self._threads, self._engines = engine, threads, {}
-
-    def engine(self, deep: bool = False) -> Engine:
-        """Return the engine for 8-bit or for deep pictures."""
-        if deep not in self._engines:
-            self._engines[deep] = open_engine(
-                self.network, self._name, deep=deep, threads=self._threads
-            )
-        return self._engines[deep]
-
-    def grid(self, height: int, width: int) -> tiles.Grid:
-        """Return the tiles of a picture of that size."""
-        return tiles.grid(height, width, self.network.plan.radius, self.largest)
-
-    def prepare(self, height: int, width: int, deep: bool = False) -> None:
-        """Make everything ready for a picture of that size; may be called from another thread."""
-        cut = self.grid(height, width)
-        self.engine(deep).prepare(cut.height, cut.width)
-
-    def bands(self, pixels: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield the enlarged `(h, w, 1 to 4)` uint8 or uint16 pixels in bands from top to bottom.
-
-        Each band has the channels and the dtype of `pixels` and is valid until the next one.
-        """
-        layers = colours.split(pixels)
-        cut, engine = self.grid(*pixels.shape[:2]), self.engine(pixels.dtype != np.uint8)
-        made = tiles.enlarged(layers.rgb, engine, cut, self.network.scale)
-        for row, band in zip(cut.bands, made, strict=True):
-            yield colours.join(band, layers, row[0].top, row[0].bottom, self.network.scale)
-
-    def enlarge(self, picture: Picture) -> Picture:
-        """Return the enlarged picture; its metadata tell the new size.
-
-        Raises:
-            UserError: floating-point pixels: their range is not known.
-        """
-        check_depth(picture)
-        scale, (height, width) = self.network.scale, picture.pixels.shape[:2]
-        bands = [band.copy() for band in self.bands(picture.pixels)]
-        data = exif.changed(picture.metadata.exif, width=width * scale, height=height * scale)
-        return Picture(np.concatenate(bands), replace(picture.metadata, exif=data), picture.format)
+    wish: Wish | None = None
+    quality: int = 95
+    background: tuple[int, int, int] | None = None
+    strip: bool = False
+    measured: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,6 +53,8 @@ class Result:
         height, width: Of the target, pixels.
         engine: Name and precision, for example "openvino bf16".
         seconds: From the first look at the source to the finished target.
+        notes: What the user should know, in sentences.
+        fidelity: See `fidelity.Fidelity.found`; empty if not measured.
     """
 
     source: Path
@@ -95,71 +63,179 @@ class Result:
     width: int
     engine: str
     seconds: float
+    notes: tuple[str, ...] = ()
+    fidelity: dict = field(default_factory=dict)
 
 
 def enlarge_file(
     source: Path,
     target: Path,
     upscaler: Upscaler,
+    output: Output | None = None,
     *,
     advance: Callable[[float], None] = lambda share: None,
-    quality: int = 95,
 ) -> Result:
     """Enlarge one picture file; the target is whole or not there.
 
     Args:
         source: Picture to read.
         target: Picture to make; its suffix names the format.
-        upscaler: The network and its engine.
+        upscaler: The networks and their engine.
+        output: How the result is written.
         advance: Called after each band with the finished share, 0 to 1.
-        quality: Of JPEG and WebP.
 
     Raises:
         UserError: the source cannot be read or the target not be written.
     """
-    start, scale = perf_counter(), upscaler.network.scale
+    start, output = perf_counter(), output or Output()
     found = pictures.header(source)
-    pictures.check_writable(target, found.height * scale, found.width * scale, found.channels)
+    size = _expected_size(found, upscaler, output.wish)
+    check_target(target, found, size, output)
+    deep = found.depth > 8 or found.floating
     with ThreadPoolExecutor(1) as beside:
-        # The usual case, 8 bits, is made ready while the picture is decoded: 0.1 s less.
-        ready = beside.submit(upscaler.prepare, found.height, found.width, found.depth > 8)
-        picture = pictures.read(source)
-        check_depth(picture, source)
+        # The usual case is made ready while the picture is decoded: 0.1 s less.
+        ready = beside.submit(upscaler.prepare, found.height, found.width, deep, size)
+        picture, kind = pictures.read(source), writing.kind_of(target)
         ready.result()
-    height, width, channels = picture.pixels.shape
-    kind = pictures.check_writable(target, height * scale, width * scale, channels)
-    if kind == "png":
-        _stream(picture, target, upscaler, advance)
-    else:
-        pictures.write(target, upscaler.enlarge(picture), quality=quality, threads=THREADS)
-        advance(1.0)
-    engine = upscaler.engine(picture.pixels.dtype != np.uint8)
-    name = f"{engine.name} {engine.precision}"
-    return Result(source, target, height * scale, width * scale, name, perf_counter() - start)
+    notes = _notes(picture, kind)
+    if output.strip or kind in UPRIGHT:
+        picture = picture.upright()
+    if output.strip:
+        picture = replace(picture, metadata=picture.metadata.without_traces())
+    size = _size_of(picture, upscaler, output)
+    redone = upscaler.redone()
+    fidelity = _make(picture, target, upscaler, size, output, advance)
+    if upscaler.redone() > redone:
+        notes.append("Tiles that were spoilt in 8 bits (NaN) were made again in float32.")
+    engine = upscaler.engine(
+        picture.pixels.dtype != np.uint8, upscaler.passes(*picture.pixels.shape[:2], size)[-1]
+    )
+    return Result(
+        source, target, *size, f"{engine.name} {engine.precision}", perf_counter() - start,
+        tuple(notes), fidelity,
+    )  # fmt: skip
 
 
-def check_depth(picture: Picture, source: Path | str = "The picture") -> None:
-    """Raise a `UserError` if a picture is floating point: the range of its levels is not known."""
-    if picture.pixels.dtype not in (np.uint8, np.uint16):
+def target_size(height: int, width: int, upscaler: Upscaler, wish: Wish | None) -> tuple[int, int]:
+    """Return the `(height, width)` that a picture of a size becomes."""
+    scale = upscaler.family.scales[-1]
+    return wish.of(height, width) if wish else (height * scale, width * scale)
+
+
+def check_target(target: Path, found, size: tuple[int, int], output: Output) -> None:
+    """Raise a `UserError` if the target cannot hold the result, by the source's header alone."""
+    channels = found.channels - (found.channels in (2, 4) and output.background is not None)
+    if channels in (2, 4) and writing.SUFFIXES.get(target.suffix.lower()) in writing.NO_ALPHA:
         raise UserError(
-            f"'{source}' has {picture.pixels.dtype} levels; 8 or 16 bits are expected. "
-            "Convert it to 16 bits first."
+            f"Cannot write '{target}': {target.suffix[1:].upper()} has no transparency. Give a "
+            "colour to put behind it, like --background white, or choose .png or .webp."
         )
+    kind = writing.check_writable(target, *size, channels)
+    if found.floating and kind != "tiff":
+        raise UserError(
+            f"Cannot write '{target}': the picture is floating point, which {kind.upper()} does "
+            "not hold. Choose a name that ends in .tif."
+        )
+    itemsize = 4 if found.floating else 2 if found.depth > 8 else 1
+    writing.check_space(target, *size, channels, itemsize)
 
 
-def _stream(picture, target, upscaler, advance):
-    """Write a PNG while the picture is being computed."""
-    (height, width, channels), scale = picture.pixels.shape, upscaler.network.scale
-    data, done = picture.metadata, 0
-    with (
-        pictures.atomic(target) as part,
-        PngWriter(
-            part, height * scale, width * scale, channels, picture.pixels.dtype, threads=THREADS,
-            exif=exif.changed(data.exif, width=width * scale, height=height * scale),
-            icc=pictures.icc_for(channels, data.icc), xmp=data.xmp,
-        ) as writer,
-    ):  # fmt: skip
-        for band in upscaler.bands(picture.pixels):
-            writer.rows(band)
-            done += len(band)
-            advance(done / (height * scale))
+def _expected_size(found, upscaler, wish):
+    """Return the target's size by the header, which does not tell whether the picture lies."""
+    try:
+        return target_size(found.height, found.width, upscaler, wish)
+    except UserError as error:
+        try:
+            return target_size(found.height, found.width, upscaler, wish.turned())
+        except UserError:
+            raise error from None
+
+
+def _size_of(picture, upscaler, output):
+    """Return the target's size, now that it is known which way is up."""
+    height, width = picture.pixels.shape[:2]
+    sideways = exif.orientation(picture.metadata.exif) >= 5
+    wish = output.wish.turned() if output.wish and sideways else output.wish
+    return target_size(height, width, upscaler, wish)
+
+
+def _notes(picture, kind):
+    """Return what is lost on the way into a format, and what was told at reading."""
+    notes = [*picture.notes]
+    notes += [
+        f"{kind.upper()} cannot keep {what}." for what in writing.lost(picture.metadata, kind)
+    ]
+    if picture.pixels.dtype == np.uint16 and kind not in writing.STREAMED:
+        notes.append(f"{kind.upper()} holds 8 bits of the picture's 16.")
+    return notes
+
+
+def _make(picture, target, upscaler, size, output, advance):
+    """Write the target; return what was found of its fidelity."""
+    grey, channels = picture.pixels.shape[2] < 3, picture.pixels.shape[2]
+    flat = output.background is not None and channels in (2, 4)
+    channels -= flat
+    kind = writing.check_writable(target, *size, channels)
+    check_target(target, _Found(picture), size, output)
+    metadata = enlarged_metadata(picture, picture.pixels.shape[:2], size)
+    judge = Fidelity(picture.pixels, size, wrap=upscaler.wrap) if output.measured else None
+    bands = upscaler.bands(picture.pixels, size)
+    bands = judge.watched(bands) if judge else bands
+    bands = colours.flattened(bands, output.background, grey) if flat else bands
+    bands = _told(bands, size[0], advance)
+    software = provenance(upscaler, picture.pixels.shape[:2], size)
+    if kind in writing.STREAMED:
+        shape, dtype = (*size, channels), picture.pixels.dtype
+        with writing.stream(
+            target, shape, dtype, metadata, threads=THREADS, software=software
+        ) as writer:
+            for band in bands:
+                writer.rows(band)
+    else:
+        whole = np.empty((*size, channels), picture.pixels.dtype)
+        at = 0
+        for band in bands:
+            whole[at : at + len(band)] = band
+            at += len(band)
+        made = Picture(whole, metadata)
+        pictures.write(target, made, quality=output.quality, software=software)
+    return judge.found() if judge else {}
+
+
+def provenance(upscaler: Upscaler, old: tuple[int, int], new: tuple[int, int]) -> str:
+    """Return what the file says of its making: "gantools 0.1.0 superres fast x4"."""
+    networks = upscaler.passes(*old, new)
+    steps = " ".join(f"x{network.scale}" for network in networks)
+    made = prod(network.scale for network in networks)
+    exactly = tuple(made * side for side in old) == tuple(new)
+    return f"gantools {__version__} superres {upscaler.family.name} {steps}" + (
+        "" if exactly else f" to {new[1]}x{new[0]}"
+    )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a decoded picture turned out to be, in the words of a header."""
+
+    picture: Picture
+
+    @property
+    def channels(self):
+        return self.picture.pixels.shape[2]
+
+    @property
+    def floating(self):
+        return self.picture.pixels.dtype == np.float32
+
+    @property
+    def depth(self):
+        return 8 * self.picture.pixels.dtype.itemsize
+
+
+def _told(bands, height, advance):
+    """Yield the bands and tell the finished share after each."""
+    done = 0
+    for band in bands:
+        yield band
+        done += len(band)
+        advance(done / height)

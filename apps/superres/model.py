@@ -18,11 +18,14 @@ from gantools.data.files import atomic
 from gantools.errors import UserError
 from gantools.nets.plans import Plan
 
+from . import projection
+
 FORMAT = "gantools-superres-1"
 SUFFIX = ".safetensors"
 SHIPPED = Path(__file__).parent / "weights"
-DTYPES = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4")}
+DTYPES = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4"), "BF16": np.dtype("<u2")}
 LONGEST_HEADER = 1 << 24
+PICKLES = (".pth", ".pt", ".ckpt", ".pkl", ".bin")
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,18 @@ class Network:
     def scale(self) -> int:
         """Return the enlargement."""
         return self.plan.scale
+
+    @property
+    def projection(self) -> str:
+        """Return how results are brought back to the input, one of `projection.MODES`.
+
+        Networks of clean reductions say nothing in their card: all of the error is put back.
+        """
+        return self.card.get("projection", "full")
+
+    def reach(self, mode: str) -> int:
+        """Return the context in pixels that a finished pixel sees, with a projection `mode`."""
+        return self.plan.radius + projection.reach(mode)
 
     @cached_property
     def digest(self) -> str:
@@ -129,11 +144,7 @@ def load(name: str | Path, scale: int) -> Network:
     if path.suffix != SUFFIX:
         path = SHIPPED / f"{name}_x{scale}{SUFFIX}"
         if not path.is_file():
-            known = ", ".join(f"{n} x{s}" for n, s in shipped()) or "none"
-            raise UserError(
-                f"There is no network {str(name)!r} for x{scale}. Shipped: {known}. Give one of "
-                f"them or the path of a {SUFFIX} file."
-            )
+            raise unknown(name, scale)
     network = read(path)
     if network.scale != scale:
         raise UserError(
@@ -141,6 +152,16 @@ def load(name: str | Path, scale: int) -> Network:
             f"Use --scale {network.scale}."
         )
     return network
+
+
+def unknown(name: str | Path, scale: int | None = None) -> UserError:
+    """Return the error for a name that no shipped network has, at all or for a scale."""
+    known = ", ".join(f"{n} x{s}" for n, s in shipped()) or "none"
+    wanted = f" for x{scale}" if scale else ""
+    return UserError(
+        f"There is no network {str(name)!r}{wanted}. Shipped: {known}. Give one of them or the "
+        f"path of a {SUFFIX} or .onnx file."
+    )
 
 
 def shipped() -> list[tuple[str, int]]:
@@ -152,21 +173,36 @@ def shipped() -> list[tuple[str, int]]:
 def _parsed(content: bytes) -> Network:
     """Return the network in the bytes of a file; any error of Python's own means damage."""
     (length,) = struct.unpack("<Q", content[:8])
+    if content[:2] in (b"PK", b"\x80\x02") and length > len(content):
+        raise UserError(
+            "it is a pickle, which can run a program when it is opened, so it never is. Convert "
+            "it to .safetensors with the program that made it"
+        )
     if length > min(LONGEST_HEADER, len(content)):
         raise UserError("it is truncated or not a weight file")
     entries = json.loads(content[8 : 8 + length])
     metadata, data = entries.pop("__metadata__", {}), content[8 + length :]
-    if metadata.get("format") != FORMAT:
-        raise UserError(f"expected the format {FORMAT}. Received: {metadata.get('format')}")
-    if hashlib.sha256(data).hexdigest() != metadata["sha256"]:
+    ours = metadata.get("format", "").startswith("gantools")
+    if ours and metadata["format"] != FORMAT:
+        raise UserError(f"expected the format {FORMAT}. Received: {metadata['format']}")
+    if ours and hashlib.sha256(data).hexdigest() != metadata["sha256"]:
         raise UserError("its check sum is wrong: it is truncated or damaged")
-    arrays = {}
-    for name, entry in entries.items():
-        start, end = entry["data_offsets"]
-        dtype, count = DTYPES[entry["dtype"]], math.prod(entry["shape"])
-        if not 0 <= start <= end <= len(data) or end - start != count * dtype.itemsize:
-            raise UserError(f"the place of {name} is wrong")
-        block = np.frombuffer(data, dtype, count, start)
-        arrays[name] = block.reshape(entry["shape"]).astype(np.float32)
+    arrays = {name: _array(name, entry, data) for name, entry in entries.items()}
+    if not ours:
+        from .foreign import translated
+
+        return translated(arrays)
     plan = Plan.from_dict(json.loads(metadata["plan"]))
     return Network(plan, arrays, json.loads(metadata["card"]))
+
+
+def _array(name, entry, data):
+    """Return a float32 array that an entry of the header tells of."""
+    start, end = entry["data_offsets"]
+    dtype, count = DTYPES[entry["dtype"]], math.prod(entry["shape"])
+    if not 0 <= start <= end <= len(data) or end - start != count * dtype.itemsize:
+        raise UserError(f"the place of {name} is wrong")
+    block = np.frombuffer(data, dtype, count, start).reshape(entry["shape"])
+    if entry["dtype"] == "BF16":  # the upper half of a float32
+        return (block.astype(np.uint32) << 16).view(np.float32)
+    return block.astype(np.float32)

@@ -3,44 +3,46 @@
 Everything between reading and writing lies in the graph: scaling, the exact bicubic base, the
 pixel shuffle, clipping, rounding. That saves 20 to 50 ms of numpy per 4 megapixels. The base is a
 convolution of 5x5 ("Resize" costs more than the network), with each weight as the sum of two
-bfloat16 numbers, so that flat colours stay exact on processors that compute in bfloat16.
-
-The file format is a few nested protocol-buffer messages, written here by hand so that nothing has
-to be installed to serve a network.
+bfloat16 numbers, so that flat colours stay exact on processors that compute in bfloat16. The
+back-projection is part of it, too.
 """
-
-import struct
 
 import numpy as np
 
-from gantools.data.resample import taps
-
+from .graph import FLOAT, UINT8, Graph, split
 from .model import Network
-
-CONTEXT = 2  # pixels around a tile that the bicubic base reads
-OPSET, IR_VERSION = 15, 8
-FLOAT, UINT8, INT64 = 1, 2, 7  # onnx.TensorProto.DataType
+from .projection import CONTEXT, add_error, up
+from .served import base_taps
 
 
-def serving(network: Network, height: int, width: int, *, deep: bool = False) -> bytes:
+def serving(
+    network: Network, height: int, width: int, *, deep: bool = False, projection: str = "none"
+) -> bytes:
     """Return the ONNX file of `network` for tiles of one size.
 
     Args:
         network: The trained network.
         height, width: Size of the tile that the network sees, zero-padded at its borders.
         deep: Whether levels go in and out as float32 instead of uint8, not rounded.
+        projection: One of `projection.MODES`.
 
     Returns:
-        A graph from "tile" `(1, height + 4, width + 4, 3)`, the tile with 2 pixels of context, to
+        A graph from "tile" `(1, height + 8, width + 8, 3)`, the tile with 4 pixels of context, to
         "picture" `(1, height * scale, width * scale, 3)`; both RGB levels from 0 to 255.
     """
-    graph, scale = _Graph(), network.scale
+    graph, scale = Graph(), network.scale
     levels = "tile" if deep else graph.node("Cast", ["tile"], to=FLOAT)
     levels = graph.node("Transpose", [levels], perm=(0, 3, 1, 2))
-    residual = _network(graph, network, _cropped(graph, levels, height, width))
+    residual = _network(graph, network, _cropped(graph, levels, CONTEXT))
+    error = None
+    if projection != "none":
+        size = (height, width)
+        base = base_taps(network.plan, up(scale))
+        error = add_error(graph, levels, residual, size, scale, projection, base)
     # In this order OpenVINO adds inside the base's convolution, which then is not rounded to
     # bfloat16: 0.8 % of 8-bit samples differ from float32, in the other order 6 %.
-    picture = graph.node("Add", [_base(graph, scale, levels), residual])
+    base = _base(graph, network.plan, _cropped(graph, levels, CONTEXT - 2), error)
+    picture = graph.node("Add", [base, residual])
     low, high = graph.constant("black", np.float32(0)), graph.constant("white", np.float32(255))
     picture = graph.node("Clip", [picture, low, high])
     if not deep:
@@ -53,17 +55,16 @@ def serving(network: Network, height: int, width: int, *, deep: bool = False) ->
     return graph.file(f"{network.plan.name}_x{scale}", FLOAT if deep else UINT8, *shapes)
 
 
-def base_kernel(scale: int) -> np.ndarray:
-    """Return the bicubic enlargement before the pixel shuffle as a convolution.
+def base_kernel(line: np.ndarray) -> np.ndarray:
+    """Return an enlargement before the pixel shuffle as a convolution.
+
+    Args:
+        line: Its taps along one axis, `(scale, 5)`, see `projection.up`.
 
     Returns:
         `(3 * scale**2, 3, 5, 5)` float32; output channel `c * scale**2 + dy * scale + dx`.
     """
-    middle, line = 8, np.zeros((scale, 5))
-    indices, weights = taps(2 * middle, 2 * middle * scale, scale)
-    for phase in range(scale):
-        row = middle * scale + phase
-        np.add.at(line[phase], indices[row] - middle + 2, weights[row])
+    scale = len(line)
     plane = np.einsum("yi,xj->yxij", line, line).reshape(scale**2, 5, 5)
     kernel = np.zeros((3, scale**2, 3, 5, 5), np.float32)
     for channel in range(3):
@@ -71,21 +72,23 @@ def base_kernel(scale: int) -> np.ndarray:
     return kernel.reshape(3 * scale**2, 3, 5, 5)
 
 
-def _cropped(graph, levels, height, width):
-    """Add the cut from the tile with context to the tile alone."""
-    starts = graph.constant("starts", np.array([CONTEXT, CONTEXT], np.int64))
-    ends = graph.constant("ends", np.array([CONTEXT + height, CONTEXT + width], np.int64))
-    axes = graph.constant("axes", np.array([2, 3], np.int64))
-    return graph.node("Slice", [levels, starts, ends, axes])
+def _cropped(graph, levels, pixels):
+    """Add the cut of a border of that many pixels."""
+    if not pixels:
+        return levels
+    starts, ends = graph.numbers(pixels, pixels), graph.numbers(-pixels, -pixels)
+    return graph.node("Slice", [levels, starts, ends, graph.numbers(2, 3)])
 
 
-def _base(graph, scale, levels):
-    """Add the bicubic base: each weight is split into two that bfloat16 holds."""
-    kernel = base_kernel(scale)
-    coarse = (kernel.view(np.uint32) + 0x8000 & 0xFFFF0000).view(np.float32)
-    both = np.concatenate([coarse, kernel - coarse], axis=1)
-    twice = graph.node("Concat", [levels, levels], axis=1)
-    return graph.node("Conv", [twice, graph.constant("base/kernel", both)], pads=(0, 0, 0, 0))
+def _base(graph, plan, levels, error):
+    """Add the base of the levels, each weight split in two, and the enlarged error if any."""
+    line = up(plan.scale)
+    kernels = list(split(base_kernel(base_taps(plan, line))))
+    values = [levels, levels]
+    if error:
+        values, kernels = [*values, error], [*kernels, base_kernel(line)]
+    values = graph.node("Concat", values, axis=1)
+    return graph.convolution(values, "base/kernel", np.concatenate(kernels, axis=1))
 
 
 def _shuffle(graph, picture, height, width, scale):
@@ -100,20 +103,53 @@ def _shuffle(graph, picture, height, width, scale):
 
 def _network(graph, network, levels):
     """Add the steps of the plan; levels 0 to 255 in and out, the scaling folded into weights."""
-    names, last = {"input": levels}, network.plan.steps[-1].out
-    for step in network.plan.steps:
+    names, plan = {"input": levels}, network.plan
+    last = [step.out for step in plan.steps if step.op == "conv"][-1]
+    units = {"input": np.full(3, 1 / 255, np.float32)}  # of each channel that is no plain number
+    for step in plan.steps:
         inputs = [names[name] for name in step.inputs]
         if step.op == "conv":
             kernel = network.arrays[f"{step.out}/kernel"].transpose(3, 2, 0, 1)
-            bias = network.arrays[f"{step.out}/bias"]
-            kernel = kernel / 255 if step.inputs == ("input",) else kernel
-            gain = 255 if step.out == last else 1
-            inputs.append(graph.constant(f"{step.out}/kernel", kernel * np.float32(gain)))
-            inputs.append(graph.constant(f"{step.out}/bias", bias * np.float32(gain)))
+            unit = units.get(step.inputs[0], np.ones(kernel.shape[1], np.float32))
+            gain = np.float32(255 if step.out == last else 1)
+            inputs.append(graph.constant(f"{step.out}/kernel", kernel * unit[:, None, None] * gain))
+            bias = network.arrays[f"{step.out}/bias"] * gain
+            inputs.append(graph.constant(f"{step.out}/bias", bias))
             names[step.out] = graph.node("Conv", inputs, pads=(step.kernel // 2,) * 4)
+        elif step.op in ("concat", "nearest", "unshuffle"):
+            names[step.out] = _arranged(graph, step, inputs, plan)
+            units |= _units(step, units, plan)
         else:
             names[step.out] = _activation(graph, network, step, inputs)
-    return names[last]
+    return names[plan.steps[-1].out]
+
+
+def _units(step, units, plan):
+    """Return the units of an arranged result, if some of its channels have any."""
+    if not set(step.inputs) & set(units) or step.op == "unshuffle":
+        return {}
+    widths = plan.widths()
+    parts = [units.get(name, np.ones(widths[name], np.float32)) for name in step.inputs]
+    return {step.out: np.concatenate(parts)}
+
+
+def _arranged(graph, step, inputs, plan):
+    """Add a step that only moves numbers."""
+    if step.op == "concat":
+        return graph.node("Concat", inputs, axis=1)
+    if step.op == "nearest":
+        scales = graph.constant(
+            f"{step.out}/scales", np.array([1, 1, step.kernel, step.kernel], np.float32)
+        )
+        return graph.node(
+            "Resize", [inputs[0], "", scales], mode="nearest",
+            coordinate_transformation_mode="asymmetric", nearest_mode="floor",
+        )  # fmt: skip
+    # SpaceToDepth has the sub-pixels first; a pixel shuffle wants the colours first
+    blocks = graph.node("SpaceToDepth", inputs, blocksize=step.kernel)
+    colours = plan.widths()[step.inputs[0]]
+    order = np.arange(colours * step.kernel**2).reshape(-1, colours).T.reshape(-1)
+    return graph.node("Gather", [blocks, graph.numbers(*order)], axis=1)
 
 
 def _activation(graph, network, step, inputs):
@@ -130,79 +166,11 @@ def _activation(graph, network, step, inputs):
         for other in inputs[1:]:
             x = graph.node("Add", [x, other])
         return x
-    gate = graph.node("Sigmoid", inputs)
+    if step.op == "scale":
+        return graph.node("Mul", [x, graph.constant(f"{step.out}/factor", np.float32(step.slope))])
+    gate = graph.node("Sigmoid", [x])
     if step.op == "gate":
         gate = graph.node("Sub", [gate, graph.constant(f"{step.out}/half", np.float32(0.5))])
+    if len(inputs) > 1:
+        x = graph.node("Add", inputs)
     return graph.node("Mul", [x, gate])
-
-
-class _Graph:
-    """Nodes and constants under construction."""
-
-    def __init__(self):
-        self.nodes, self.constants, self.count = [], [], 0
-
-    def constant(self, name, array):
-        """Add an array and return its name."""
-        array = np.asarray(array)
-        kind = {"float32": FLOAT, "int64": INT64}[array.dtype.name]
-        body = b"".join(_number(1, size) for size in array.shape) + _number(2, kind)
-        data = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes()
-        self.constants.append(body + _bytes(8, name) + _bytes(9, data))
-        return name
-
-    def node(self, operation, inputs, out=None, **attributes):
-        """Add an operation and return the name of its result."""
-        self.count += 1
-        out = out or f"{operation}_{self.count}"
-        body = b"".join(_bytes(1, name) for name in inputs) + _bytes(2, out)
-        body += _bytes(3, f"node_{self.count}") + _bytes(4, operation)
-        body += b"".join(_bytes(5, _attribute(*item)) for item in attributes.items())
-        self.nodes.append(body)
-        return out
-
-    def file(self, name, kind, shape_in, shape_out):
-        """Return the bytes of the model with the input "tile" and the output "picture"."""
-        graph = b"".join(_bytes(1, node) for node in self.nodes) + _bytes(2, name)
-        graph += b"".join(_bytes(5, constant) for constant in self.constants)
-        graph += _bytes(11, _value("tile", kind, shape_in))
-        graph += _bytes(12, _value("picture", kind, shape_out))
-        opset = _bytes(1, "") + _number(2, OPSET)
-        model = _number(1, IR_VERSION) + _bytes(2, "gantools")
-        return model + _bytes(7, graph) + _bytes(8, opset)
-
-
-def _varint(value):
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes(out) + bytes([value])
-
-
-def _number(field, value):
-    return _varint(field << 3) + _varint(value)
-
-
-def _bytes(field, value):
-    value = value.encode() if isinstance(value, str) else value
-    return _varint(field << 3 | 2) + _varint(len(value)) + value
-
-
-def _value(name, kind, shape):
-    """Return a ValueInfoProto: a named tensor type."""
-    dims = b"".join(_bytes(1, _number(1, size)) for size in shape)
-    return _bytes(1, name) + _bytes(2, _bytes(1, _number(1, kind) + _bytes(2, dims)))
-
-
-def _attribute(name, value):
-    """Return an AttributeProto of a float, a number, a text or several numbers."""
-    if isinstance(value, float):
-        body, kind = _varint(2 << 3 | 5) + struct.pack("<f", value), 1
-    elif isinstance(value, int):
-        body, kind = _number(3, value), 2
-    elif isinstance(value, str):
-        body, kind = _bytes(4, value), 3
-    else:
-        body, kind = b"".join(_number(8, item) for item in value), 7
-    return _bytes(1, name) + body + _number(20, kind)

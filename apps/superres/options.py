@@ -1,11 +1,67 @@
-"""Options that several commands of `superres` have, with one meaning."""
+"""Options that several commands of `superres` have, with one meaning, and those of enlarging."""
 
 import click
 
 ENGINES = ("auto", "openvino", "onnxruntime", "opencv", "keras")  # as in engine.py, which is heavy
+FORMATS = ("png", "jpg", "webp", "tif", "bmp")  # as in batch.py
+VIEWS = ("1", "2", "4", "8")  # as in views.py
+COLOURS = {"white": (255, 255, 255), "black": (0, 0, 0), "grey": (128, 128, 128)}
+
+
+class Pair(click.ParamType):
+    """Two numbers of pixels, WIDTHxHEIGHT."""
+
+    name = "WxH"
+
+    def convert(self, value, param, ctx):
+        """Return `(width, height)`."""
+        width, cross, height = str(value).lower().partition("x")
+        good = cross and width.isdigit() and height.isdigit() and int(width) and int(height)
+        return (
+            (int(width), int(height))
+            if good
+            else self.fail(f"{value!r} is not like 1920x1080.", param, ctx)
+        )
+
+
+class Memory(click.ParamType):
+    """A number of bytes with K, M or G."""
+
+    name = "SIZE"
+
+    def convert(self, value, param, ctx):
+        """Return the bytes."""
+        text = str(value).strip().upper().removesuffix("B").removesuffix("I")
+        factor = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}.get(text[-1:], 1)
+        try:
+            return int(float(text.rstrip("KMG")) * factor)
+        except (ValueError, OverflowError):
+            return self.fail(f"{value!r} is not like 800M or 1G.", param, ctx)
+
+
+class Colour(click.ParamType):
+    """A colour: a name, or #RRGGBB."""
+
+    name = "COLOUR"
+
+    def convert(self, value, param, ctx):
+        """Return `(red, green, blue)`."""
+        text = str(value).lower()
+        digits = text.removeprefix("#")
+        if text in COLOURS:
+            return COLOURS[text]
+        if len(digits) == 6 and all(digit in "0123456789abcdef" for digit in digits):
+            return tuple(int(digits[i : i + 2], 16) for i in (0, 2, 4))
+        return self.fail(
+            f"{value!r} is none of {', '.join(COLOURS)} and not like #ff8800.", param, ctx
+        )
+
 
 model = click.option(
-    "--model", default="fast", show_default=True, help="Name of a network, or a .safetensors file."
+    "--model",
+    default="fast",
+    show_default=True,
+    help="Name of a network, or a .safetensors or .onnx file.",
 )
 engine = click.option(
     "--engine",
@@ -17,3 +73,85 @@ engine = click.option(
 threads = click.option(
     "--threads", type=click.IntRange(1), help="Processor threads; all if not given."
 )
+_SIDE = click.IntRange(1)
+_SIZE = (
+    click.option(
+        "--scale",
+        type=click.FloatRange(1, 16),
+        help="Factor from 1 to 16; 4 if nothing says the size.",
+    ),
+    click.option("--size", type=Pair(), help="Exactly this width and height."),
+    click.option("--width", type=_SIDE, metavar="PIXELS", help="This width; the height follows."),
+    click.option("--height", type=_SIDE, metavar="PIXELS", help="This height; the width follows."),
+    click.option("--fit", type=Pair(), help="As large as fits into this box."),
+    click.option(
+        "--megapixels",
+        type=click.FloatRange(0, min_open=True),
+        metavar="N",
+        help="About so many million pixels.",
+    ),
+)
+_FILES = (
+    click.option("--recursive", is_flag=True, help="Take folders inside folders, too."),
+    click.option("--format", "kind", type=click.Choice(FORMATS), help="Format of the results."),
+    click.option(
+        "--quality",
+        type=click.IntRange(1, 100),
+        default=95,
+        show_default=True,
+        help="Of JPEG and WebP.",
+    ),
+    click.option(
+        "--background",
+        type=Colour(),
+        help="Put behind transparency: white, black, grey or #RRGGBB.",
+    ),
+    click.option(
+        "--keep-metadata/--strip-metadata",
+        "keep",
+        default=True,
+        help="EXIF, XMP, texts; colour profiles are always kept.",
+    ),
+    click.option("--overwrite", is_flag=True, help="Make files again that are already there."),
+)
+_NETWORK = (
+    click.option(
+        "--strength",
+        type=click.FloatRange(0, 1),
+        help="From the network (0) to its adversarially trained twin (1).",
+    ),
+    click.option(
+        "--tta",
+        type=click.Choice(VIEWS),
+        default="1",
+        show_default=True,
+        help="Mean of so many turned views: slower, 0.1 dB.",
+    ),
+    click.option(
+        "--wrap", is_flag=True, help="Seamless texture: edges go on at the opposite side."
+    ),
+    click.option(
+        "--no-projection", is_flag=True, help="Do not bring the result back to the input's colours."
+    ),
+    click.option("--memory", type=Memory(), help="Budget like 1G; smaller tiles, same result."),
+)
+_TOLD = (
+    click.option("--dry-run", is_flag=True, help="Only tell size, memory and time."),
+    click.option(
+        "--report",
+        type=click.Path(dir_okay=False),
+        metavar="FILE.json",
+        help="Write what was done and how true it is to the input.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Tell what was done as JSON on stdout."),
+    click.option("-q", "--quiet", is_flag=True, help="Tell only errors."),
+    click.option("-v", "--verbose", is_flag=True, help="Tell engine and time of each picture."),
+)
+
+
+def enlarging(command):
+    """Add all options of enlarging to a function."""
+    groups = (*_SIZE, model, *_NETWORK, *_FILES, engine, threads, *_TOLD)
+    for option in reversed(groups):
+        command = option(command)
+    return command

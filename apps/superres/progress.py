@@ -28,7 +28,7 @@ class Progress:
         self._terminal = sys.stderr.isatty() and not quiet
         self._bar = self._task = None
         self._done, self._name, self._start, self._told = 0, "", monotonic(), 0
-        self._first = monotonic()
+        self._first, self._noted = monotonic(), set()
 
     def started(self, job) -> None:
         """Begin a picture."""
@@ -53,6 +53,10 @@ class Progress:
             self._line(outcome.error)
         elif not self.quiet:
             self._line(describe(outcome, verbose=self.verbose))
+            for note in outcome.result.notes if outcome.result else ():
+                if note not in self._noted:  # once for a folder, not a thousand times
+                    self._noted.add(note)
+                    self._line(f"Note: {note}")
 
     def __enter__(self):
         return self

@@ -8,14 +8,14 @@ tiles at the far edges are moved inwards instead of being cut.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
 from gantools.data.resample import resize
 
-from .onnx import CONTEXT
+from .projection import CONTEXT
 
 LARGEST = 512  # pixels a side: 0.3 GB at x4; larger ones are not faster
 STEP = 32  # sizes are rounded up to this, so that a folder of many sizes needs few shapes
@@ -47,16 +47,19 @@ class Grid:
     bands: tuple[tuple[Tile, ...], ...]
 
 
-def grid(height: int, width: int, radius: int, largest: int = LARGEST) -> Grid:
+def grid(
+    height: int, width: int, radius: int, largest: int = LARGEST, tallest: int | None = None
+) -> Grid:
     """Return the tiles of a picture of `height` x `width` pixels.
 
     Args:
         height, width: Size of the picture.
-        radius: Context that the network needs, see `Plan.radius`.
+        radius: Context that the network needs, see `Network.reach`.
         largest: Largest side of a tile, context included; at least 4 times the radius is taken.
+        tallest: Largest height of a tile, if it is not `largest`: for very wide pictures.
     """
     largest = max(largest, 4 * radius)
-    tile_height, rows = _axis(height, radius, largest)
+    tile_height, rows = _axis(height, radius, max(min(largest, tallest or largest), 4 * radius))
     tile_width, columns = _axis(width, radius, largest)
     bands = tuple(
         tuple(Tile(y, x, top, bottom, left, right) for x, left, right in columns)
@@ -69,7 +72,8 @@ def enlarged(pixels: np.ndarray, engine, tiles: Grid, scale: int) -> Iterator[np
     """Yield the enlarged picture in finished bands, from top to bottom.
 
     Args:
-        pixels: `(h, w, 3)` RGB: uint8, or uint16 for an engine of deep pictures.
+        pixels: `(h, w, 3)` RGB: uint8, or for an engine of deep pictures uint16, or float32 levels
+            from 0 to 255.
         engine: Made by `engine.open_engine` for that depth.
         tiles: Result of `grid` for this size.
         scale: Enlargement of the engine's network.
@@ -84,23 +88,35 @@ def enlarged(pixels: np.ndarray, engine, tiles: Grid, scale: int) -> Iterator[np
         for tile in band:
             rows = slice(tile.y, tile.y + tiles.height + 2 * CONTEXT)
             columns = slice(tile.x, tile.x + tiles.width + 2 * CONTEXT)
-            part = _run(engine, padded[rows, columns])
-            part = part[(tile.top - tile.y) * scale : (tile.bottom - tile.y) * scale]
-            part = part[:, (tile.left - tile.x) * scale : (tile.right - tile.x) * scale]
+            made = _run(engine, padded[rows, columns])
             if len(band) == 1:
-                finished = part
+                finished = made[(tile.top - tile.y) * scale : (tile.bottom - tile.y) * scale]
                 break
             if finished is None:
-                finished = np.empty((len(part), pixels.shape[1] * scale, 3), pixels.dtype)
-            finished[:, tile.left * scale : tile.right * scale] = part
+                rows = (tile.bottom - tile.top) * scale
+                finished = np.empty((rows, pixels.shape[1] * scale, 3), pixels.dtype)
+            put(finished, made, _lowered(tile), scale)
         yield finished
 
 
+def _lowered(tile):
+    """Return the tile as it lies in its own band."""
+    return replace(tile, y=tile.y - tile.top, top=0, bottom=tile.bottom - tile.top)
+
+
+def put(out: np.ndarray, made: np.ndarray, tile: Tile, scale: int) -> None:
+    """Put the finished part of an enlarged tile into its place in `out`."""
+    part = made[(tile.top - tile.y) * scale : (tile.bottom - tile.y) * scale]
+    part = part[:, (tile.left - tile.x) * scale : (tile.right - tile.x) * scale]
+    rows = slice(tile.top * scale, tile.bottom * scale)
+    out[rows, tile.left * scale : tile.right * scale] = part
+
+
 def bicubic(tile: np.ndarray, scale: int) -> np.ndarray:
-    """Return the exact bicubic enlargement of a tile with 2 pixels of context, without them.
+    """Return the exact bicubic enlargement of a tile with 4 pixels of context, without them.
 
     Args:
-        tile: `(h + 4, w + 4)` or `(h + 4, w + 4, c)`, any dtype.
+        tile: `(h + 8, w + 8)` or `(h + 8, w + 8, c)`, any dtype.
         scale: Enlargement.
 
     Returns:
@@ -124,7 +140,7 @@ def _axis(length: int, radius: int, largest: int) -> tuple[int, list[tuple[int, 
 
 def _run(engine, tile: np.ndarray) -> np.ndarray:
     """Return the enlarged tile in its own dtype; deep ones pass the engine as levels 0 to 255."""
-    if tile.dtype == np.uint8:
+    if tile.dtype != np.uint16:
         return engine.run(tile)
     levels = engine.run(tile.astype(np.float32) / np.float32(257))
     return np.rint(levels * np.float32(257)).astype(np.uint16)

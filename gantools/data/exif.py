@@ -1,8 +1,11 @@
-"""The few EXIF fields that must change when a picture does: orientation, size, thumbnail."""
+"""The few EXIF fields that must change when a picture does: orientation, size, resolution."""
 
 import struct
 
-ORIENTATION = 0x0112
+from . import tags
+
+ORIENTATION, SOFTWARE = 0x0112, 0x0131
+RESOLUTIONS = {0x011A: 0, 0x011B: 1}
 SIZES = {0x0100: "width", 0x0101: "height", 0xA002: "width", 0xA003: "height"}
 EXIF_DIRECTORY = 0x8769
 
@@ -16,13 +19,15 @@ def orientation(exif):
     return 1
 
 
-def changed(exif, *, width=None, height=None, upright=False):
+def changed(exif, *, width=None, height=None, upright=False, factors=(1, 1)):
     """Return `exif` with the new size, without its stale thumbnail.
 
     Args:
         exif: TIFF bytes, or None, which is returned as it is.
         width, height: Pixels of the new picture as stored.
         upright: Whether the pixels have been turned, so that the orientation becomes 1.
+        factors: How many times wider and higher: the resolutions grow with it, so that a print
+            keeps its size.
     """
     if exif is None:
         return None
@@ -33,9 +38,38 @@ def changed(exif, *, width=None, height=None, upright=False):
             struct.pack_into(order + "HH", out, at + 8, 1, 0)
         elif tag in SIZES and new[SIZES[tag]] is not None:
             struct.pack_into(order + "HHII", out, at, tag, 4, 1, new[SIZES[tag]])
+        elif tag in RESOLUTIONS and kind == 5:
+            _multiply(out, order, at, factors[RESOLUTIONS[tag]])
         elif tag is None:
             struct.pack_into(order + "I", out, at, 0)  # no next directory: it held the thumbnail
     return bytes(out)
+
+
+def with_software(exif, name):
+    """Return `exif` (TIFF bytes or None) with the tag that names the program.
+
+    The main directory is written again at the end of the block, so that nothing else moves: a
+    camera's own notes hold offsets.
+    """
+    order = {b"II": "<", b"MM": ">"}.get(bytes((exif or b"")[:2]))
+    if order is None or len(exif) < 14:
+        return tags.block({SOFTWARE: tags.text(name)})
+    (at,) = struct.unpack_from(order + "I", exif, 4)
+    if at + 2 > len(exif):
+        return tags.block({SOFTWARE: tags.text(name)})
+    (count,) = struct.unpack_from(order + "H", exif, at)
+    end = at + 2 + 12 * count
+    entries = [exif[i : i + 12] for i in range(at + 2, end, 12)]
+    entries = [e for e in entries if struct.unpack_from(order + "H", e)[0] != SOFTWARE]
+    raw, out = name.encode() + b"\0", bytearray(exif) + bytes(len(exif) % 2)
+    place = raw.ljust(4, b"\0")
+    if len(raw) > 4:
+        place, out = struct.pack(order + "I", len(out)), out + raw + bytes(len(raw) % 2)
+    entries.append(struct.pack(order + "HHI", SOFTWARE, 2, len(raw)) + place)
+    entries.sort(key=lambda e: struct.unpack_from(order + "H", e)[0])
+    struct.pack_into(order + "I", out, 4, len(out))
+    link = exif[end : end + 4].ljust(4, b"\0")
+    return bytes(out) + struct.pack(order + "H", len(entries)) + b"".join(entries) + bytes(link)
 
 
 def turned(pixels, value):
@@ -47,6 +81,16 @@ def turned(pixels, value):
     if value in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return pixels
+
+
+def _multiply(out, order, at, factor):
+    """Multiply the rational that the entry at `at` points to, if it can be done in 32 bits."""
+    (place,) = struct.unpack_from(order + "I", out, at + 8)
+    if factor == 1 or place + 8 > len(out):
+        return
+    above, below = struct.unpack_from(order + "II", out, place)
+    if below and above / below * factor < 400_000:
+        struct.pack_into(order + "II", out, place, round(above / below * factor * 10_000), 10_000)
 
 
 def _entries(exif):

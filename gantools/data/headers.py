@@ -8,6 +8,12 @@ import struct
 import zlib
 from dataclasses import dataclass
 
+from . import tags
+
+COLOUR_CHUNKS = (b"gAMA", b"cHRM", b"sRGB", b"cICP")
+TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
+XMP_START = b"XML:com.adobe.xmp\0"  # of the text chunk that holds XMP
+LARGEST_TEXT = 1 << 20
 FORMATS = "PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF and PNM"
 
 
@@ -19,9 +25,13 @@ class Header:
         format: "png", "jpeg", "webp", "tiff", "bmp", "gif", "avif" or "pnm".
         height, width: Pixels as stored, before any EXIF orientation.
         channels: 1 grey, 2 grey with alpha, 3 colour, 4 colour with alpha; 0 where it is not said.
-        depth: Bits of a level in PNG, JPEG and WebP; 0 where it is not said.
+        depth: Bits of a level in PNG, JPEG, WebP and TIFF; 0 where it is not said.
         transparent: The raw value of the one transparent grey of a grey PNG, else None.
         associated: Whether a TIFF's colours are already multiplied by its alpha.
+        floating: Whether the levels of a TIFF are floating point.
+        cmyk: Whether the colours are those of printing inks.
+        density: `(x, y)` pixels per inch of PNG and JPEG, else None.
+        chunks: `(kind, data)` of a PNG's colour and text chunks.
     """
 
     format: str
@@ -31,6 +41,10 @@ class Header:
     depth: int = 0
     transparent: int | None = None
     associated: bool = False
+    floating: bool = False
+    cmyk: bool = False
+    density: tuple[float, float] | None = None
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
 
 
 def parse(data):
@@ -58,8 +72,26 @@ def parse(data):
 def _png(data):
     width, height, depth, colour = struct.unpack(">IIBB", data[16:26])
     channels = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}.get(colour, 0)
-    at, transparent = 8, None
-    while True:
+    transparent, density, kept = None, None, []
+    for kind, at, length in _chunks(data):
+        if kind == b"tRNS" and colour == 0:
+            transparent = struct.unpack(">H", data[at : at + 2])[0]
+            transparent *= {1: 255, 2: 85, 4: 17}.get(depth, 1)
+        elif kind == b"pHYs":
+            x, y, unit = struct.unpack(">IIB", data[at : at + 9])
+            density = (x * 0.0254, y * 0.0254) if unit == 1 and x and y else None
+        elif kind in COLOUR_CHUNKS or (kind in TEXT_CHUNKS and length < LARGEST_TEXT):
+            chunk = bytes(data[at : at + length])
+            kept += [] if chunk.startswith(XMP_START) else [(kind, chunk)]
+    return Header(
+        "png", height, width, channels, depth, transparent, density=density, chunks=tuple(kept)
+    )
+
+
+def _chunks(data):
+    """Yield `(kind, offset of the data, length)` of a PNG's chunks, check sums verified."""
+    at, kind = 8, b""
+    while kind != b"IEND":
         length, kind = struct.unpack(">I4s", data[at : at + 8])
         if at + 12 + length > len(data):
             raise ValueError("it is truncated or broken")
@@ -67,16 +99,12 @@ def _png(data):
             data[at + 8 + length : at + 12 + length], "big"
         ):
             raise ValueError("it is broken: a checksum is wrong")
-        if kind == b"tRNS" and colour == 0:
-            transparent = struct.unpack(">H", data[at + 8 : at + 10])[0]
-            transparent *= {1: 255, 2: 85, 4: 17}.get(depth, 1)
-        if kind == b"IEND":
-            return Header("png", height, width, channels, depth, transparent)
+        yield kind, at + 8, length
         at += 12 + length
 
 
 def _jpeg(data):
-    at = 2
+    at, density = 2, None
     while True:
         marker, kind = data[at], data[at + 1]
         if marker != 0xFF:
@@ -87,11 +115,16 @@ def _jpeg(data):
             at += 1 if kind == 0xFF else 2
             continue
         (length,) = struct.unpack(">H", data[at + 2 : at + 4])
+        if kind == 0xE0 and bytes(data[at + 4 : at + 9]) == b"JFIF\0":
+            unit, x, y = struct.unpack(">BHH", data[at + 11 : at + 16])
+            factor = {1: 1.0, 2: 2.54}.get(unit, 0)
+            density = (x * factor, y * factor) if x and y and factor else None
         if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
             depth, height, width, parts = struct.unpack(">BHHB", data[at + 4 : at + 10])
             if data.find(b"\xff\xd9", at) < 0:
                 raise ValueError("it is truncated or broken: its end is missing")
-            return Header("jpeg", height, width, 1 if parts == 1 else 3, depth)
+            channels = 1 if parts == 1 else 3
+            return Header("jpeg", height, width, channels, depth, cmyk=parts == 4, density=density)
         at += 2 + length
 
 
@@ -125,17 +158,15 @@ def _gif(data):
 
 
 def _tiff(data):
-    order = "<" if data[:1] == b"I" else ">"
-    (at,) = struct.unpack(order + "I", data[4:8])
-    (count,) = struct.unpack(order + "H", data[at : at + 2])
-    tags = {}
-    for i in range(at + 2, at + 2 + 12 * count, 12):
-        tag, kind, many = struct.unpack(order + "HHI", data[i : i + 8])
-        code = {1: "B", 3: "H", 4: "I"}.get(kind)
-        if code and many == 1:
-            (tags[tag],) = struct.unpack_from(order + code, data[i + 8 : i + 12])
-    width, height, samples = tags.get(256, 0), tags.get(257, 0), tags.get(277, 1)
-    return Header("tiff", height, width, samples, associated=tags.get(338) == 1)
+    if struct.unpack(("<" if data[:1] == b"I" else ">") + "I", data[4:8])[0] + 2 > len(data):
+        raise IndexError
+    found = tags.read(data)
+    width, height, samples = (tags.number(found, tag, 0) for tag in (256, 257, 277))
+    return Header(
+        "tiff", height, width, samples or 1, tags.number(found, 258, 1),
+        associated=tags.number(found, 338) == 1, floating=tags.number(found, 339) == 3,
+        cmyk=tags.number(found, 262) == 5,
+    )  # fmt: skip
 
 
 def _avif(data):

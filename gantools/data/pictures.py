@@ -1,37 +1,48 @@
 """Read and write pictures: every depth, grey and alpha kept, RGB order, metadata carried along."""
 
 import os
-from dataclasses import dataclass, field
-from functools import cache
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import numpy as np
 
-from gantools.errors import UserError
+from gantools.errors import MISSING_EXTRA, UserError
 
-from . import exif, headers
+from . import exif, headers, tiff
 from .files import atomic
+from .writing import SUFFIXES, XMP_PREFIX, check_writable, icc_for, opencv, write
 
-__all__ = ["Metadata", "Picture", "atomic", "check_writable", "header", "read", "write"]
+__all__ = [
+    "SUFFIXES", "Metadata", "Picture", "atomic", "check_writable", "header", "icc_for", "read",
+    "write",
+]  # fmt: skip
 
 MAX_PIXELS = 300_000_000
-SUFFIXES = {
-    ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff",
-    ".tiff": "tiff", ".bmp": "bmp", ".gif": "gif", ".avif": "avif", ".pnm": "pnm",
-    ".ppm": "pnm", ".pgm": "pnm", ".pbm": "pnm",
-}  # fmt: skip
-LIMITS = {"png": 2**31 - 1, "jpeg": 65500, "webp": 16383, "tiff": 2**31 - 1, "bmp": 2**31 - 1}
-XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"  # JPEG only
+HDR_TRANSFERS = {16: "PQ", 18: "HLG"}  # of cICP, ITU-T H.273
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a file says about its pixels, raw or None: EXIF (as TIFF bytes), ICC profile, XMP."""
+    """What a file says about its pixels.
+
+    Attributes:
+        exif, icc, xmp: Raw or None; EXIF as TIFF bytes.
+        density: `(x, y)` pixels per inch or None.
+        chunks: `(kind, data)` of a PNG's colour and text chunks.
+    """
 
     exif: bytes | None = None
     icc: bytes | None = None
     xmp: bytes | None = None
+    density: tuple[float, float] | None = None
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
+
+    def without_traces(self):
+        """Return what colours need: profile and colour chunks, no EXIF, XMP, texts, resolution."""
+        kept = [chunk for chunk in self.chunks if chunk[0] in headers.COLOUR_CHUNKS]
+        return Metadata(icc=self.icc, chunks=tuple(kept))
 
 
 @dataclass(frozen=True)
@@ -43,18 +54,24 @@ class Picture:
             alpha is straight. As stored: EXIF orientation is not applied, see `upright`.
         metadata: Carried from file to file.
         format: The file's format, see `headers.Header`.
+        notes: What a user should know about the reading, in sentences.
     """
 
     pixels: np.ndarray
     metadata: Metadata = field(default_factory=Metadata)
     format: str = "png"
+    notes: tuple[str, ...] = ()
 
     def upright(self):
         """Return the picture with its EXIF orientation applied to the pixels and reset to 1."""
-        pixels = exif.turned(self.pixels, exif.orientation(self.metadata.exif))
-        data = exif.changed(self.metadata.exif, upright=True)
-        metadata = Metadata(data, self.metadata.icc, self.metadata.xmp)
-        return Picture(np.ascontiguousarray(pixels), metadata, self.format)
+        value, density = exif.orientation(self.metadata.exif), self.metadata.density
+        pixels = exif.turned(self.pixels, value)
+        metadata = replace(
+            self.metadata,
+            exif=exif.changed(self.metadata.exif, upright=True),
+            density=density[::-1] if density and value >= 5 else density,
+        )
+        return replace(self, pixels=np.ascontiguousarray(pixels), metadata=metadata)
 
 
 def header(path):
@@ -91,75 +108,18 @@ def read(path, max_pixels=MAX_PIXELS):
             f"'{path}' is too large: {found.width}x{found.height} pixels, at most "
             f"{max_pixels / 1e6:g} million are accepted. Cut it into pieces first."
         )
-    if found.format == "tiff" and found.channels == 2:
-        raise _unreadable(path, "grey TIFF with alpha is not supported; convert it to PNG")
+    if found.cmyk or (found.format == "tiff" and found.channels == 2):
+        return _read_by_others(path, found)
     data = np.fromfile(path, np.uint8)  # not imread: see TIFF orientation and non-ASCII names
     pixels, metadata = _decode(data)
     if pixels is None:
         raise _unreadable(path, f"the {found.format.upper()} data are truncated or broken")
-    return Picture(_normal(pixels, found), metadata, found.format)
-
-
-def write(path, picture, *, quality=95, level=1, threads=2):
-    """Write a `Picture`; the suffix of `path` names the format.
-
-    EXIF, ICC and XMP go into PNG, JPEG and WebP; for TIFF and BMP the EXIF orientation is applied
-    to the pixels instead. 16 bits become 8 where the format has no more.
-
-    Args:
-        path: `.png`, `.jpg`, `.webp`, `.tif` or `.bmp`.
-        picture: The picture.
-        quality: Of JPEG and WebP, 1 to 100; colours are not subsampled in JPEG.
-        level: Deflate level of PNG.
-        threads: Of PNG.
-
-    Raises:
-        UserError: the format cannot hold the picture or the file cannot be written.
-    """
-    kind = check_writable(path, *picture.pixels.shape)
-    if kind in ("tiff", "bmp"):
-        picture = picture.upright()
-    with atomic(path) as part:
-        if kind == "png":
-            data = _png_bytes(picture, level, threads)
-        else:
-            data = _encoded(kind, picture, quality)
-        part.write_bytes(data)
-
-
-def check_writable(path, height, width, channels):
-    """Return the format that the suffix of `path` names, if it can hold such a picture.
-
-    Raises:
-        UserError: it cannot, so that this is known before hours of work.
-    """
-    suffix = Path(path).suffix.lower()
-    kind = SUFFIXES.get(suffix)
-    if kind not in LIMITS:
-        raise UserError(
-            f"Cannot write '{path}': pictures are written as .png, .jpg, .webp, .tif or .bmp. "
-            f"Received: '{suffix}'."
-        )
-    if max(height, width) > LIMITS[kind]:
-        raise UserError(
-            f"Cannot write '{path}': {kind.upper()} holds at most {LIMITS[kind]} pixels a side. "
-            f"Received: {width}x{height}. Choose a name that ends in .png."
-        )
-    if channels in (2, 4) and kind in ("jpeg", "bmp"):
-        raise UserError(
-            f"Cannot write '{path}': {kind.upper()} has no transparency. Choose .png or .webp."
-        )
-    return kind
-
-
-@cache
-def _cv2():
-    import cv2
-
-    cv2.utils.logging.setLogLevel(
-        cv2.utils.logging.LOG_LEVEL_SILENT
-    )  # fatal errors only: a broken file is told by our own sentence
-    return cv2
+    if pixels.dtype not in (np.uint8, np.uint16, np.float32):
+        raise _unreadable(path, f"it has {pixels.dtype} levels; 8, 16 bits or floats are expected")
+    if found.format == "tiff":
+        metadata = Metadata(*tiff.metadata(data.data))
+    metadata = replace(metadata, density=found.density or metadata.density, chunks=found.chunks)
+    return Picture(_normal(pixels, found), metadata, found.format, _notes(found))
 
 
 def _unreadable(path, reason):
@@ -168,7 +128,7 @@ def _unreadable(path, reason):
 
 def _decode(data):
     """Return `(pixels as OpenCV has them or None, Metadata)` of the bytes of a file."""
-    cv2 = _cv2()
+    cv2 = opencv()
     try:
         pixels, kinds, blocks = cv2.imdecodeWithMetadata(data, cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -184,7 +144,7 @@ def _decode(data):
 
 def _normal(pixels, found):
     """Return OpenCV's pixels as `(h, w, c)` in RGB order with the channels the file really has."""
-    cv2 = _cv2()
+    cv2 = opencv()
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
         if found.transparent is not None:
@@ -209,55 +169,55 @@ def _straight(pixels):
     return np.concatenate([np.minimum(colours, 255).astype(np.uint8), pixels[:, :, 3:]], axis=2)
 
 
-def icc_for(channels, icc):
-    """Return the profile `icc` if it fits grey (1, 2) or colour (3, 4) channels, else None."""
-    wanted = b"GRAY" if channels < 3 else b"RGB "
-    return icc if icc and icc[16:20] == wanted else None
+def _notes(found):
+    """Return what a user should know about a file, in sentences."""
+    for kind, data in found.chunks:
+        if kind == b"cICP" and len(data) == 4 and data[1] in HDR_TRANSFERS:
+            return (
+                f"The levels are {HDR_TRANSFERS[data[1]]}, of high dynamic range; the networks "
+                "know ordinary ones and take them as such.",
+            )
+    return ()
 
 
-def _png_bytes(picture, level, threads):
-    from . import png
+def _read_by_others(path, found):
+    """Return a picture that OpenCV reads wrongly or not at all: CMYK, grey TIFF with alpha."""
+    what = "CMYK, the colours of printing inks" if found.cmyk else "a grey TIFF with alpha"
+    try:
+        if found.cmyk:
+            return _without_inks(path, found)
+        import tifffile
 
-    if picture.pixels.dtype == np.float32:
-        raise UserError("PNG has no floating point. Choose a name that ends in .tif.")
-    return png.encode(
-        picture.pixels, level=level, threads=threads, exif=picture.metadata.exif,
-        icc=icc_for(picture.pixels.shape[2], picture.metadata.icc), xmp=picture.metadata.xmp,
-    )  # fmt: skip
-
-
-def _encoded(kind, picture, quality):
-    """Return the bytes of a JPEG, WebP, TIFF or BMP."""
-    cv2, pixels = _cv2(), picture.pixels
-    if pixels.dtype == np.uint16 and kind != "tiff":
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    if pixels.shape[2] == 2:  # these formats have no grey with alpha
-        pixels = pixels[:, :, [0, 0, 0, 1]]
-    if pixels.shape[2] > 2:
-        code = cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
-        pixels = cv2.cvtColor(pixels, code)
-    options = {
-        "jpeg": [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-                 cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444],
-        "webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
-    }.get(kind, [])  # fmt: skip
-    blocks = _blocks(cv2, kind, picture) if kind in ("jpeg", "webp") else {}
-    made, data = cv2.imencodeWithMetadata(
-        f".{kind}", pixels, list(blocks), list(blocks.values()), options
-    )
-    if not made:
-        raise UserError(f"OpenCV cannot encode {pixels.shape} {pixels.dtype} as {kind.upper()}.")
-    return data.tobytes()
+        pixels = tifffile.imread(path)
+        if pixels.shape != (found.height, found.width, 2) or pixels.dtype.kind not in "uf":
+            raise ValueError(f"its pixels are {pixels.dtype} {pixels.shape}")
+        return Picture(pixels, Metadata(*tiff.metadata(Path(path).read_bytes())), found.format)
+    except ImportError as error:
+        raise UserError(
+            f"Cannot read '{path}': it is {what}, which needs more packages. Install them with: "
+            'pip install "gantools[pictures]", or convert the picture to PNG.', MISSING_EXTRA,
+        ) from error  # fmt: skip
+    except Exception as error:  # these libraries have no error of their own for a broken file
+        raise _unreadable(path, f"it is {what} that cannot be read ({error})") from error
 
 
-def _blocks(cv2, kind, picture):
-    """Return the metadata as OpenCV wants them: `{kind of block: uint8 array}`."""
-    data = picture.metadata
-    xmp = data.xmp and (XMP_PREFIX if kind == "jpeg" else b"") + data.xmp
-    channels = 3 if kind == "webp" else picture.pixels.shape[2]
-    found = {
-        cv2.IMAGE_METADATA_EXIF: data.exif,
-        cv2.IMAGE_METADATA_ICCP: icc_for(channels, data.icc),
-        cv2.IMAGE_METADATA_XMP: xmp,
-    }
-    return {key: np.frombuffer(value, np.uint8) for key, value in found.items() if value}
+def _without_inks(path, found):
+    """Return a CMYK file as RGB: by its profile, or by the plain formula without one."""
+    import io
+
+    from PIL import Image, ImageCms
+
+    by = "a plain formula, for it has no profile; colours may be off"
+    with Image.open(path) as image:
+        image.load()
+        icc, data = image.info.get("icc_profile"), image.info.get("exif", b"")
+        rgb = None
+        if icc:
+            with suppress(ImageCms.PyCMSError):  # a broken profile is as good as none
+                source, target = io.BytesIO(icc), ImageCms.createProfile("sRGB")
+                rgb = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+                by = "its profile"
+        pixels = np.asarray(rgb or image.convert("RGB"))
+    note = f"CMYK, the colours of printing inks, was converted to sRGB by {by}."
+    metadata = Metadata(data.removeprefix(b"Exif\0\0") or None)
+    return Picture(pixels, metadata, found.format, (note,))

@@ -37,6 +37,8 @@ class PngWriter:
         level: Deflate level 0 to 9 (with isal 0 to 3, higher ones count as 3).
         threads: Strips compressed at the same time.
         icc: Colour profile or None. exif: EXIF as TIFF bytes or None. xmp: XML packet or None.
+        density: `(x, y)` pixels per inch or None.
+        chunks: More chunks, `(kind, data)`, that stand before the pixels.
 
     Raises:
         ValueError: a size, channel count or type that PNG does not have.
@@ -45,7 +47,7 @@ class PngWriter:
 
     def __init__(
         self, file, height, width, channels, dtype=np.uint8, *, level=1, threads=2,
-        icc=None, exif=None, xmp=None,
+        icc=None, exif=None, xmp=None, density=None, chunks=(),
     ):  # fmt: skip
         self.shape, self.dtype = (height, width, channels), np.dtype(dtype)
         if self.dtype not in (np.uint8, np.uint16) or channels not in COLOUR_TYPES:
@@ -59,10 +61,19 @@ class PngWriter:
         self._level = min(level, 3) if deflate is not zlib else level
         self._pool, self._waiting, self._threads = ThreadPoolExecutor(threads), deque(), threads
         self._done, self._above, self._adler = 0, None, 1
+        self._rest, self._strip = (
+            [],
+            max(1, STRIP_BYTES // (width * channels * self.dtype.itemsize)),
+        )
         self._file.write(SIGNATURE)
         self._chunk(b"IHDR", struct.pack(
             ">IIBBBBB", width, height, 8 * self.dtype.itemsize, COLOUR_TYPES[channels], 0, 0, 0
         ))  # fmt: skip
+        for kind, data in chunks:
+            self._chunk(kind, data)
+        if density:
+            per_metre = [round(value / 0.0254) for value in density]
+            self._chunk(b"pHYs", struct.pack(">IIB", *per_metre, 1))
         if icc:
             self._chunk(b"iCCP", b"profile\0\0" + zlib.compress(icc))
         if exif:
@@ -74,20 +85,31 @@ class PngWriter:
     def rows(self, array):
         """Append rows: `(rows, width, channels)`, or `(rows, width)` if there is one channel.
 
-        Compression goes on in other threads; the array may be reused when this returns.
+        Compression goes on in other threads; the array may be reused when this returns. The file
+        does not depend on how many rows come at a time.
         """
         array = np.asarray(array, self.dtype).reshape(-1, *self.shape[1:])
         if self._done + len(array) > self.shape[0]:
             raise ValueError(f"The picture has {self.shape[0]} rows. Received more.")
         raw = array.astype(self.dtype.newbyteorder(">")).view(np.uint8).reshape(len(array), -1)
-        step = max(1, STRIP_BYTES // raw.shape[1])
-        for start in range(0, len(raw), step):
-            strip = raw[start : start + step]
-            self._waiting.append(self._pool.submit(_compress, strip, self._above, self._level))
-            self._above = strip[-1]
-            if len(self._waiting) > 2 * self._threads:
-                self._write_strip()
         self._done += len(array)
+        while len(raw):
+            missing = self._strip - sum(map(len, self._rest))
+            self._rest.append(raw[:missing])
+            raw = raw[missing:]
+            if sum(map(len, self._rest)) == self._strip:
+                self._submit()
+
+    def _submit(self):
+        """Give the collected rows to a thread."""
+        if not self._rest:
+            return
+        strip = np.concatenate(self._rest) if len(self._rest) > 1 else self._rest[0]
+        self._rest = []
+        self._waiting.append(self._pool.submit(_compress, strip, self._above, self._level))
+        self._above = strip[-1]
+        if len(self._waiting) > 2 * self._threads:
+            self._write_strip()
 
     def close(self):
         """Write what is left and the end of the file.
@@ -99,6 +121,7 @@ class PngWriter:
             self.abandon()
             raise ValueError(f"The picture has {self.shape[0]} rows. Received: {self._done}.")
         try:
+            self._submit()
             while self._waiting:
                 self._write_strip()
             self._chunk(b"IDAT", b"\x03\0" + struct.pack(">I", self._adler))
@@ -133,7 +156,7 @@ def encode(array, **options):
 
     Args:
         array: The picture.
-        **options: `level`, `threads`, `icc`, `exif`, `xmp` of `PngWriter`.
+        **options: `level`, `threads`, `icc`, `exif`, `xmp`, `density`, `chunks` of `PngWriter`.
     """
     file = io.BytesIO()
     channels = array.shape[2] if array.ndim == 3 else 1

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
+CHUNK = 64  # rows that a resizer makes floating point at a time
 BLOCK = 16  # output samples a matrix product: 8 and 32 are slower
 
 
@@ -55,7 +56,78 @@ def kernel(x):
     return np.where(x <= 1, near, np.where(x <= 2, far, 0.0))
 
 
-def taps(old, new, scale, antialias=True):
+class Resizer:
+    """Resize a picture that comes in bands, in the memory of a few rows.
+
+    The result does not depend on how the picture is cut into bands: always the same few rows are
+    computed together. Rows go first, columns after them, and nothing is rounded in between.
+
+    Args:
+        old, new: `(height, width)` before and after.
+        channels: Of the pictures.
+        wrap: Whether the picture goes on at its edges with the opposite side instead of mirrored;
+            then it is held as a whole.
+    """
+
+    def __init__(self, old, new, channels, *, wrap=False):
+        self.old, self.new, self.channels = tuple(old), tuple(new), channels
+        kind, scales = np.float32, [n / o for n, o in zip(new, old, strict=True)]
+        self._rows = _bands(old[0], new[0], scales[0], True, 1, kind, wrap)
+        self._columns = _bands(old[1], new[1], scales[1], True, channels, kind, wrap)
+        self._held, self._first, self._next = [], 0, 0
+
+    def rows(self, band):
+        """Return the rows that are finished with the next `band`.
+
+        Args:
+            band: `(rows, width, channels)` of any real dtype.
+
+        Returns:
+            `(finished rows, new width, channels)` float32, neither rounded nor clipped; no rows at
+            times.
+        """
+        parts = [self._some(band[at : at + CHUNK]) for at in range(0, len(band), CHUNK)]
+        empty = np.empty((0, self.new[1], self.channels), np.float32)
+        return np.concatenate(parts) if parts else empty
+
+    def _some(self, band):
+        """Do what `rows` does for a few rows: floats of a whole band would take much memory."""
+        self._held.append(np.array(band, np.float32).reshape(len(band), -1))
+        reached, done = self._first + sum(map(len, self._held)), []
+        while self._next < len(self._rows):
+            _, first, matrix = self._rows[self._next]
+            if first + matrix.shape[1] > reached:
+                break
+            self._held = [np.concatenate(self._held)] if len(self._held) > 1 else self._held
+            at = first - self._first
+            done.append(self._along_columns(matrix @ self._held[0][at : at + matrix.shape[1]]))
+            self._next += 1
+        self._forget()
+        empty = np.empty((0, self.new[1], self.channels), np.float32)
+        return np.concatenate(done) if done else empty
+
+    def _along_columns(self, part):
+        """Return rows with their columns resized."""
+        if self.old[1] == self.new[1]:
+            return part.reshape(len(part), self.new[1], self.channels)
+        out = np.empty((len(part), self.new[1] * self.channels), np.float32)
+        for start, first, matrix in self._columns:
+            out[:, start : start + len(matrix)] = (
+                part[:, first : first + matrix.shape[1]] @ matrix.T
+            )
+        return out.reshape(len(part), self.new[1], self.channels)
+
+    def _forget(self):
+        """Drop the rows that nothing will read again."""
+        ahead = self._rows[self._next :]
+        needed = min((first for _, first, _ in ahead), default=self.old[0])
+        while self._held and self._first < needed:
+            part = self._held[0][needed - self._first :]
+            self._first = min(needed, self._first + len(self._held[0]))
+            self._held[:1] = [part] if len(part) else []
+
+
+def taps(old, new, scale, antialias=True, wrap=False):
     """Return which samples each output sample reads, and with which weights.
 
     Args:
@@ -63,10 +135,11 @@ def taps(old, new, scale, antialias=True):
         new: Output length.
         scale: Ratio of the sampling rates.
         antialias: As in `resize`.
+        wrap: Whether the samples go on with those of the opposite border.
 
     Returns:
         `(indices, weights)`, both `(new, taps)`: int64 in [0, old) and float64 summing to 1.
-        Borders are mirrored with the edge sample repeated.
+        Borders are mirrored with the edge sample repeated, unless wrapped.
     """
     stretch = scale if scale < 1 and antialias else 1.0
     centre = (np.arange(1, new + 1) / scale) + 0.5 * (1 - 1 / scale)
@@ -74,20 +147,22 @@ def taps(old, new, scale, antialias=True):
     indices = left[:, None] + np.arange(int(np.ceil(4 / stretch)) + 2)
     weights = stretch * kernel(stretch * (centre[:, None] - indices))
     weights /= weights.sum(axis=1, keepdims=True)
-    mirror = np.concatenate([np.arange(old), np.arange(old)[::-1]])
-    indices = mirror[np.mod(indices.astype(np.int64) - 1, 2 * old)]
+    beyond = np.arange(old) if wrap else np.arange(old)[::-1]
+    indices = np.concatenate([np.arange(old), beyond])[
+        np.mod(indices.astype(np.int64) - 1, 2 * old)
+    ]
     used = np.any(weights != 0, axis=0)
     return indices[:, used], weights[:, used]
 
 
 @lru_cache(maxsize=32)
-def _bands(old, new, scale, antialias, channels, kind):
+def _bands(old, new, scale, antialias, channels, kind, wrap=False):
     """Return `[(first output, first input, matrix)]`: the resize as small dense matrices.
 
     With `channels` > 1 the matrices act on interleaved samples, so that columns need no transposing
     (measured: 12 times faster at 512x512 to 2048x2048, although two products in three are with 0).
     """
-    indices, weights = taps(old, new, scale, antialias)
+    indices, weights = taps(old, new, scale, antialias, wrap)
     bands = []
     for start in range(0, new, BLOCK):
         rows = indices[start : start + BLOCK]

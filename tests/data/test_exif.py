@@ -3,7 +3,8 @@ import struct
 import numpy as np
 import pytest
 
-from gantools.data.exif import changed, orientation, turned
+from gantools.data import tags
+from gantools.data.exif import changed, orientation, turned, with_software
 
 
 def exif(value=6, order="<", width=8, height=9, thumbnail=True):
@@ -76,3 +77,29 @@ def test_turned_undoes_what_a_camera_did():
     }  # fmt: skip
     for value, pixels in stored.items():
         np.testing.assert_array_equal(turned(pixels, value), scene, str(value))
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_the_program_is_named_and_nothing_else_moves(order):
+    image = pytest.importorskip("PIL.Image")
+    old = exif(6, order)
+    made = with_software(with_software(old, "first, a long name"), "me")
+    assert made[8 : len(old)] == old[8:]
+    new = image.Exif()
+    new.load(made)
+    assert new[0x131] == "me"
+    assert new[0x112] == 6
+    assert new.get_ifd(0x8769)[0xA003] == 9
+    assert orientation(made) == 6
+
+
+@pytest.mark.parametrize("nothing", [None, b"", b"junk", b"II*\0\xff\xff\0\0\0\0\0\0\0\0\0"])
+def test_the_program_is_named_where_there_was_nothing(nothing):
+    assert tags.read(with_software(nothing, "me")) == {0x131: tags.text("me")}
+
+
+def test_resolutions_grow_with_the_picture():
+    block = tags.block({0x11A: tags.rational(72), 0x11B: tags.rational(72)})
+    found = tags.read(changed(block, factors=(4, 2.5)))
+    assert (tags.number(found, 0x11A), tags.number(found, 0x11B)) == (288, 180)
+    assert changed(block, factors=(1, 1)) == block

@@ -135,3 +135,51 @@ def test_published_files_are_reproduced_exactly(scale):
         high = cv2.imread(str(SET5 / "Set5" / file.name))
         high = high[: high.shape[0] // scale * scale, : high.shape[1] // scale * scale]
         np.testing.assert_array_equal(resize(high, 1 / scale), cv2.imread(str(file)), file.name)
+
+
+def pushed(image, size, heights, **options):
+    """Resize in bands of the given heights."""
+    resizer, at, out = resample.Resizer(image.shape[:2], size, image.shape[2], **options), 0, []
+    for height in heights:
+        out.append(resizer.rows(image[at : at + height]))
+        at += height
+    assert at == len(image)
+    return np.concatenate(out)
+
+
+@pytest.mark.parametrize("size", [(61, 80), (33, 91), (200, 300), (83, 80), (1, 1), (130, 40)])
+def test_in_bands_it_is_the_same_whatever_the_bands(size):
+    image = np.random.default_rng(0).random((83, 91, 3), np.float32)
+    expected = pushed(image, size, [83])
+    np.testing.assert_allclose(expected, resize(image, size=size), atol=2e-6)
+    for heights in ([1] * 83, [40, 43], [7, 70, 6], [82, 1]):
+        np.testing.assert_array_equal(pushed(image, size, heights), expected)
+
+
+def test_bands_are_dropped_when_they_are_used():
+    resizer = resample.Resizer((4000, 8), (2000, 4), 1)
+    for _ in range(400):
+        resizer.rows(np.zeros((10, 8, 1), np.uint8))
+        assert sum(map(len, resizer._held)) < 150
+
+
+def test_a_band_may_be_overwritten_after_it_was_given():
+    image = np.random.default_rng(1).random((40, 10, 1), np.float32)
+    resizer, buffer, out = (
+        resample.Resizer((40, 10), (20, 5), 1),
+        np.empty((8, 10, 1), np.float32),
+        [],
+    )
+    for at in range(0, 40, 8):
+        buffer[:] = image[at : at + 8]
+        out.append(resizer.rows(buffer))
+        buffer[:] = -1
+    np.testing.assert_array_equal(np.concatenate(out), pushed(image, (20, 5), [40]))
+
+
+def test_wrapped_pictures_go_on_at_the_other_side():
+    image = np.random.default_rng(2).random((24, 32, 2), np.float32)
+    tiled = pushed(np.tile(image, (3, 3, 1)), (54, 72), [72])
+    made = pushed(image, (18, 24), [10, 14], wrap=True)
+    np.testing.assert_allclose(made, tiled[18:36, 24:48], atol=1e-6)
+    assert np.abs(made - pushed(image, (18, 24), [24])).max() > 0.01

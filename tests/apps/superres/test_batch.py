@@ -2,11 +2,15 @@ from pathlib import Path
 
 import pytest
 from gantools.apps.superres import batch
-from gantools.apps.superres.batch import Job, Outcome, exit_code, plan_jobs, run_jobs
+from gantools.apps.superres.batch import Job, Names, Outcome, exit_code, run_jobs
 from gantools.apps.superres.enlarge import Upscaler
 
 from gantools.data.pictures import Picture, write
 from gantools.errors import ALL_FAILED, DONE, SOME_FAILED, UserError
+
+
+def plan_jobs(inputs, out=None, scale=4, **more):
+    return batch.plan_jobs(inputs, Names(out, f"x{scale}", **more))
 
 
 def targets(jobs, root):
@@ -27,7 +31,7 @@ def test_names_beside_the_source(tmp_path):
         "b_x4.jpg",
         "c_x4.jpg",
         "d_x4.webp",
-        "e_x4.png",
+        "e_x4.tif",
         "f_x4.png",
         "noext_x4.png",
     ]
@@ -122,3 +126,43 @@ def test_a_target_folder_that_is_a_file(tmp_path, upscaler):
     touch(tmp_path, "file")
     with pytest.raises(UserError, match="a file has that name"):
         run_jobs([Job(tmp_path / "a.png", tmp_path / "file/b.png")], upscaler)
+
+
+def test_folders_inside_folders_are_mirrored(tmp_path):
+    touch(tmp_path, "in/a.png", "in/sub/b.jpg", "in/sub/deep/c.png", "in/.hidden/d.png")
+    jobs = plan_jobs([tmp_path / "in"], recursive=True)
+    expected = ["in_x4/a_x4.png", "in_x4/sub/b_x4.jpg", "in_x4/sub/deep/c_x4.png"]
+    assert targets(jobs, tmp_path) == expected
+    touch(tmp_path, "in/out/a_x4.png")  # a result inside the source is not a source
+    jobs = plan_jobs([tmp_path / "in"], tmp_path / "in/out", recursive=True)
+    assert [job.source.name for job in jobs] == ["a.png", "b.jpg", "c.png"]
+
+
+def test_patterns_name_the_results(tmp_path):
+    touch(tmp_path, "in/a.png", "in/sub/b.jpg")
+    out = tmp_path / "large/{stem}_{model}_x{scale}.{ext}"
+    assert targets(plan_jobs([tmp_path / "in/a.png"], out), tmp_path) == ["large/a_fast_x4.png"]
+    jobs = plan_jobs([tmp_path / "in"], out, recursive=True, model="mine", format="webp")
+    assert targets(jobs, tmp_path) == ["large/a_mine_x4.webp", "large/sub/b_mine_x4.webp"]
+    for wrong in ("{name}.png", "{}.png", "{stem"):
+        with pytest.raises(UserError, match="may hold {stem}, {model}, {scale}, {ext}"):
+            plan_jobs([tmp_path / "in/a.png"], tmp_path / wrong)
+    with pytest.raises(UserError, match="2 inputs would become"):
+        touch(tmp_path, "in/b.png")
+        plan_jobs([tmp_path / "in"], tmp_path / "{model}.png")
+
+
+def test_stars_that_the_shell_has_left(tmp_path):
+    touch(tmp_path, "b.png", "a.png", "c.jpg", "sub/d.png", "odd[1].png")
+    jobs = plan_jobs([tmp_path / "*.png"])
+    assert [job.source.name for job in jobs] == ["a.png", "b.png", "odd[1].png"]
+    jobs = plan_jobs([tmp_path / "**/d.png"])
+    assert [job.source.name for job in jobs] == ["d.png"]
+    assert plan_jobs([tmp_path / "odd[1].png"])[0].source.name == "odd[1].png"
+    with pytest.raises(UserError, match="Nothing is called like"):
+        plan_jobs([tmp_path / "*.gif"])
+
+
+def test_another_format(tmp_path):
+    jobs = plan_jobs([tmp_path / "a.png", tmp_path / "b.jpg"], format="tif")
+    assert targets(jobs, tmp_path) == ["a_x4.tif", "b_x4.tif"]

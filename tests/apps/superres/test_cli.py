@@ -111,8 +111,16 @@ def test_bad_input_is_one_sentence_and_a_code(run, photo, tmp_path):
         ([photo, "-o", photo, "--overwrite"], USAGE, "would replace an input"),
         ([photo, "-o", tmp_path / "a.xyz"], ALL_FAILED, "pictures are written as .png"),
         ([photo, "-o", tmp_path / "file/a.png"], USAGE, "a file has that name"),
-        ([photo, "--scale", "2"], USAGE, "enlarges x4. Received: x2"),
-        ([photo, "--scale", "7"], USAGE, "2<=x<=4"),
+        ([photo, "--scale", "17"], USAGE, "1<=x<=16"),
+        ([photo, "--scale", "2", "--width", "99"], USAGE, "--scale and --width"),
+        ([photo, "--width", "30"], ALL_FAILED, "44x30 pixels cannot become 30x20"),
+        ([photo, "--size", "tall"], USAGE, "'tall' is not like 1920x1080"),
+        ([photo, "--background", "pinkish"], USAGE, "not like #ff8800"),
+        ([photo, "--memory", "lots"], USAGE, "not like 800M or 1G"),
+        ([photo, "--memory", "10M"], USAGE, "needs at least"),
+        ([photo, "--strength", "0.5"], USAGE, "no adversarially trained twin"),
+        ([tmp_path / "*.gif"], ALL_FAILED, "Nothing is called like"),
+        ([photo, "-o", str(tmp_path / "{name}.png")], USAGE, "may hold {stem}"),
         ([photo, "--engine", "caffe"], USAGE, "caffe"),
     ]:
         found, out, err = run(*words)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from gantools.apps.superres.colours import filled, join, split
+from gantools.apps.superres.colours import filled, joined, split
 from gantools.apps.superres.enlarge import Upscaler
 
 
@@ -99,4 +99,5 @@ def test_split_and_join_are_inverse_at_scale_1(picture):
             pixels[..., -1] = np.maximum(pixels[..., -1], 1)
         layers = split(pixels)
         assert layers.rgb.shape == (20, 24, 3)
-        np.testing.assert_array_equal(join(layers.rgb, layers, 0, 20, 1), pixels)
+        (made,) = joined([layers.rgb], layers, (20, 24))
+        np.testing.assert_array_equal(made, pixels)

@@ -12,7 +12,7 @@ from gantools.nets import plans
 
 
 def tile(pixels):
-    return np.pad(pixels, ((2, 2), (2, 2), (0, 0)), mode="symmetric")
+    return np.pad(pixels, ((4, 4), (4, 4), (0, 0)), mode="symmetric")
 
 
 def installed(name):

@@ -77,9 +77,9 @@ def test_limits_are_known_before_anything_is_decoded(tmp_path, upscaler, picture
         enlarge_file(tmp_path / "alpha.png", tmp_path / "b.jpg", upscaler)
 
 
-def test_floating_point_is_refused(tmp_path, upscaler, picture):
-    write(tmp_path / "a.tif", Picture(picture().astype(np.float32)))
-    with pytest.raises(UserError, match="float32 levels; 8 or 16 bits are expected"):
+def test_floating_point_needs_a_format_that_holds_it(tmp_path, upscaler, picture):
+    write(tmp_path / "a.tif", Picture(picture().astype(np.float32) / 255))
+    with pytest.raises(UserError, match=r"floating point, which PNG does not hold.*\.tif"):
         enlarge_file(tmp_path / "a.tif", tmp_path / "b.png", upscaler)
     assert not (tmp_path / "b.png").exists()
 
@@ -96,7 +96,7 @@ def test_an_interrupted_picture_leaves_nothing(
         raise error
 
     monkeypatch.setattr("gantools.data.png.PngWriter._write_strip", stop)
-    monkeypatch.setattr("gantools.data.pictures._encoded", stop)
+    monkeypatch.setattr("gantools.data.writing._encoded", stop)
     expected = KeyboardInterrupt if error is KeyboardInterrupt else UserError
     with pytest.raises(expected):
         enlarge_file(tmp_path / "a.png", tmp_path / f"b.{suffix}", upscaler)

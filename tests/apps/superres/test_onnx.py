@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from gantools.apps.superres.onnx import base_kernel, serving
+from gantools.apps.superres.projection import up
 
 from gantools.data.resample import resize
 from gantools.nets import plans
@@ -53,7 +54,7 @@ def test_the_graph_is_the_plan_plus_the_exact_base(scale, make_network, picture)
     runtime = pytest.importorskip("onnxruntime")
     network = make_network(every_operation(scale))
     pixels = picture(13, 17)
-    tile = np.pad(pixels, ((2, 2), (2, 2), (0, 0)), mode="symmetric")[None]
+    tile = np.pad(pixels, ((4, 4), (4, 4), (0, 0)), mode="symmetric")[None]
     expected = np.clip(by_hand(network, pixels), 0, 255)
     assert np.abs(expected - resize(pixels.astype(float), scale)).mean() > 0.5
     run = runtime.InferenceSession(serving(network, 13, 17, deep=True)).run
@@ -71,7 +72,7 @@ def test_the_file_is_valid_onnx(deep, make_network):
     model = onnx.load_from_string(serving(make_network(every_operation(2)), 20, 300, deep=deep))
     onnx.checker.check_model(model, full_check=True)
     found = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
-    assert found == [1, 24, 304, 3]
+    assert found == [1, 28, 308, 3]
     assert model.opset_import[0].version == 15
 
 
@@ -87,7 +88,7 @@ def test_shapes_agree_with_shape_inference(make_network):
 def test_the_base_kernel_enlarges_exactly(scale):
     rng = np.random.default_rng(scale)
     pixels = rng.random((9, 11, 3))
-    kernel = base_kernel(scale).astype(np.float64)
+    kernel = base_kernel(up(scale)).astype(np.float64)
     np.testing.assert_allclose(kernel.sum(axis=(2, 3)).sum(axis=1), 1, atol=1e-6)
     windows = np.lib.stride_tricks.sliding_window_view(pixels, (5, 5), axis=(0, 1))
     blocks = np.einsum("hwcij,ocij->hwo", windows, kernel).reshape(5, 7, 3, scale, scale)
@@ -100,7 +101,7 @@ def test_the_base_kernel_enlarges_exactly(scale):
 def test_an_untrained_network_is_bicubic(make_network, picture):
     runtime = pytest.importorskip("onnxruntime")
     network = make_network(plans.fast(2, width=8, blocks=1), gain=0)
-    tile = np.pad(picture(8, 9), ((2, 2), (2, 2), (0, 0)), mode="symmetric")
+    tile = np.pad(picture(8, 9), ((4, 4), (4, 4), (0, 0)), mode="symmetric")
     made = runtime.InferenceSession(serving(network, 8, 9, deep=True)).run(
         None, {"tile": tile[None].astype(np.float32)}
     )[0][0]

@@ -75,3 +75,13 @@ def test_a_quick_picture_loads_no_bar(job, made, monkeypatch):
         told.advance(0.5)
         told.finished(made)
         assert told._bar is None
+
+
+def test_a_note_is_told_once_for_a_folder(job, capsys):
+    result = Result(job.source, job.target, 8, 8, "openvino bf16", 1.0, ("BMP cannot keep EXIF.",))
+    with Progress(3) as told:
+        for _ in range(3):
+            told.finished(Outcome(job, result))
+    err = capsys.readouterr().err
+    assert err.count("b.png, 8x8") == 3
+    assert err.count("Note: BMP cannot keep EXIF.") == 1

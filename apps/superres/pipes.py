@@ -1,0 +1,86 @@
+"""Standard input and output as pictures: `gantools superres - < small.png > large.png`.
+
+Both go through files in a temporary folder, so that the bytes are those that a file would have.
+"""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gantools.data.pictures import header
+from gantools.errors import UserError
+
+from .batch import KEPT, Job, Names, Outcome
+
+PIPE = "-"
+
+
+@dataclass
+class Piped:
+    """What comes or goes through a pipe.
+
+    Attributes:
+        jobs: The one job, if there is a pipe.
+        silent: Whether nothing is to be told of files that nobody named.
+        out: File whose bytes go to standard output.
+    """
+
+    jobs: list[Job] = field(default_factory=list)
+    silent: bool = False
+    out: Path | None = None
+
+    def deliver(self, outcomes: list[Outcome]) -> None:
+        """Write the finished picture to standard output if it belongs there."""
+        for outcome in outcomes:
+            if self.silent and outcome.error:
+                sys.stderr.write(f"{outcome.error}\n")
+        if self.out and self.out.exists():
+            with self.out.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+
+
+@contextmanager
+def piped(inputs: tuple[str, ...], out: str | None, names: Names) -> Iterator[Piped]:
+    """Yield what comes or goes through a pipe; nothing if no word is "-".
+
+    Args:
+        inputs: Words of the command line.
+        out: What came with -o: "-" or None for standard output, if the input is "-".
+        names: For the name of a file.
+
+    Raises:
+        UserError: more than one picture for a pipe, or no picture comes through it.
+    """
+    from_pipe, to_pipe = PIPE in inputs, out == PIPE or (PIPE in inputs and out is None)
+    if not from_pipe and not to_pipe:
+        yield Piped()
+        return
+    if len(inputs) > 1 or (not from_pipe and Path(inputs[0]).is_dir()):
+        raise UserError("Standard input and output hold one picture. Give exactly one with '-'.")
+    with tempfile.TemporaryDirectory(prefix="gantools-") as folder:
+        source = Path(folder, "standard input") if from_pipe else Path(inputs[0])
+        if from_pipe:
+            with source.open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+        if not to_pipe:
+            yield Piped([Job(source, _named(source, names, Path(out)))])
+            return
+        target = Path(folder, f"standard output.{_ext(source, names)}")
+        yield Piped([Job(source, target)], silent=True, out=target)
+
+
+def _named(source, names, out):
+    """Return the target of a picture that came through a pipe."""
+    if out.suffix and not out.is_dir():
+        return out
+    return out / f"stdin_{names.label}.{_ext(source, names)}"
+
+
+def _ext(source, names):
+    """Return the ending for the format: as asked for, or as the picture came."""
+    return names.format or KEPT.get(header(source).format, "png")

@@ -1,0 +1,164 @@
+"""TIFF: a writer that takes bands, and the metadata that OpenCV does not hand out.
+
+OpenCV writes TIFF without any metadata, without grey with alpha, and only whole pictures.
+"""
+
+import io
+import struct
+import zlib
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from . import tags
+
+ICC, XMP, PHOTOSHOP = 34675, 700, 34377
+# What describes the picture and not its layout in the file: descriptions, camera, dates, rights
+ABOUT = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 0x8769, 0x8825)
+STRIP_BYTES = 1 << 19
+CLASSIC = 2**32 - 2**20  # bytes that offsets of 32 bits reach
+
+
+class TiffWriter:
+    """Write one picture as TIFF, deflated, rows from top to bottom.
+
+    Args:
+        file: An open binary file that can seek.
+        height, width: Pixels.
+        channels: 1 grey, 2 grey with alpha, 3 RGB, 4 RGBA; alpha is straight.
+        dtype: uint8, uint16 or float32.
+        threads: Strips compressed at the same time.
+        icc, exif, xmp: As for `png.PngWriter`.
+        density: `(x, y)` pixels per inch or None.
+        software: Name of the program for the tag of that name.
+        big: Whether to write BigTIFF; chosen by the size if None.
+    """
+
+    def __init__(
+        self, file, height, width, channels, dtype=np.uint8, *, threads=2,
+        icc=None, exif=None, xmp=None, density=None, software=None, big=None,
+    ):  # fmt: skip
+        self.shape, self.dtype = (height, width, channels), np.dtype(dtype)
+        row = width * channels * self.dtype.itemsize
+        self.big = row * height > CLASSIC if big is None else big
+        self._file, self._rows, self._done = file, max(1, STRIP_BYTES // row), 0
+        self._tags = _about(exif, icc, xmp, density, software)
+        self._pool, self._waiting, self._threads = ThreadPoolExecutor(threads), deque(), threads
+        self._rest, self._places = [], []
+        file.write(b"II+\0\x08\0\0\0" + bytes(8) if self.big else b"II*\0" + bytes(4))
+
+    def rows(self, array):
+        """Append rows, see `png.PngWriter.rows`."""
+        array = np.array(array, self.dtype).reshape(-1, *self.shape[1:])
+        self._done += len(array)
+        if self._done > self.shape[0]:
+            raise ValueError(f"The picture has {self.shape[0]} rows. Received more.")
+        while len(array):
+            missing = self._rows - sum(map(len, self._rest))
+            self._rest.append(array[:missing])
+            array = array[missing:]
+            if sum(map(len, self._rest)) == self._rows:
+                self._submit()
+
+    def close(self):
+        """Write what is left, the directory, and where it is.
+
+        Raises:
+            ValueError: fewer rows than the height were given.
+        """
+        if self._done != self.shape[0]:
+            self.abandon()
+            raise ValueError(f"The picture has {self.shape[0]} rows. Received: {self._done}.")
+        try:
+            self._submit()
+            while self._waiting:
+                self._write_strip()
+            self._file.write(bytes(self._file.tell() % 2))
+            at = self._file.tell()
+            self._file.write(tags.written(self._layout() | self._tags, at, big=self.big))
+            self._file.seek(8 if self.big else 4)
+            self._file.write(struct.pack("<Q" if self.big else "<I", at))
+        finally:
+            self.abandon()
+
+    def abandon(self):
+        """Stop without finishing the file."""
+        self._pool.shutdown(cancel_futures=True)
+        self._waiting.clear()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        self.abandon() if kind else self.close()
+
+    def _submit(self):
+        if self._rest:
+            strip, self._rest = np.concatenate(self._rest), []
+            self._waiting.append(self._pool.submit(_compress, strip))
+            if len(self._waiting) > 2 * self._threads:
+                self._write_strip()
+
+    def _write_strip(self):
+        data = self._waiting.popleft().result()
+        self._places.append((self._file.tell(), len(data)))
+        self._file.write(data)
+
+    def _layout(self):
+        """Return the tags that tell where and what the pixels are."""
+        height, width, channels = self.shape
+        starts, lengths = zip(*self._places, strict=True)
+        offsets = (16, len(starts), struct.pack(f"<{len(starts)}Q", *starts))
+        found = {
+            256: tags.long(width), 257: tags.long(height),
+            258: tags.short(*[8 * self.dtype.itemsize] * channels),
+            259: tags.short(8),  # deflate
+            262: tags.short(1 if channels < 3 else 2),
+            273: offsets if self.big else tags.long(*starts),
+            277: tags.short(channels), 278: tags.long(self._rows), 279: tags.long(*lengths),
+            284: tags.short(1),
+            317: tags.short(1 if self.dtype.kind == "f" else 2),
+            339: tags.short(*[3 if self.dtype.kind == "f" else 1] * channels),
+        }  # fmt: skip
+        return found | ({338: tags.short(2)} if channels in (2, 4) else {})
+
+
+def encode(array, **options):
+    """Return `array` `(h, w, c)` as the bytes of a TIFF; `options` are those of `TiffWriter`."""
+    file = io.BytesIO()
+    with TiffWriter(file, *array.shape, array.dtype, **options) as writer:
+        writer.rows(array)
+    return file.getvalue()
+
+
+def metadata(data):
+    """Return `(exif, icc, xmp, density)` of a TIFF file, each None where there is none.
+
+    Args:
+        data: Bytes of the file.
+    """
+    found = tags.read(data)
+    about = {tag: found[tag] for tag in ABOUT if tag in found}
+    raw = [found[tag][2] if tag in found else None for tag in (ICC, XMP)]
+    unit = {2: 1.0, 3: 2.54}.get(tags.number(found, 296, 2))
+    density = tuple(tags.number(found, tag) * (unit or 0) for tag in (282, 283))
+    return tags.block(about) if about else None, *raw, density if all(density) else None
+
+
+def _about(exif, icc, xmp, density, software):
+    """Return the tags that describe the picture."""
+    found = {tag: value for tag, value in tags.read(exif or b"").items() if tag in ABOUT}
+    for tag, raw, kind in ((ICC, icc, 7), (XMP, xmp, 1)):
+        found |= {tag: (kind, len(raw), raw)} if raw else {}
+    if density:
+        x, y = (tags.rational(value) for value in density)
+        found |= {282: x, 283: y, 296: tags.short(2)}
+    return found | ({305: tags.text(software)} if software else {})
+
+
+def _compress(strip):
+    """Return rows `(n, w, c)` deflated, whole numbers as differences along each row."""
+    if strip.dtype.kind != "f":
+        strip[:, 1:] -= strip[:, :-1].copy()
+    return zlib.compress(strip.astype(strip.dtype.newbyteorder("<")).tobytes(), 1)

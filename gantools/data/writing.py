@@ -1,0 +1,230 @@
+"""Write pictures: which format holds what, whole files, and files made band by band."""
+
+import os
+import struct
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from gantools.errors import UserError
+
+from . import exif, png, tiff
+from .files import atomic
+
+SUFFIXES = {
+    ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff",
+    ".tiff": "tiff", ".bmp": "bmp", ".gif": "gif", ".avif": "avif", ".pnm": "pnm",
+    ".ppm": "pnm", ".pgm": "pnm", ".pbm": "pnm",
+}  # fmt: skip
+LIMITS = {"png": 2**31 - 1, "jpeg": 65500, "webp": 16383, "tiff": 2**31 - 1, "bmp": 2**31 - 1}
+STREAMED = {"png": png.PngWriter, "tiff": tiff.TiffWriter}
+NO_ALPHA = ("jpeg", "bmp")
+NO_EXIF = ("bmp",)
+XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"  # JPEG only
+SOFTWARE = b"Software\0"
+# Bytes a level that a file takes at least, against a full disk found after an hour: noise-free
+# pictures pack better than photographs, so the true size is mostly two to five times as much.
+AT_LEAST = {"png": 0.1, "jpeg": 0.01, "webp": 0.005, "tiff": 0.1, "bmp": 1.0}
+BMP_BYTES = 2**32 - 2**16
+
+
+@cache
+def opencv():
+    """Return the module cv2, loaded when first needed and told to be silent."""
+    import cv2
+
+    cv2.utils.logging.setLogLevel(
+        cv2.utils.logging.LOG_LEVEL_SILENT
+    )  # fatal errors only: a broken file is told by our own sentence
+    return cv2
+
+
+def check_writable(path, height, width, channels):
+    """Return the format that the suffix of `path` names, if it can hold such a picture.
+
+    Raises:
+        UserError: it cannot, so that this is known before hours of work.
+    """
+    suffix = Path(path).suffix.lower()
+    kind = SUFFIXES.get(suffix)
+    if kind not in LIMITS:
+        raise UserError(
+            f"Cannot write '{path}': pictures are written as .png, .jpg, .webp, .tif or .bmp. "
+            f"Received: '{suffix}'."
+        )
+    if max(height, width) > LIMITS[kind]:
+        raise UserError(
+            f"Cannot write '{path}': {kind.upper()} holds at most {LIMITS[kind]} pixels a side. "
+            f"Received: {width}x{height}. Choose a name that ends in .png."
+        )
+    if channels in (2, 4) and kind in NO_ALPHA:
+        raise UserError(
+            f"Cannot write '{path}': {kind.upper()} has no transparency. Choose .png or .webp."
+        )
+    if kind == "bmp" and height * width * max(channels, 1) > BMP_BYTES:
+        raise UserError(f"Cannot write '{path}': BMP holds at most 4 GB. Choose .png or .tif.")
+    return kind
+
+
+def kind_of(path):
+    """Return the format that the suffix of `path` names, or None."""
+    return SUFFIXES.get(Path(path).suffix.lower())
+
+
+def check_space(path, height, width, channels, itemsize=1):
+    """Raise a `UserError` if the disk of `path` certainly has no room for such a picture."""
+    kind, folder = SUFFIXES[Path(path).suffix.lower()], Path(path).resolve().parent
+    needed = int(height * width * max(channels, 1) * itemsize * AT_LEAST[kind])
+    try:
+        found = os.statvfs(folder)
+    except (OSError, AttributeError):  # no such call on Windows: then a full disk is told later
+        return
+    free = found.f_bavail * found.f_frsize
+    if needed > free:
+        raise UserError(
+            f"Cannot write '{path}': at least {needed / 1e6:.0f} MB are needed and "
+            f"{free / 1e6:.0f} MB are free. Free some space or choose another place."
+        )
+
+
+def write(path, picture, *, quality=95, level=1, threads=2, software=None):
+    """Write a `pictures.Picture`; the suffix of `path` names the format.
+
+    EXIF, ICC, XMP and resolution go into PNG, JPEG, WebP and TIFF. For TIFF and BMP the EXIF
+    orientation is applied to the pixels. 16 bits become 8 where the format has no more.
+
+    Args:
+        path: `.png`, `.jpg`, `.webp`, `.tif` or `.bmp`.
+        picture: The picture.
+        quality: Of JPEG and WebP, 1 to 100; colours are not subsampled in JPEG.
+        level: Deflate level of PNG.
+        threads: Of PNG and TIFF.
+        software: What made the picture, for the tag of that name; BMP has none.
+
+    Raises:
+        UserError: the format cannot hold the picture or the file cannot be written.
+    """
+    kind = check_writable(path, *picture.pixels.shape)
+    if kind in ("tiff", "bmp"):
+        picture = picture.upright()
+    if kind in STREAMED:
+        options = {"level": level} if kind == "png" else {}
+        shape, dtype = picture.pixels.shape, picture.pixels.dtype
+        with stream(
+            path, shape, dtype, picture.metadata, threads=threads, software=software, **options
+        ) as writer:
+            writer.rows(picture.pixels)
+        return
+    with atomic(path) as part:
+        part.write_bytes(_encoded(kind, picture, quality, software))
+
+
+@contextmanager
+def stream(path, shape, dtype, metadata, *, threads=2, software=None, **options):
+    """Yield a writer whose `rows` takes a PNG or TIFF band by band; the file is whole or not there.
+
+    Args:
+        path: `.png` or `.tif`.
+        shape: `(height, width, channels)`.
+        dtype: Of the pixels.
+        metadata: `pictures.Metadata`; for TIFF the pixels have to be upright.
+        threads: Strips compressed at the same time.
+        software: What made the picture.
+        **options: Of the writer.
+
+    Raises:
+        UserError: the format cannot hold the picture or the file cannot be written.
+    """
+    kind = check_writable(path, *shape)
+    if kind == "png" and np.dtype(dtype).kind == "f":
+        raise UserError("PNG has no floating point. Choose a name that ends in .tif.")
+    options |= {
+        "exif": metadata.exif, "icc": icc_for(shape[2], metadata.icc), "xmp": metadata.xmp,
+        "density": metadata.density,
+    }  # fmt: skip
+    if kind == "png":
+        options["chunks"] = _chunks(metadata.chunks, software)
+    else:
+        options["software"] = software
+    with (
+        atomic(path) as part,
+        part.open("wb") as file,
+        STREAMED[kind](file, *shape, dtype, threads=threads, **options) as writer,
+    ):
+        yield writer
+
+
+def lost(metadata, kind):
+    """Return what a file of the format `kind` cannot keep of the metadata, in words."""
+    found = []
+    if kind == "bmp" and (metadata.exif or metadata.icc or metadata.xmp):
+        found.append("EXIF, ICC profile and XMP")
+    chunks = {name for name, _ in metadata.chunks}
+    if kind != "png" and chunks & {b"cICP", b"cHRM"} and not metadata.icc:
+        found.append("the colour space that a PNG tells without a profile")
+    if kind != "png" and chunks & {b"tEXt", b"zTXt", b"iTXt"}:
+        found.append("the texts of the PNG")
+    return found
+
+
+def icc_for(channels, icc):
+    """Return the profile `icc` if it fits grey (1, 2) or colour (3, 4) channels, else None."""
+    wanted = b"GRAY" if channels < 3 else b"RGB "
+    return icc if icc and icc[16:20] == wanted else None
+
+
+def _chunks(chunks, software):
+    """Return the PNG chunks with the name of the program."""
+    if not software:
+        return chunks
+    kept = [chunk for chunk in chunks if not chunk[1].startswith(SOFTWARE)]
+    return (*kept, (b"tEXt", SOFTWARE + software.encode("latin-1", "replace")))
+
+
+def _encoded(kind, picture, quality, software):
+    """Return the bytes of a JPEG, WebP or BMP."""
+    cv2, pixels = opencv(), picture.pixels
+    if pixels.dtype == np.float32:
+        raise UserError(f"{kind.upper()} has no floating point. Choose a name that ends in .tif.")
+    if pixels.dtype == np.uint16:
+        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if pixels.shape[2] == 2:  # these formats have no grey with alpha
+        pixels = pixels[:, :, [0, 0, 0, 1]]
+    if pixels.shape[2] > 2:
+        code = cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
+        pixels = cv2.cvtColor(pixels, code)
+    options = {
+        "jpeg": [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+                 cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444],
+        "webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
+    }.get(kind, [])  # fmt: skip
+    blocks = _blocks(cv2, kind, picture, software) if kind != "bmp" else {}
+    made, data = cv2.imencodeWithMetadata(
+        f".{kind}", pixels, list(blocks), list(blocks.values()), options
+    )
+    if not made:
+        raise UserError(f"OpenCV cannot encode {pixels.shape} {pixels.dtype} as {kind.upper()}.")
+    data = data.tobytes()
+    return _with_density(data, picture.metadata.density) if kind == "jpeg" else data
+
+
+def _blocks(cv2, kind, picture, software):
+    """Return the metadata as OpenCV wants them: `{kind of block: uint8 array}`."""
+    data = picture.metadata
+    xmp = data.xmp and (XMP_PREFIX if kind == "jpeg" else b"") + data.xmp
+    channels = 3 if kind == "webp" else picture.pixels.shape[2]
+    found = {
+        cv2.IMAGE_METADATA_EXIF: exif.with_software(data.exif, software) if software else data.exif,
+        cv2.IMAGE_METADATA_ICCP: icc_for(channels, data.icc),
+        cv2.IMAGE_METADATA_XMP: xmp,
+    }
+    return {key: np.frombuffer(value, np.uint8) for key, value in found.items() if value}
+
+
+def _with_density(data, density):
+    """Return a JPEG whose JFIF header, at its start, tells the resolution."""
+    if not density or data[6:11] != b"JFIF\0" or max(density) >= 65535:
+        return data
+    return data[:13] + struct.pack(">BHH", 1, *(max(1, round(v)) for v in density)) + data[18:]

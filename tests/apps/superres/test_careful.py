@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+from gantools.apps.superres.careful import Careful
+from gantools.apps.superres.engine import open_engine
+from gantools.apps.superres.projection import CONTEXT
+from gantools.apps.superres.upscaler import Upscaler
+
+from gantools.errors import UserError
+
+
+class Small:
+    """An engine whose memory holds tiles of a few pixels only."""
+
+    def __init__(self, engine, most, error=None):
+        self.engine, self.scale, self.most = engine, engine.scale, most
+        self.error, self.seen = error or MemoryError("std::bad_alloc"), []
+
+    def prepare(self, height, width):
+        self.engine.prepare(height, width)
+
+    def run(self, tile):
+        self.seen.append(tile.shape[:2])
+        if tile.shape[0] * tile.shape[1] > self.most:
+            raise self.error
+        return self.engine.run(tile)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("Failed to allocate 9 bytes")])
+def test_out_of_memory_halves_the_tile_and_nothing_changes(error, make_network, picture):
+    network, pixels = make_network(), picture(150, 130)
+    tile = np.pad(pixels, ((CONTEXT,) * 2, (CONTEXT,) * 2, (0, 0)), mode="symmetric")
+    engine = open_engine(network, projection="full")
+    expected = engine.run(tile).copy()
+    small = Small(engine, 90 * 90, error)
+    careful = Careful(small, None, network.reach("full"))
+    np.testing.assert_array_equal(careful.run(tile), expected)
+    assert careful.largest < 90
+    count = len(small.seen)
+    np.testing.assert_array_equal(careful.run(tile), expected)
+    assert max(map(max, small.seen[count:])) < 90  # it is remembered
+
+
+def test_other_errors_are_not_hidden(make_network):
+    engine = Small(open_engine(make_network()), 0, RuntimeError("shape mismatch"))
+    with pytest.raises(RuntimeError, match="shape mismatch"):
+        Careful(engine, None, 5).run(np.zeros((60, 60, 3), np.uint8))
+
+
+def test_no_memory_at_all_is_one_sentence(make_network):
+    engine = Small(open_engine(make_network()), 0)
+    with pytest.raises(UserError, match="too small for this network, even in small tiles"):
+        Careful(engine, None, 5).run(np.zeros((300, 300, 3), np.uint8))
+
+
+class Broken:
+    """An engine that gives black for a part of a tile, as NaN becomes when cast to bytes."""
+
+    def __init__(self, engine, value=0):
+        self.engine, self.scale, self.value = engine, engine.scale, value
+
+    def run(self, tile):
+        made = self.engine.run(tile).copy()
+        made[40:160, 40:160] = self.value
+        return made
+
+
+def test_a_tile_gone_astray_is_made_again_in_float32(make_network, picture):
+    network = make_network()
+    pixels = picture(60, 60) // 2 + 100
+    tile = np.pad(pixels, ((CONTEXT,) * 2, (CONTEXT,) * 2, (0, 0)), mode="symmetric")
+    good = open_engine(network).run(tile).astype(int)
+    careful = Careful(Broken(open_engine(network)), lambda: open_engine(network, deep=True), 5)
+    made = careful.run(tile)
+    assert careful.redone == 1
+    assert np.abs(made - good).max() <= 1
+    sound = Careful(open_engine(network), lambda: pytest.fail("not needed"), 5)
+    sound.run(tile)
+    assert sound.redone == 0
+
+
+def test_noise_and_checkerboards_do_not_look_like_nan(make_network):
+    rng = np.random.default_rng(0)
+    board = np.indices((80, 80)).sum(axis=0) % 2 * 255
+    for pixels in (rng.integers(0, 256, (80, 80, 3)), np.repeat(board[:, :, None], 3, axis=2)):
+        upscaler = Upscaler(make_network(gain=0.05))
+        list(upscaler.bands(pixels.astype(np.uint8)))
+        assert upscaler.redone() == 0
+
+
+def test_nan_in_float32_is_one_sentence(make_network):
+    engine = Broken(open_engine(make_network(), deep=True), np.nan)
+    with pytest.raises(UserError, match=r"no numbers \(NaN\)"):
+        Careful(engine, None, 5).run(np.full((60, 60, 3), 99, np.float32))

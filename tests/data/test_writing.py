@@ -1,0 +1,169 @@
+import os
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from gantools.data import pictures, png, tags, writing
+from gantools.data.pictures import Metadata, Picture, header, read, write
+from gantools.errors import UserError
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (24, 31, 3), np.uint8)
+SRGB = (b"gAMA", (45455).to_bytes(4, "big"))
+P3 = (b"cICP", bytes([12, 13, 0, 1]))
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+def test_resolution_is_kept(tmp_path, suffix):
+    write(tmp_path / f"a.{suffix}", Picture(PIXELS, Metadata(density=(300, 150))))
+    found = read(tmp_path / f"a.{suffix}").metadata.density
+    assert found == pytest.approx((300, 150), rel=1e-3)
+    image = pytest.importorskip("PIL.Image")
+    with image.open(tmp_path / f"a.{suffix}") as opened:
+        assert tuple(map(float, opened.info["dpi"])) == pytest.approx((300, 150), rel=1e-3)
+
+
+def test_a_picture_on_its_side_has_its_resolution_on_its_side(tmp_path):
+    exif = tags.block({274: tags.short(6)})
+    lying = Picture(PIXELS, Metadata(exif=exif, density=(300, 150)))
+    assert lying.upright().metadata.density == (150, 300)
+
+
+def test_colour_and_text_chunks_of_png_are_kept(tmp_path):
+    chunks = (SRGB, P3, (b"tEXt", b"Title\0A cat"), (b"iTXt", b"Comment\0\0\0\0\0meow"))
+    write(tmp_path / "a.png", Picture(PIXELS, Metadata(xmp=b"<x/>", chunks=chunks)))
+    found = read(tmp_path / "a.png").metadata
+    assert found.chunks == chunks
+    assert found.xmp == b"<x/>"
+    assert found.without_traces() == Metadata(chunks=(SRGB, P3))
+
+
+def test_high_dynamic_range_is_told(tmp_path):
+    for transfer, count in ((16, 1), (18, 1), (13, 0)):
+        chunk = (b"cICP", bytes([9, transfer, 0, 1]))
+        write(tmp_path / "a.png", Picture(PIXELS, Metadata(chunks=(chunk,))))
+        assert len(read(tmp_path / "a.png").notes) == count
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif"])
+def test_the_file_tells_what_made_it(tmp_path, suffix):
+    image = pytest.importorskip("PIL.Image")
+    old = Metadata(
+        exif=tags.block({271: tags.text("Maker"), 305: tags.text("Camera 1.0")}),
+        chunks=((b"tEXt", b"Software\0Painter"),),
+    )
+    write(tmp_path / f"a.{suffix}", Picture(PIXELS, old), software="gantools 9 superres fast x4")
+    with image.open(tmp_path / f"a.{suffix}") as opened:
+        opened.load()
+        said = opened.info.get("Software") or opened.getexif()[305]
+        assert said == "gantools 9 superres fast x4"
+        assert opened.getexif()[271] == "Maker"
+
+
+def test_a_jpeg_without_exif_gets_the_name_too(tmp_path):
+    write(tmp_path / "a.jpg", Picture(PIXELS), software="me")
+    assert tags.read(read(tmp_path / "a.jpg").metadata.exif) == {305: tags.text("me")}
+
+
+def test_the_png_does_not_depend_on_the_bands(tmp_path, monkeypatch):
+    monkeypatch.setattr(png, "STRIP_BYTES", 700)
+    files = []
+    for i, heights in enumerate(([24], [1] * 24, [5, 18, 1])):
+        with writing.stream(tmp_path / f"{i}.png", PIXELS.shape, np.uint8, Metadata()) as writer:
+            at = 0
+            for height in heights:
+                writer.rows(PIXELS[at : at + height])
+                at += height
+        files.append((tmp_path / f"{i}.png").read_bytes())
+    assert files[0] == files[1] == files[2]
+
+
+def test_a_full_disk_is_known_before(tmp_path, monkeypatch):
+    little = SimpleNamespace(f_bavail=10, f_frsize=1000)
+    monkeypatch.setattr(os, "statvfs", lambda path: little)
+    writing.check_space(tmp_path / "a.png", 100, 100, 3)
+    with pytest.raises(UserError, match="at least 3 MB are needed and 0 MB are free"):
+        writing.check_space(tmp_path / "a.png", 3000, 3000, 3)
+    writing.check_space(tmp_path / "a.jpg", 500, 500, 3)
+
+
+def test_four_gigabytes_of_bmp(tmp_path):
+    with pytest.raises(UserError, match="at most 4 GB"):
+        writing.check_writable(tmp_path / "a.bmp", 40_000, 40_000, 3)
+    assert writing.check_writable(tmp_path / "a.tif", 40_000, 40_000, 3) == "tiff"
+
+
+def test_what_a_format_cannot_keep():
+    full = Metadata(b"e", b"i", b"x", None, (P3, (b"tEXt", b"a\0b")))
+    assert writing.lost(full, "png") == []
+    assert writing.lost(full, "jpeg") == ["the texts of the PNG"]
+    assert "EXIF, ICC profile and XMP" in writing.lost(full, "bmp")
+    assert len(writing.lost(Metadata(chunks=(P3,)), "webp")) == 1
+    assert writing.lost(Metadata(), "bmp") == []
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_grey_with_alpha_goes_into_tiff_and_back(tmp_path, dtype):
+    pytest.importorskip("tifffile")
+    pixels = PIXELS[:, :, :2].astype(dtype) * (np.iinfo(dtype).max // 255)
+    write(tmp_path / "a.tif", Picture(pixels, Metadata(density=(300, 300))))
+    found = read(tmp_path / "a.tif")
+    np.testing.assert_array_equal(found.pixels, pixels)
+    assert found.metadata.density == (300, 300)
+
+
+def test_float_has_one_format(tmp_path):
+    for suffix in ("png", "jpg", "webp", "bmp"):
+        with pytest.raises(UserError, match=r"no floating point.*\.tif"):
+            write(tmp_path / f"a.{suffix}", Picture(PIXELS.astype(np.float32)))
+    assert not list(tmp_path.iterdir())
+
+
+def inked(path, icc=None):
+    image = pytest.importorskip("PIL.Image")
+    inks = np.zeros((16, 16, 4), np.uint8)
+    inks[..., 1:3] = 255  # magenta and yellow: red
+    image.fromarray(inks, "CMYK").save(path, icc_profile=icc, quality=95)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:'mode' parameter is deprecated")
+@pytest.mark.parametrize("suffix", ["jpg", "tif"])
+def test_inks_become_colours_with_a_sentence(tmp_path, suffix):
+    found = read(inked(tmp_path / f"a.{suffix}"))
+    assert header(tmp_path / f"a.{suffix}").cmyk
+    assert found.pixels.shape == (16, 16, 3)
+    assert found.pixels[8, 8, 0] > 230
+    assert found.pixels[8, 8, 1:].max() < 40
+    assert "CMYK" in found.notes[0]
+    assert "no profile" in found.notes[0]
+
+
+@pytest.mark.filterwarnings("ignore:'mode' parameter is deprecated")
+def test_inks_without_the_library_are_refused_with_the_remedy(tmp_path, monkeypatch):
+    path = inked(tmp_path / "a.jpg")
+    monkeypatch.setitem(__import__("sys").modules, "PIL", None)
+    with pytest.raises(UserError, match=r"CMYK.*pip install \"gantools\[pictures\]\""):
+        read(path)
+
+
+def test_damage_gives_one_sentence_each(tmp_path):
+    """300 files with bytes changed or cut: read, or refused by a sentence; nothing else."""
+    rng, seen = np.random.default_rng(0), set()
+    rich = Picture(PIXELS, Metadata(tags.block({271: tags.text("Maker")}), None, b"<x/>", (72, 72)))
+    for suffix in ("png", "jpg", "webp", "tif", "bmp"):
+        write(tmp_path / f"good.{suffix}", rich)
+        good = (tmp_path / f"good.{suffix}").read_bytes()
+        for i in range(60):
+            bad = bytearray(good[: rng.integers(1, len(good))] if i % 2 else good)
+            for at in rng.integers(0, len(bad), 4):
+                bad[at] = rng.integers(256)
+            (tmp_path / f"bad.{suffix}").write_bytes(bad)
+            try:
+                read(tmp_path / f"bad.{suffix}")
+                seen.add("read")
+            except UserError as error:
+                assert str(error).count("\n") == 0
+                seen.add("refused")
+    assert seen == {"read", "refused"}
+    assert pictures.MAX_PIXELS > 0
