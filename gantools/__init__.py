@@ -10,6 +10,7 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _LAZY = dict.fromkeys(("AdversarialModel", "Game", "Turn", "duel"), "gantools.core")
+_LAZY["SuperResolver"] = "gantools.apps.superres"  # without Keras
 __all__ = ["__version__", *_LAZY]
 
 

@@ -21,12 +21,20 @@ from gantools.errors import ALL_FAILED, BUG, DONE, INTERRUPTED, USAGE, UserError
 # name: (module:attribute, the first line of the command's docstring)
 COMMANDS = {
     "superres": ("gantools.apps.superres.cli:superres", "Enlarge pictures with a trained network."),
+    "anomaly": ("gantools.apps.anomaly.cli:anomaly", "Find what does not look like the normals."),
     "train": (
         "gantools.gans.cli:train",
         "Train a game on pictures, or go on with a run.",
     ),
     "sample": ("gantools.gans.cli:sample", "Draw samples of a trained run as one picture."),
-    "zoo": ("gantools.gans.cli:zoo", "List the games with their papers and sizes."),
+    "translate": (
+        "gantools.gans.cli:translate",
+        "Turn pictures of one kind into the other with a trained run.",
+    ),
+    "zoo": (
+        "gantools.gans.cli:zoo",
+        "List the games with their papers, sizes and what they train on.",
+    ),
     "doctor": (
         "gantools.doctor:doctor",
         "Show what is installed, what will be used and if it works.",

@@ -92,6 +92,25 @@ def test_own_gan_of_the_readme_runs():
     assert cycles == [2]
 
 
+def test_the_zoo_page_is_what_the_registry_says():
+    from benchmarks import zoo_page
+
+    assert zoo_page.PAGE.read_text(encoding="utf-8") == zoo_page.page(), (
+        "run python -m benchmarks.zoo_page"
+    )
+
+
+def test_blocks_of_the_core_page_run_in_order():
+    text = (ROOT / "docs" / "core.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) >= 6
+    space = {"__name__": "core_page"}
+    for number, block in enumerate(blocks):
+        exec(compile(block, f"docs/core.md block {number}", "exec"), space)
+    assert space["samples"].shape == (16, 2)
+    assert space["Counting"].traced <= 2  # once, and once more where Keras builds symbolically
+
+
 def newest_rows(name, *keys):
     """Return the newest row of a benchmark for each value of `keys`."""
     lines = (ROOT / "benchmarks" / "results" / f"{name}.jsonl").read_text().splitlines()
@@ -107,10 +126,11 @@ def test_figures_of_the_readme_are_the_measured_ones():
         own = " | ".join(f"{row['psnr_y']:.2f}" for row in sets)
         plain = " / ".join(f"{row['bicubic_psnr_y']:.2f}" for row in sets)
         assert f"| {own} | {plain} |" in readme, (name, scale)
-    modes = newest_rows("modes", "recipe", "seed")
-    for recipe in {key[0] for key in modes}:
-        found = ", ".join(str(modes[recipe, seed]["modes"]) for seed in (0, 1, 2))
-        assert f"| {found} |" in readme, recipe
+    for benchmark in ("modes", "ring"):
+        modes = newest_rows(benchmark, "recipe", "seed")
+        for recipe in {key[0] for key in modes}:
+            found = ", ".join(str(modes[recipe, seed]["modes"]) for seed in (0, 1, 2))
+            assert f"| {found} |" in readme, (benchmark, recipe)
     steps = newest_rows("step_time", "case")
     for key in ("ratio", "memory_ratio"):
         assert " / ".join(f"{row[key]:.2f}" for row in steps.values()) in readme, key

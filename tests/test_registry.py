@@ -38,4 +38,11 @@ def test_games_of_other_packages(tmp_path, monkeypatch):
     assert registry.game_names()[-1] == "othergan"
     assert registry.load_game("othergan")("tiny", ()) == "tiny"
     expected = {"name": "othergan", "title": "Other", "source": "none", "sizes": ["tiny"]}
-    assert registry.describe_games()[-1] == expected
+    assert registry.describe_games()[-1] == expected | {"data": "pictures"}
+
+
+def test_what_a_game_trains_on_is_known_without_importing_it():
+    kinds = {name: registry.data_kind(name) for name in ("pix2pix", "cyclegan", "wgan-gp")}
+    assert kinds == {"pix2pix": "pairs", "cyclegan": "domains", "wgan-gp": "pictures"}
+    with pytest.raises(UserError, match="Did you mean 'cyclegan'"):
+        registry.data_kind("cycelgan")

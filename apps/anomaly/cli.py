@@ -1,0 +1,141 @@
+"""The command `gantools anomaly`: a whole job by itself; the other commands below it."""
+
+import click
+
+from gantools.errors import DONE, SOME_FAILED
+
+BELOW = {
+    "fit": (".commands:fit", "Learn what normal is and keep the model."),
+    "score": (".scoring:score", "Score pictures or rows with a kept model."),
+    "merge": (".scoring:merge", "Put the shards of several machines together."),
+    "audit": (".commands:audit", "Only look at the data: duplicates, leaks, shortcuts."),
+    "eval": (".measuring:evaluation", "Measure on labelled data, over several seeds."),
+    "refine": (".refining:refine", "Take a person's verdicts into the calibration."),
+}
+
+
+class Anomaly(click.Group):
+    """A group that does the whole job when no command is given, and imports commands when used."""
+
+    def list_commands(self, ctx):
+        """Return the commands below."""
+        return list(BELOW)
+
+    def get_command(self, ctx, cmd_name):
+        """Import a command when it is used."""
+        if cmd_name not in BELOW:
+            return None
+        from importlib import import_module
+
+        module, _, attribute = BELOW[cmd_name][0].partition(":")
+        return getattr(import_module(module, __package__), attribute)
+
+    def format_commands(self, ctx, formatter):
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in BELOW.items()])
+
+
+def options(names):
+    """Return a decorator that adds options of `OPTIONS` to a command, in this order.
+
+    Args:
+        names: Names separated by spaces, as in `OPTIONS`.
+    """
+
+    def decorate(command):
+        for name in reversed(names.split()):
+            command = OPTIONS[name](command)
+        return command
+
+    return decorate
+
+
+DETECTORS = [
+    "auto", "encoder", "restorer", "references",
+    "anogan", "f_anogan", "egbad", "alad", "ganomaly", "skip_ganomaly",
+]  # fmt: skip
+_RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
+OPTIONS = {
+    "data": click.option("--data", type=click.Path(), help="Folder of pictures or scans, a table."),
+    "out": click.option(
+        "-o", "--out", type=click.Path(), default="anomaly-out", show_default=True,
+        help="Folder for scores, report and model.",
+    ),
+    "model": click.option("--model", type=click.Path(), required=True, help="Folder of the model."),
+    "detector": click.option(
+        "--detector", type=click.Choice(DETECTORS), default="auto", show_default=True,
+        help="auto: the encoder where it is installed, else the restorer.",
+    ),
+    "minutes": click.option(
+        "--minutes", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True,
+        help="Time for training.",
+    ),
+    "fpr": click.option(
+        "--fpr", type=_RATE, default=0.05, show_default=True,
+        help="Share of normals that may be flagged.",
+    ),
+    "confidence": click.option(
+        "--confidence", type=_RATE, help="Chance that the realised share stays below --fpr."
+    ),
+    "layout": click.option("--layout", help="How the folder is arranged, if not seen by itself."),
+    "manifest": click.option("--manifest", type=click.Path(), help="Table that lists pictures."),
+    "groups": click.option(
+        "--groups", help="Column, or regular expression on names: what belongs together."
+    ),
+    "label": click.option("--label", help="Tables: the column that says what is normal."),
+    "time": click.option("--time-col", help="Tables: the column that orders the rows."),
+    "side": click.option(
+        "--side", type=click.IntRange(16, 256), help="Pixels of the detector's square."
+    ),
+    "without": click.option(
+        "--without", multiple=True, metavar="PART", help="Leave a part out of the score; repeat."
+    ),
+    "stream": click.option(
+        "--stream", type=click.Choice(["name", "time"]),
+        help="Watch the items in this order as a stream.",
+    ),
+    "seed": click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
+    "json": click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+    "quiet": click.option("-q", "--quiet", is_flag=True, help="Tell only errors."),
+}  # fmt: skip
+SOURCE = "layout manifest groups label time"
+FITTING = "detector minutes side without seed"
+
+
+@click.group(
+    cls=Anomaly,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@options(f"data out {FITTING} fpr confidence stream {SOURCE}")
+@click.option("--fresh", is_flag=True, help="Fit again where a model is already there.")
+@options("json quiet")
+@click.pass_context
+def anomaly(ctx, data, out, fresh, as_json, quiet, **chosen):
+    """Find what does not look like the normals.
+
+    Learns from normals only, and hands back a ranked list with calibrated p-values, heat maps and
+    an audit of the data: scores.csv, report.html, maps/, model/. The layout is detected: train/good
+    and test/*, normal/ and abnormal/, DICOM, NIfTI, a manifest, a table, or just pictures.
+
+    \b
+    Examples:
+      gantools anomaly --data scans/
+      gantools anomaly --data tiles/ --fpr 0.01 --confidence 0.95 -o out/
+      gantools anomaly --data visits.csv --label outcome --time-col date
+      gantools anomaly fit --data normals/ --model scans.model
+      gantools anomaly score --model scans.model --data new/
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    if data is None:
+        raise click.UsageError(f"Give --data FOLDER, or one of the commands {', '.join(BELOW)}.")
+    from .commands import whole
+
+    counts = whole(data, out, chosen, fresh=fresh, quiet=quiet)
+    if as_json:
+        import json
+
+        click.echo(json.dumps({"schema": 1, "out": str(out), **counts}))
+    ctx.exit(SOME_FAILED if counts["unreadable"] else DONE)

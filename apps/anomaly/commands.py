@@ -1,0 +1,218 @@
+"""What the commands of `gantools anomaly` do, from options to files."""
+
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from gantools.errors import DONE, SOME_FAILED, UserError
+
+from .cli import FITTING, SOURCE, options
+
+
+def whole(data, out, chosen, *, fresh=False, quiet=False) -> dict:
+    """Do the whole job; return its counts.
+
+    Args:
+        data: Folder or file.
+        out: Folder of the results.
+        chosen: Values of the command's other options by name.
+        fresh: Fit again where a model is already there.
+        quiet: Tell only errors.
+    """
+    from . import folder, outputs, stream
+    from .settings import Settings
+    from .table_model import load_model
+
+    say, start = teller(quiet), time.perf_counter()
+    out = folder.output_folder(out)
+    salt = folder.project_salt(out / "plan.json", out / "model" / "plan.json")
+    settings = Settings.of(chosen)
+    job, looked = opened(data, chosen, salt, say)
+    maps = outputs.Maps(out / "maps")
+    bar, scoring = Bar("training", quiet), Bar("scoring", quiet)
+    items = scored_part(looked)
+    if items:
+        kept = out / "model"
+        model = folder.kept_model(kept, settings, looked, load_model, fresh=fresh, say=say)
+        if model is None:
+            training = folder.training_folder(out / "training", settings, looked, fresh=fresh)
+            model = job.fit(looked, settings, out=training, say=say, progress=bar)
+            keep(model, kept, looked, salt)
+            shutil.rmtree(training, ignore_errors=True)
+        scored = model.score(looked.reader, items, maps=maps, progress=scoring)
+    else:
+        say("Nothing is divided: each half of the items is scored by a model of the other.")
+        items, scored, model = job.score_unsupervised(
+            looked, settings, maps=maps, say=say, progress=bar
+        )
+        keep(model, out / "model", looked, salt)
+    order = stream.order_of(items, chosen.get("stream"))
+    counts = told(out, looked, items, scored, model, maps, settings, order, say)
+    say(f"{time.perf_counter() - start:.0f} s. Open {out / 'report.html'}.")
+    return counts
+
+
+@click.command()
+@options(f"data model {FITTING} {SOURCE}")
+@click.option("--overwrite", is_flag=True, help="Replace a model that is there.")
+@options("quiet")
+def fit(data, model, overwrite, quiet, **chosen):
+    """Learn what normal is and keep the model.
+
+    Everything that is not labelled anomalous and not in a test folder counts as normal.
+    """
+    from . import folder
+    from .settings import Settings
+
+    model = Path(model)
+    if model.exists() and not overwrite:
+        raise UserError(f"{model} exists. Give --overwrite to replace it, or another name.")
+    say = teller(quiet)
+    salt = folder.project_salt(model / "plan.json")
+    job, looked = opened(required(data), chosen, salt, say)
+    settings = Settings.of(chosen)
+    training = model.with_name(f"{model.name}.training")
+    folder.training_folder(training, settings, looked)
+    made = job.fit(looked, settings, out=training, say=say, progress=Bar("training", quiet))
+    keep(made, model, looked, salt)
+    shutil.rmtree(training, ignore_errors=True)
+    say(f"{made.facts['seconds']:.0f} s: {model}")
+
+
+@click.command()
+@options(f"data {SOURCE} json")
+@click.pass_context
+def audit(ctx, data, as_json, **chosen):
+    """Only look at the data: duplicates, leaks, shortcuts, unreadable files.
+
+    Exit code 4 where an error was found, a fault that makes every figure on these data mislead.
+    """
+    from .findings import ordered
+
+    lines = []
+    _, looked = opened(required(data), chosen, "audit", lines.append, to_fit=False)
+    findings = ordered(looked.audit.findings)
+    if as_json:
+        rows = [finding.to_dict() for finding in findings]
+        click.echo(json.dumps({"schema": 1, "findings": rows}, indent=1))
+    else:
+        for line in lines if findings else [*lines, "Nothing was found."]:
+            click.echo(line)
+    bad = findings and findings[0].severity == "error"
+    ctx.exit(SOME_FAILED if bad else DONE)
+
+
+def opened(data, chosen, salt, say, **how):
+    """Find out what `data` holds, look at it, and return `(job module, what was seen)`.
+
+    Args:
+        data: Folder or file.
+        chosen: Options by name: layout, manifest, groups, label, time_col.
+        salt: Of the codes of DICOM identifiers.
+        say: Called with each line a person should read.
+        how: For the job's `look`: `to_fit`; of tables also `every_row` and `known`.
+    """
+    from . import job, layouts
+
+    groups = chosen.get("groups")
+    found = layouts.find(
+        data, chosen.get("layout"), groups=groups, manifest=chosen.get("manifest"), salt=salt
+    )
+    say(found.description)
+    for note in found.notes:
+        say(note)
+    if found.table is None:
+        wrong = [
+            f"--{n}" for n, key in (("label", "label"), ("time-col", "time_col")) if chosen.get(key)
+        ]
+        if wrong:
+            raise UserError(f"{' and '.join(wrong)}: '{data}' holds pictures, no table.")
+        return job, job.look(found, say, to_fit=how.get("to_fit", True))
+    from . import table_job
+    from .table_rows import Roles
+
+    roles = Roles(chosen.get("label"), groups, chosen.get("time_col"))
+    return table_job, table_job.look(found, say, roles=roles, **how)
+
+
+def keep(model, place, looked, salt):
+    """Write a model, with what a later command has to know of its data."""
+    from .folder import normals_code
+
+    model.facts |= {"salt": salt, "normals": normals_code(looked)}
+    model.save(place)
+
+
+def scored_part(looked):
+    """Return the items to score: the test part, else none."""
+    return list(looked.collection.of("test"))
+
+
+def told(out, looked, items, scored, model, maps, settings, order, say, *, keep=False) -> dict:
+    """Write the files of a job that was just scored; return its counts.
+
+    Args:
+        out: Folder.
+        looked, items, scored, model, maps: See `telling.pictures_outcome`.
+        settings: `Settings`.
+        order: Of a stream, or None.
+        say: Called with each line a person should read.
+        keep: Whether to write the outcome as well, for `merge`.
+    """
+    from . import telling
+
+    gather = telling.table_outcome if model.is_table else telling.pictures_outcome
+    outcome = gather(looked, items, scored, model, maps, order)
+    maps.close()
+    if keep:
+        outcome.save(out)
+    return telling.tell(out, outcome, settings, command(), say)
+
+
+def required(data):
+    """Return `data`, or explain that it is needed."""
+    if data is None:
+        raise click.UsageError("Give --data FOLDER.")
+    return data
+
+
+def teller(quiet):
+    """Return the function that tells a person a line."""
+    return (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
+
+
+def command() -> str:
+    """Return the command line, for the report; folders of this machine by their last name."""
+    words = [Path(word).name if "/" in word else word for word in sys.argv[1:]]
+    return " ".join(["gantools", *words])
+
+
+class Bar:
+    """Progress of a share from 0 to 1 on stderr: one line on a terminal, tens of percent else.
+
+    Args:
+        what: Word before the numbers.
+        quiet: Whether to show nothing.
+    """
+
+    def __init__(self, what, quiet):
+        self.what, self.quiet = what, quiet
+        self.start, self.told = None, -1
+
+    def __call__(self, share):
+        """Show a share; with the time left once it can be known."""
+        now, step = time.monotonic(), int(100 * share)
+        self.start = self.start or now
+        if self.quiet or step == self.told:
+            return
+        spent = now - self.start
+        left = f", {spent / share * (1 - share):.0f} s left" if 0.02 < share < 1 else ""
+        if sys.stderr.isatty():
+            click.echo(f"\r{self.what} {step} %{left}   ", err=True, nl=share >= 1)
+        elif step // 10 != self.told // 10 and spent > 2:
+            click.echo(f"{self.what} {step} %{left}", err=True)
+        self.told = step

@@ -1,0 +1,135 @@
+"""Calibration below 60 normals: every normal is held out once, by folds.
+
+The p-value of an item compares, fold by fold, the scores that a detector without the fold gives to
+the fold's normals and to the item. It uses all normals, and is valid up to a factor of 2.
+"""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+
+from gantools.errors import UserError
+
+from .calibrate import SCHEMA, Calibration, Rule
+
+FEW = 60  # normals below which a quarter held out can flag nothing at 5 % with any confidence
+FEWEST = 15  # the lowest attainable p is above 6 %
+
+
+@dataclass(frozen=True, eq=False)
+class CrossCalibration:
+    """One `Calibration` a fold, by the detector that was fitted without the fold."""
+
+    folds: tuple[Calibration, ...]
+
+    @classmethod
+    def fit(cls, fold_scores):
+        """Return the calibration.
+
+        Args:
+            fold_scores: One `(n_k,)` array a fold: the fold's normals by the detector without them.
+
+        Raises:
+            UserError: fewer than 2 folds, or a score that is no number.
+        """
+        if len(fold_scores) < 2:
+            raise UserError(f"Cross-calibration needs 2 folds. Received: {len(fold_scores)}.")
+        return cls(tuple(Calibration.fit(scores) for scores in fold_scores))
+
+    def p(self, scores, hashes=None):
+        """Return the p-value of each item.
+
+        Args:
+            scores: `(folds, m)`: each detector's scores of the items; NaN gets p NaN.
+            hashes: `(m,)` item hashes, which break ties as in `Calibration.p`.
+
+        Source: Vovk 2015, Cross-conformal predictors, arXiv 1208.0806, eq. 3; at most twice the
+            nominal error by Vovk and Wang 2020, arXiv 1212.4966, but for terms of order folds / n.
+        """
+        scores = np.asarray(scores, np.float64)
+        n = sum(len(fold.scores) for fold in self.folds)
+        counted = sum(
+            fold.p(row, hashes) * (len(fold.scores) + 1) - 1
+            for fold, row in zip(self.folds, scores, strict=True)
+        )
+        return (1 + np.round(counted)) / (n + 1)
+
+    def rule(self, fpr=0.05, confidence=None):
+        """Return the rule of as many plain calibration normals; read its rates as up to double."""
+        return Rule.of(sum(len(fold.scores) for fold in self.folds), fpr, confidence)
+
+    def sentence(self):
+        """Return what this can show at best, in words."""
+        n = sum(len(fold.scores) for fold in self.folds)
+        return (
+            f"Calibrated on {n} normals in {len(self.folds)} folds: the lowest attainable p is "
+            f"{1 / (n + 1):.2g}, and false alarms may be up to twice the wanted rate."
+        )
+
+    def to_dict(self):
+        """Return JSON values."""
+        return {"schema": SCHEMA, "folds": [fold.scores.tolist() for fold in self.folds]}
+
+    @classmethod
+    def from_dict(cls, stored):
+        """Return what `to_dict` stored.
+
+        Raises:
+            UserError: another schema or other keys.
+        """
+        if set(stored) != {"schema", "folds"} or stored["schema"] != SCHEMA:
+            raise UserError("This cross-calibration cannot be read. Fit the model again.")
+        return cls.fit(stored["folds"])
+
+
+def fold_numbers(units, folds=5, seed=0):
+    """Return which fold each item belongs to; the same units are always together.
+
+    Args:
+        units: `(n,)` groups (patient, part, lot), or item hashes where every item is its own.
+        folds: How many; fewer if there are fewer units.
+        seed: Of the order of the units.
+
+    Returns:
+        `(n,)` int64 in [0, folds): fold sizes in units differ by at most 1.
+
+    Raises:
+        UserError: fewer than 2 units.
+    """
+    names, owner = np.unique([str(unit) for unit in units], return_inverse=True)
+    if len(names) < 2:
+        raise UserError(f"At least 2 independent normals are needed. Received: {len(names)}.")
+    keys = [blake2b(f"{seed}:{name}".encode(), digest_size=8).digest() for name in names]
+    place = np.empty(len(names), np.int64)
+    place[np.array(sorted(range(len(names)), key=keys.__getitem__))] = np.arange(len(names))
+    return place[owner] % min(folds, len(names))
+
+
+def cross_fit(make, x, units, folds=5, seed=0):
+    """Fit one detector a fold and calibrate all normals.
+
+    Args:
+        make: `() -> detector` with `fit(x)` and `score(x)`.
+        x: `(n, ...)` normals.
+        units, folds, seed: As for `fold_numbers`.
+
+    Returns:
+        `(detectors, CrossCalibration)`; stack the detectors' scores of new items for its `p`.
+
+    Raises:
+        UserError: fewer than 15 normals.
+    """
+    x = np.asarray(x)
+    if len(x) < FEWEST:
+        raise UserError(
+            f"{len(x)} normals are too few: with fewer than {FEWEST} no item could get a p below "
+            f"{1 / FEWEST:.2g}. Add normal examples."
+        )
+    number = fold_numbers(units, folds, seed)
+    detectors, scores = [], []
+    for fold in range(number.max() + 1):
+        detector = make().fit(x[number != fold])
+        detectors.append(detector)
+        scores.append(detector.score(x[number == fold]))
+    return detectors, CrossCalibration.fit(scores)

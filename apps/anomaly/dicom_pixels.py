@@ -1,0 +1,154 @@
+"""DICOM pixels: stored values, modality transform, window, inversion, levels of 0 to 1.
+
+For detection the window is fixed by the modality. The one that is stored was chosen by an operator,
+picture by picture, and tells what he saw; it serves for display only.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gantools.errors import UserError
+
+from .dicom import library
+
+WINDOWS = {"CT": (-1000.0, 1000.0)}  # Hounsfield units
+BY_SERIES = {"MR", "PT", "NM"}  # levels are comparable within one series only
+PERCENTILES = (0.5, 99.5)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame after the modality transform.
+
+    Attributes:
+        values: float32 `(h, w)`, for example Hounsfield units; `(h, w, 3)` in [0, 1] for colour.
+        valid: bool `(h, w)`: not padding.
+        modality: "CT", "MR", ...
+        inverted: MONOCHROME1: small values are bright.
+    """
+
+    values: np.ndarray
+    valid: np.ndarray
+    modality: str
+    inverted: bool
+
+
+def read_frame(path, index=None) -> Frame:
+    """Read one frame.
+
+    Raises:
+        UserError: no pixels, truncated pixels, or a compression without its decoder.
+    """
+    pydicom = library()
+    try:
+        data = pydicom.dcmread(path, force=True)
+        if "PixelData" not in data and "FloatPixelData" not in data:
+            raise UserError("A DICOM file has no pixels. Expected an image with pixel data.")
+        stored = pydicom.pixels.pixel_array(data, index=index or 0, raw=False)
+    except UserError:
+        raise
+    except Exception as error:  # every decoder has its own errors
+        raise UserError(
+            f"The pixels of a DICOM file cannot be decoded ({type(error).__name__}). It may be "
+            'truncated, or its compression needs: pip install "gantools[medical]"'
+        ) from error
+    kind = str(data.get("PhotometricInterpretation") or "")
+    if kind == "PALETTE COLOR":
+        stored = pydicom.pixels.apply_color_lut(stored, data)
+    modality = str(data.get("Modality") or "")
+    if stored.ndim == 3:
+        top = 2.0 ** (8 * stored.dtype.itemsize) - 1
+        values = stored[..., :3].astype(np.float32) / np.float32(top)
+        return Frame(values, np.ones(stored.shape[:2], bool), modality, False)
+    stored = _used_bits(stored, data)
+    values = _modality(stored, data, index or 0)
+    return Frame(values, ~_padding(stored, data), modality, kind == "MONOCHROME1")
+
+
+def window_of(frames) -> tuple[float, float]:
+    """Return the window `(low, high)` in which frames that belong together become levels.
+
+    CT has a fixed one. Of others the 0.5 and 99.5 percentiles of what is not padding; in MR, PET
+    and nuclear medicine of the foreground, which is what exceeds a tenth of the 99.5 percentile.
+
+    Args:
+        frames: `Frame`s of one series (MR, PT, NM), or a single one.
+    """
+    modality = frames[0].modality
+    if modality in WINDOWS:
+        return WINDOWS[modality]
+    values = np.concatenate([frame.values[frame.valid].ravel()[::7] for frame in frames])
+    if not values.size:
+        return 0.0, 1.0
+    if modality in BY_SERIES:
+        low, high = np.percentile(values, PERCENTILES)
+        inside = values[values > low + 0.1 * (high - low)]
+        values = inside if inside.size > 100 else values
+    low, high = (float(v) for v in np.percentile(values, PERCENTILES))
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def levels(frame: Frame, window) -> np.ndarray:
+    """Return float32 `(h, w, c)` in [0, 1]; padding is 0, MONOCHROME1 inverted in the window.
+
+    Args:
+        frame: What `read_frame` returned.
+        window: `(low, high)` in the units of the frame.
+    """
+    if frame.values.ndim == 3:
+        return frame.values
+    low, high = window
+    out = np.clip((frame.values - low) / (high - low), 0, 1)
+    out = 1 - out if frame.inverted else out
+    return np.where(frame.valid, out, 0).astype(np.float32)[..., None]
+
+
+def display(path, index=None) -> np.ndarray:
+    """Return uint8 `(h, w, c)` as the stored window shows it, for people only."""
+    pydicom = library()
+    frame = read_frame(path, index)
+    if frame.values.ndim == 3:
+        return np.rint(frame.values * 255).astype(np.uint8)
+    data = pydicom.dcmread(path, stop_before_pixels=True, force=True)
+    if data.get("WindowCenter") is None and data.get("VOILUTSequence") is None:
+        return np.rint(levels(frame, window_of([frame])) * 255).astype(np.uint8)
+    shown = np.asarray(pydicom.pixels.apply_voi_lut(frame.values, data, index=0), np.float32)
+    low, high = float(shown.min()), float(shown.max())
+    out = (shown - low) / (high - low) if high > low else shown * 0
+    out = 1 - out if frame.inverted else out
+    return np.rint(255 * np.where(frame.valid, out, 0)).astype(np.uint8)[..., None]
+
+
+def _used_bits(stored, data):
+    """Clear what overlays and other tenants left in the bits above BitsStored."""
+    bits, used = int(data.get("BitsAllocated") or 0), int(data.get("BitsStored") or 0)
+    if stored.dtype.kind not in "iu" or not 0 < used < bits or bits != 8 * stored.dtype.itemsize:
+        return stored
+    return (stored << (bits - used)) >> (bits - used)  # signed types keep their sign
+
+
+def _modality(stored, data, index):
+    """Return stored values in the units of the modality, float32."""
+    pydicom = library()
+    if data.get("ModalityLUTSequence") or data.get("RescaleSlope") is not None:
+        return np.asarray(pydicom.pixels.apply_modality_lut(stored, data), np.float32)
+    for groups in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
+        items = data.get(groups) or ()
+        inner = len(items) and items[min(index, len(items) - 1)].get(
+            "PixelValueTransformationSequence"
+        )
+        if inner:
+            slope, intercept = float(inner[0].RescaleSlope), float(inner[0].RescaleIntercept)
+            return stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+    return stored.astype(np.float32)
+
+
+def _padding(stored, data):
+    value = data.get("PixelPaddingValue")
+    if value is None:
+        return np.zeros(stored.shape, bool)
+    other = data.get("PixelPaddingRangeLimit")
+    value = int(value)
+    low, high = sorted((value, int(other) if other is not None else value))
+    return (stored >= low) & (stored <= high)

@@ -1,0 +1,282 @@
+"""A fitted job on pictures: detectors, reference rows, judge; in one folder without pickle.
+
+    MODEL/plan.json          how pictures are shown, what it was fitted on, with which settings
+    MODEL/judge.json         scales of the parts; scores of held-out normals
+    MODEL/inputs.json        what the normals' own numbers looked like
+    MODEL/members/0/         a detector's own files, and its reference rows
+
+Scoring needs no Keras. A score depends on its picture alone: not on order, batch or neighbours.
+"""
+
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
+
+import numpy as np
+
+from gantools.errors import ALL_FAILED, UserError
+
+from . import loading, model_files, references, views
+from .drift import Fingerprint
+from .judge import Judge, Raw
+
+CHUNK = 32  # pictures scored at once
+KERAS_CHUNKS = 16  # times as many where every call compiles
+PIXELS = 32  # side of the small pictures that the reference rows see
+BESIDE = ("knn5", "pca80")  # reference rows that also rank beside the restorer
+ROWS = tuple(references.REFERENCES)
+LITERATURE = ("anogan", "f_anogan", "egbad", "alad", "ganomaly", "skip_ganomaly")
+SEEN = "Its pixels are those of a normal that was fitted on or calibrated with: no p can be given."
+
+
+@dataclass
+class Scored:
+    """What scoring some items gives, one row an item.
+
+    Attributes:
+        names: Item names.
+        hashes: Of the contents.
+        parts: Name -> `(n,)` raw scores of the detector and of the references.
+        scores: `(n,)` combined scores; NaN where an item could not be read.
+        p: `(n,)` p-values.
+        errors: Name -> sentence, of items without a p-value.
+        groups: Group -> `(items, score, p)`, of groups that can be judged.
+    """
+
+    names: list[str]
+    hashes: list[str]
+    parts: dict[str, np.ndarray]
+    scores: np.ndarray
+    p: np.ndarray
+    errors: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, tuple] = field(default_factory=dict)
+
+
+@dataclass
+class Member:
+    """One detector and the reference rows that were fitted on the same normals.
+
+    Attributes:
+        detector: `auto.Auto`, `encoder.Encoder` or `simple.Simple`.
+        rows: Name -> fitted reference.
+    """
+
+    detector: object
+    rows: dict
+
+    def parts(self, tensors, ends, small):
+        """Return part -> `(n,)` raw scores of pictures.
+
+        Args:
+            tensors: `(k, side, side, c)`, the windows of all pictures.
+            ends: `(n,)`: where the windows of each picture end.
+            small: `(n, 32, 32, c)`.
+        """
+        own = self.detector.parts(tensors)
+        parts = {
+            name: np.array([views.of_picture(v) for v in np.split(values, ends[:-1])])
+            for name, values in own.items()
+        }
+        return parts | {name: row.score(small) for name, row in self.rows.items()}
+
+    def save(self, folder):
+        """Write the detector into a folder."""
+        self.detector.save(folder)
+
+
+@dataclass
+class Fitted:
+    """Everything that turns a picture into a calibrated score.
+
+    Attributes:
+        kind: "restorer", "encoder", "references" or one of `LITERATURE`.
+        members: One, or one a fold of few normals.
+        levels: Grey levels of the training set.
+        view: How pictures are shown.
+        judge: `Judge`.
+        inputs: `drift.Fingerprint` of the normals.
+        facts: Counts, seconds, settings; JSON values.
+    """
+
+    kind: str
+    members: tuple[Member, ...]
+    levels: loading.Levels
+    view: views.View
+    judge: Judge | None = None
+    inputs: Fingerprint | None = None
+    facts: dict = field(default_factory=dict)
+    held: tuple | None = None  # after a fit: `Raw` of both held-out parts, hashes of the fitted
+
+    rows = ROWS
+    is_table = False
+
+    def raw(self, reader, items, *, maps=None, progress=None) -> Raw:
+        """Return the raw parts of items, NaN where unreadable.
+
+        Args:
+            reader: `loading.Reader`.
+            items: Items.
+            maps: Called with `(number, item, heat-map (h, w))` of each, or None.
+            progress: Callable `(share in [0, 1])`, or None.
+        """
+        found, hashes, errors = [[] for _ in self.members], [], {}
+        size = CHUNK * (KERAS_CHUNKS if self.kind in LITERATURE else 1)
+        for start in range(0, len(items), size):
+            chunk = items[start : start + size]
+            read = [self._read(reader, item) for item in chunk]
+            errors |= {start + i: one for i, one in enumerate(read) if isinstance(one, str)}
+            pictures = [None if isinstance(one, str) else one for one in read]
+            hashes += [
+                item.name if picture is None else hash_of(picture)
+                for item, picture in zip(chunk, pictures, strict=True)
+            ]
+            for rows, one in zip(found, self._parts(pictures, chunk, start, maps), strict=True):
+                rows.append(one)
+            if progress:
+                progress(min(1.0, (start + size) / len(items)))
+        members = tuple(_joined(rows) for rows in found)
+        return Raw(members, hashes, [item.group for item in items], errors)
+
+    def score(self, reader, items, *, maps=None, progress=None) -> Scored:
+        """Return scores and p-values of items; those without get NaN and a sentence."""
+        return judged(self.judge, self.raw(reader, items, maps=maps, progress=progress), items)
+
+    def nearest(self, picture):
+        """Return the nearest fitted normal of a picture, float32 `(32, 32, c)` in [-1, 1]."""
+        small = loading.square(picture, PIXELS)[0][None]
+        knn = self.members[0].rows["knn5"]
+        chosen = int(knn.nearest(small)[0][0, 0])
+        return (knn.normals[chosen] + knn.mean).reshape(small.shape[1:])
+
+    def restored(self, picture):
+        """Return a picture as it would look if it were normal, `(h, w, c)`, or None."""
+        tensors, shown = self.view.tensors(picture)
+        found = self.members[0].detector.restored(tensors)
+        if found is None:
+            return None
+        return np.stack([self.view.join(one, shown) for one in np.moveaxis(found, -1, 0)], -1)
+
+    def save(self, folder):
+        """Write the model folder; an older one is replaced when the new one is whole."""
+        plan = {"detector": self.kind, "view": asdict(self.view), "levels": asdict(self.levels)}
+        model_files.save(folder, self, plan)
+
+    @classmethod
+    def load(cls, folder, threads=None) -> "Fitted":
+        """Return the model of a folder.
+
+        Raises:
+            UserError: the folder holds none, or one of another version.
+        """
+        stored = model_files.load(folder)
+        plan = stored.plan
+        kind = detector_class(plan["detector"])
+        members = tuple(
+            Member(kind.load(one / "detector", threads=threads), model_files.load_rows(one))
+            for one in stored.members
+        )
+        levels, view = loading.Levels(**plan["levels"]), views.View(**plan["view"])
+        found = cls(plan["detector"], members, levels, view)
+        found.judge, found.inputs, found.facts = stored.judge, stored.inputs, plan["facts"]
+        return found
+
+    def _read(self, reader, item):
+        """Return the picture at the model's levels, or the sentence why not."""
+        try:
+            return loading.to_levels(reader.pixels(item), self.levels)
+        except UserError as error:
+            return str(error)
+
+    def _parts(self, pictures, items, start, maps):
+        """Return one dict a member, part -> `(len(pictures),)`; None pictures give NaN."""
+        good = [i for i, picture in enumerate(pictures) if picture is not None]
+        if not good:
+            return [len(pictures)] * len(self.members)
+        made = [self.view.tensors(pictures[i]) for i in good]
+        ends = np.cumsum([len(tensors) for tensors, _ in made])
+        tensors = np.concatenate([tensors for tensors, _ in made])
+        small = np.stack([loading.square(pictures[i], PIXELS)[0] for i in good])
+        found = [m.parts(tensors, ends, small) for m in self.members]
+        if maps:
+            heat = np.mean([m.detector.maps(tensors) for m in self.members], axis=0)
+            for i, piece, (_, shown) in zip(good, np.split(heat, ends[:-1]), made, strict=True):
+                maps(start + i, items[i], self.view.join(piece, shown))
+        return [_spread(parts, good, len(pictures)) for parts in found]
+
+
+def judged(judge, raw, items) -> Scored:
+    """Return scores and p-values of raw parts; contents that were seen before get no p.
+
+    Args:
+        judge: `Judge`.
+        raw: `Raw` of the items.
+        items: What has `name`, in the order of `raw`.
+
+    Raises:
+        UserError: none of them can be read.
+    """
+    if len(raw.errors) == len(items):
+        reason = next(iter(raw.errors.values()), "there is nothing")
+        raise UserError(
+            f"None of {len(items)} items can be scored. The first: {reason}", ALL_FAILED
+        )
+    scores, p = judge.judged(raw)
+    errors = {items[i].name: text for i, text in raw.errors.items()}
+    for i in np.flatnonzero(judge.seen(raw.hashes)):
+        errors[items[i].name] = SEEN
+        p[i] = np.nan
+    valid = np.where(np.isnan(p), np.nan, scores)
+    groups = judge.groups.judge(valid, raw.groups) if judge.groups else {}
+    return Scored(
+        [item.name for item in items], raw.hashes, raw.mean(), scores, p, errors, groups
+    )  # fmt: skip
+
+
+def detector_class(kind):
+    """Return the class of a detector by its name.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    if kind == "encoder":
+        from .encoder import Encoder
+
+        return Encoder
+    if kind == "references":
+        from .simple import Simple
+
+        return Simple
+    if kind == "restorer":
+        from .auto import Auto
+
+        return Auto
+    if kind in LITERATURE:
+        from .named import Named
+
+        def start(self, name=kind, *args, **options):
+            Named.__init__(self, name, *args, **options)
+
+        return type(kind, (Named,), {"__init__": start})
+    raise UserError(f"There is no detector '{kind}' for pictures. Fit the model again.")
+
+
+def hash_of(picture) -> str:
+    """Return the hash of a picture's pixels: the same file under another name has the same one."""
+    return blake2b(np.ascontiguousarray(picture).tobytes(), digest_size=12).hexdigest()
+
+
+def _spread(parts, good, count):
+    rows = {name: np.full(count, np.nan) for name in parts}
+    for name, values in parts.items():
+        rows[name][good] = values
+    return rows
+
+
+def _joined(rows):
+    """Join the parts of chunks; a number stands for a chunk in which nothing was readable."""
+    names = next((list(row) for row in rows if not isinstance(row, int)), [])
+    return {
+        name: np.concatenate(
+            [np.full(row, np.nan) if isinstance(row, int) else row[name] for row in rows]
+        )
+        for name in names
+    }

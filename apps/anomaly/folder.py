@@ -1,0 +1,110 @@
+"""The folder of a job: whose it is, its secret, and the model of an earlier run in it."""
+
+import json
+import secrets
+import shutil
+from hashlib import blake2b
+from pathlib import Path
+
+from gantools.data.files import make_folder
+from gantools.errors import UserError
+
+OWN = (
+    "scores.csv", "groups.csv", "report.html", "maps", "model", "training", "plan.json",
+    "fingerprint.json", "audit.json", "evaluation.json", "feedback.csv", "outcome.json",
+    "outcome.npz",
+)  # fmt: skip
+
+
+def output_folder(out) -> Path:
+    """Make the output folder; refuse one that holds something else.
+
+    Raises:
+        UserError: it holds files that no job of ours wrote.
+    """
+    out = Path(out)
+    make_folder(out)
+    strange = [p.name for p in out.iterdir() if p.name not in OWN and not p.name.startswith(".")]
+    if strange and not (out / "plan.json").exists():
+        raise UserError(
+            f"Expected {out} to be empty or the output of an earlier job. It holds "
+            f"{', '.join(sorted(strange)[:3])}. Give another -o."
+        )
+    return out
+
+
+def project_salt(*plans) -> str:
+    """Return the secret behind the codes of DICOM identifiers: the kept one, or a new one.
+
+    Args:
+        plans: Paths of `plan.json` files that may hold it, the first that does wins.
+    """
+    for path in plans:
+        try:
+            stored = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        salt = stored.get("salt") or stored.get("facts", {}).get("salt")
+        if salt:
+            return salt
+    return secrets.token_hex(8)
+
+
+def kept_model(folder, settings, looked, load, *, fresh, say):
+    """Return the model of an earlier job with the same settings, or None.
+
+    Args:
+        folder: Of the model.
+        settings: `settings.Settings`.
+        looked: `job.Looked` or `table_job.LookedTable`: normals that changed are told.
+        load: Function from the folder to the model.
+        fresh: Whether a model that is there does not count.
+        say: Called with a line when it is used.
+
+    Raises:
+        UserError: the model there was fitted with other settings, or on data of another kind.
+    """
+    if fresh or not (folder / "plan.json").exists():
+        return None
+    found = load(folder)
+    changed = settings.changed(found.facts["settings"])
+    if found.is_table != (looked.collection.table is not None):
+        changed = ["a table -> pictures" if found.is_table else "pictures -> a table"]
+    if changed:
+        raise UserError(
+            f"{folder} was fitted with other settings ({', '.join(changed)}). Give --fresh to fit "
+            "again, or another -o."
+        )
+    say(f"Using the model in {folder}; --fresh fits again.")
+    if found.facts.get("normals") != normals_code(looked):
+        say("warning: the normals are not those that it was fitted on: give --fresh to fit again.")
+    return found
+
+
+def training_folder(folder, settings, looked, *, fresh=False) -> Path:
+    """Return the folder in which a stopped training goes on, emptied if it is another's.
+
+    Args:
+        folder: Of the training.
+        settings: `settings.Settings`.
+        looked: What will be fitted on.
+        fresh: Whether to start over in any case.
+    """
+    wanted = {"normals": normals_code(looked), "settings": settings.to_dict()}
+    note = folder / "job.json"
+    try:
+        stored = json.loads(note.read_text(encoding="utf-8"))
+        same = stored["normals"] == wanted["normals"] and not settings.changed(stored["settings"])
+    except (OSError, ValueError, KeyError):
+        same = False
+    if fresh or not same:
+        shutil.rmtree(folder, ignore_errors=True)
+        make_folder(folder)
+        note.write_text(json.dumps(wanted), encoding="utf-8")
+    return folder
+
+
+def normals_code(looked) -> str:
+    """Return a code of which items are the normals, by their names."""
+    names = "\0".join(sorted(item.name for item in looked.normals()))
+    return blake2b(names.encode(), digest_size=8).hexdigest()

@@ -1,0 +1,280 @@
+"""Finding out what a folder holds: the first layout whose sign is there wins.
+
+| layout | sign |
+|---|---|
+| manifest | a CSV or Parquet file with a column of paths, 90 % of which exist |
+| mvtec | `train/good`, `test/*`, optional `ground_truth/*/NAME.png` or `NAME_mask.png` |
+| normal-abnormal | folders named good, normal, ok ... beside bad, ng, defect ... or others |
+| train-test | `train/*`, `test/*` |
+| dicom | 80 % of the files are DICOM, whatever their names |
+| nifti | `*.nii`, `*.nii.gz` |
+| arrays | one `.npz` or `.npy` |
+| flat | pictures only, none of them labelled |
+| table | one CSV or Parquet file without a column of paths |
+"""
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from gantools.errors import ALL_FAILED, UserError
+
+from . import manifest as lists
+from .items import Collection, Item
+from .medical import NIFTI, ending, expand, is_dicom
+from .split import bucket
+
+LAYOUTS = ("manifest", "mvtec", "normal-abnormal", "train-test", "dicom", "nifti", "arrays",
+           "flat", "table")  # fmt: skip
+TABLES = (".csv", ".parquet", ".tsv")
+ARRAYS = (".npz", ".npy")
+TRASH = {"thumbs.db", "desktop.ini", "__macosx", "dicomdir"}
+HELD = 2_000  # of 10 000 groups of normals go to the test part where nobody has divided them
+
+
+def find(root, layout=None, *, groups=None, manifest=None, salt="gantools") -> Collection:
+    """Return what is to be looked at below a folder or in a file.
+
+    Args:
+        root: Folder, table, `.npz` or a single picture.
+        layout: One of `LAYOUTS`, or None for the first that fits.
+        groups: Name of a manifest's column, or a regular expression on the items' names whose first
+            group (or whole match) says what belongs together.
+        manifest: The table that lists the pictures, or None to look for one.
+        salt: Of the codes that stand for DICOM identifiers; a secret of the project, kept with its
+            plan so that codes stay the same.
+
+    Raises:
+        UserError: nothing is there, or the layout that was asked for does not fit.
+    """
+    root = Path(root)
+    if not root.exists():
+        raise UserError(f"There is no folder or file '{root}'.")
+    if layout is not None and layout not in LAYOUTS:
+        raise UserError(f"Expected one of {', '.join(LAYOUTS)} as layout. Received: '{layout}'.")
+    files, skipped = list_files(root)
+    folder = root if root.is_dir() else root.parent
+    if not files:
+        raise UserError(f"'{root}' holds no files that can be used.", ALL_FAILED)
+    if manifest is not None and not Path(manifest).is_file():
+        raise UserError(f"There is no manifest '{manifest}'.")
+    for name in LAYOUTS if layout is None else (layout,):
+        found = _FINDERS[name](folder, files, groups, manifest)
+        if found is not None:
+            return _finished(replace(found, skipped=(*skipped, *found.skipped)), groups, salt)
+    if layout is not None:
+        raise UserError(
+            f"'{root}' does not have the layout '{layout}': see the list in the README."
+        )
+    raise UserError(
+        f"'{root}' holds nothing that can be scored. Expected pictures, DICOM, NIfTI, .npz or one "
+        f"table. Received: {len(files)} other files, for example '{files[0].name}'.",
+        ALL_FAILED,
+    )
+
+
+def list_files(root: Path) -> tuple[list[Path], list[tuple[str, str]]]:
+    """Return all files below a folder, sorted, and `(name, reason)` of those passed over.
+
+    Hidden files, trash of operating systems and empty files are skipped; a folder that a link leads
+    back to is visited once.
+    """
+    if root.is_file():
+        return [root], []
+    files, skipped, seen = [], [], set()
+    for place, folders, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            skipped.append((_name(Path(place), root), "a link back to a folder already seen"))
+            continue
+        seen.add(real)
+        hidden = [n for n in (*folders, *names) if n.startswith(".") or n.lower() in TRASH]
+        skipped += [(_name(Path(place, n), root), "hidden or trash") for n in hidden]
+        folders[:] = sorted(set(folders) - set(hidden))
+        for name in sorted(set(names) - set(hidden)):
+            path = Path(place, name)
+            if not path.is_file() or not path.stat().st_size:
+                skipped.append((_name(path, root), "empty or a broken link"))
+                continue
+            files.append(path)
+    return sorted(files), skipped
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether one file may be one or more pictures, by its name or preamble."""
+    from gantools.data.pictures import SUFFIXES
+
+    return ending(path) in (*SUFFIXES, *NIFTI) or (ending(path) not in TABLES and is_dicom(path))
+
+
+def _manifest(root, files, groups, manifest):
+    tables = [Path(manifest)] if manifest else [f for f in files if ending(f) in TABLES]
+    if not manifest and (len(tables) > 5 or len(files) == len(tables) > 1):
+        return None
+    for file in sorted(tables, key=lambda f: (len(f.parts), f.name)):
+        if not manifest and ending(file) == ".parquet" and len(files) == 1:
+            continue
+        found = lists.find_manifest(file, root)
+        if found is None and manifest:
+            raise UserError(f"No column of '{file}' names existing files (90 % are needed).")
+        if found is not None:
+            items, missing = lists.manifest_items(found, root, groups)
+            items = [replace(i, mask=i.mask or _mask(root, i.path)) for i in items]
+            notes = (f"The pictures are listed in {file.name}, column '{found.column}'.",)
+            return Collection(root, "manifest", tuple(items), notes, tuple(missing))
+    return None
+
+
+def _mvtec(root, files, groups, manifest):
+    below = {path: path.relative_to(root).parts for path in files if is_picture(path)}
+    train = [p for p, parts in below.items() if parts[:1] == ("train",) and len(parts) > 2]
+    if not any(lists.label_of(below[path][1]) == 0 for path in train):
+        return None
+    items = []
+    for path, parts in below.items():
+        if len(parts) > 2 and lists.part_of(parts[0]):
+            label = lists.label_of(parts[1])
+            label = 1 if label is None else label
+            mask = _mask(root, path) if label else None
+            items.append(_item(root, path, lists.part_of(parts[0]), label, parts[1], mask))
+    return Collection(root, "mvtec", tuple(items))
+
+
+def _normal_abnormal(root, files, groups, manifest):
+    items = []
+    for path in files:
+        parts = path.relative_to(root).parts
+        if len(parts) > 1 and is_picture(path):
+            items.append(_item(root, path, "train", lists.label_of(parts[0]), parts[0]))
+    if not any(item.label == 0 for item in items):
+        return None
+    items = tuple(replace(i, label=1 if i.label is None else i.label) for i in items)
+    return Collection(root, "normal-abnormal", items)
+
+
+def _train_test(root, files, groups, manifest):
+    items = []
+    for path in files:
+        parts = path.relative_to(root).parts
+        part = lists.part_of(parts[0]) if len(parts) > 1 else None
+        if part and is_picture(path):
+            kind = parts[1] if len(parts) > 2 else ""
+            items.append(_item(root, path, part, lists.label_of(kind), kind))
+    there = {item.part for item in items}
+    return Collection(root, "train-test", tuple(items)) if {"train", "test"} <= there else None
+
+
+def _dicom(root, files, groups, manifest):
+    found = [path for path in files if is_dicom(path)]
+    if not found or len(found) < 0.8 * len(files):
+        return None
+    other = tuple((_name(p, root), "not DICOM") for p in sorted(set(files) - set(found)))
+    items = tuple(_item(root, path, "train", None, "") for path in found)
+    return Collection(root, "dicom", items, _mostly(len(items)), other)
+
+
+def _nifti(root, files, groups, manifest):
+    found = [path for path in files if ending(path) in NIFTI]
+    if not found:
+        return None
+    items = tuple(_item(root, path, "train", None, "") for path in found)
+    return Collection(root, "nifti", items, _mostly(len(items)))
+
+
+def _arrays(root, files, groups, manifest):
+    found = [path for path in files if ending(path) in ARRAYS]
+    if len(found) != 1 or len(files) != 1:
+        return None
+    from .loading import array_items
+
+    items = array_items(found[0])
+    return Collection(root, "arrays", tuple(items)) if items else None
+
+
+def _flat(root, files, groups, manifest):
+    items = tuple(_item(root, path, "train", None, "") for path in files if is_picture(path))
+    return Collection(root, "flat", items, _mostly(len(items))) if items else None
+
+
+def _table(root, files, groups, manifest):
+    found = [path for path in files if ending(path) in TABLES]
+    found += [path for path in files if path.name.lower().endswith((".csv.gz", *ARRAYS))]
+    return Collection(root, "table", table=found[0]) if len(found) == 1 else None
+
+
+def _finished(collection: Collection, groups, salt) -> Collection:
+    """Sort, open what holds several pictures, add groups by regular expression."""
+    items = tuple(sorted(collection.items, key=lambda item: item.name))
+    if groups is not None and items and not any(item.group for item in items):
+        items = _grouped(items, groups)
+    collection = expand(replace(collection, items=items), salt)
+    if collection.layout in ("manifest", "normal-abnormal"):
+        collection = _held(collection)
+    if collection.items and not any(item.group for item in collection.items):
+        note = "No groups are known: if several pictures show one patient or part, give --groups."
+        collection = replace(collection, notes=(*collection.notes, note))
+    return collection
+
+
+def _grouped(items, groups):
+    try:
+        pattern = re.compile(groups)
+    except re.error as error:
+        raise UserError(
+            f"--groups '{groups}' is neither a column nor a regular expression ({error})."
+        ) from error
+    hits = [pattern.search(item.name) for item in items]
+    if not any(hits):
+        raise UserError(
+            f"--groups '{groups}' fits none of {len(items)} names, for example '{items[0].name}'."
+        )
+    texts = [hit and (hit.group(1) if pattern.groups else hit.group()) for hit in hits]
+    return tuple(replace(i, group=text or i.group) for i, text in zip(items, texts, strict=True))
+
+
+def _held(collection: Collection) -> Collection:
+    """Give the test part what nobody has divided: all known anomalies and 20 % of the normals."""
+    items = collection.items
+    if not any(i.label == 1 for i in items) or any(i.part != "train" for i in items):
+        return collection
+    parts = [
+        "test" if i.label == 1 or bucket(i.group or i.name, 0, "test") < HELD else "train"
+        for i in items
+    ]
+    note = "Nobody has divided the normals: 20 % of them, by group, are held back for the test."
+    return replace(
+        collection,
+        items=tuple(replace(i, part=part) for i, part in zip(items, parts, strict=True)),
+        notes=(*collection.notes, note),
+    )
+
+
+def _item(root, path, part, label, kind, mask=None):
+    return Item(path, _name(path, root), part, label, kind, mask=mask)
+
+
+def _mask(root, path):
+    """Return the mask of a picture in the MVTec manner, or None."""
+    parts = path.relative_to(root).parts if path.is_relative_to(root) else ()
+    if len(parts) < 3:
+        return None
+    folder = root.joinpath("ground_truth", *parts[1:-1])
+    names = (f"{path.stem}_mask.png", f"{path.stem}.png", path.name)
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _mostly(count):
+    return (f"Nothing is labelled: all {count} files are taken as mostly normal.",)
+
+
+def _name(path, root):
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+
+
+_FINDERS = {
+    "manifest": _manifest, "mvtec": _mvtec, "normal-abnormal": _normal_abnormal,
+    "train-test": _train_test, "dicom": _dicom, "nifti": _nifti, "arrays": _arrays,
+    "flat": _flat, "table": _table,
+}  # fmt: skip

@@ -1,0 +1,362 @@
+"""Opening items: their pixels as stored, and the float tensors that a model sees."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from gantools.errors import UserError
+
+from .items import Item
+from .medical import ending, is_dicom, is_nifti
+
+PERCENTILES = (0.1, 99.9)  # of the levels of deep training pictures
+SAMPLE = 500  # training pictures that decide levels and colour
+ARRAY_SUFFIXES = (".npz", ".npy")
+PAIRS = (
+    ("train", ("train_images", "x_train", "X_train"), ("train_labels", "y_train")),
+    ("val", ("val_images", "x_val", "X_val"), ("val_labels", "y_val")),
+    ("test", ("test_images", "x_test", "X_test"), ("test_labels", "y_test")),
+    ("train", ("images", "x", "X", "data", "arr_0", ""), ("labels", "y", "target", "arr_1")),
+)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """How stored pixels become what a model sees; decided once, by the training pictures.
+
+    Attributes:
+        channels: 1 grey or 3 colour.
+        low, high: Levels of 0 to 1 (share of the type's range) that become -1 and 1. 0 and 1 for
+            8 bit and medical pictures, percentiles of the training pictures for deeper ones.
+    """
+
+    channels: int = 1
+    low: float = 0.0
+    high: float = 1.0
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a picture lies in the square that a model sees.
+
+    Attributes:
+        height, width: Of the picture.
+        top, left, rows, columns: Of its place in the square.
+    """
+
+    height: int
+    width: int
+    top: int
+    left: int
+    rows: int
+    columns: int
+
+
+class Reader:
+    """Opens items; remembers the window of each medical series.
+
+    Args:
+        items: All items that may be asked for: those of one series share a window.
+        spacing: mm a pixel of NIfTI slices, as `nifti.spacing_of` gives it, or None.
+    """
+
+    def __init__(self, items=(), spacing: float | None = None):
+        self._series = {}
+        for item in items:
+            if item.series:
+                self._series.setdefault(item.series, []).append(item)
+        self._windows = OrderedDict()
+        self._spacing = spacing
+
+    def pixels(self, item: Item) -> np.ndarray:
+        """Return one item as stored.
+
+        Returns:
+            `(h, w, c)`; uint8, uint16, or float32: in [0, 1] for medical pictures, else as stored.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        if ending(item.path) in ARRAY_SUFFIXES:
+            stored = _array(item.path, item.member)[item.index]
+            return stored if stored.ndim == 3 else stored[..., None]
+        if is_nifti(item.path):
+            from .nifti import read_slice
+
+            return read_slice(item.path, item.index, self._spacing)
+        if item.series or is_dicom(item.path):
+            from . import dicom_pixels
+
+            frame = dicom_pixels.read_frame(item.path, item.index)
+            return dicom_pixels.levels(frame, self._window(item, frame))
+        from gantools.data import pictures
+
+        return pictures.read(item.path).upright().pixels
+
+    def _window(self, item, frame):
+        from . import dicom_pixels
+
+        if frame.modality not in dicom_pixels.BY_SERIES:
+            return dicom_pixels.window_of([frame])
+        if item.series not in self._windows:
+            members = self._series.get(item.series, [item])
+            members = members[:: max(1, len(members) // 16)]
+            frames = [dicom_pixels.read_frame(one.path, one.index) for one in members]
+            self._windows[item.series] = dicom_pixels.window_of(frames)
+        return self._windows[item.series]
+
+
+def array_items(path: Path) -> list[Item]:
+    """Return the items in a `.npz` or `.npy` of pictures; none when it holds a table.
+
+    `train_images`, `x_test` and the like name the parts; labels of two values are taken as 0 normal
+    and 1 anomalous, of more as kinds without a label.
+
+    Raises:
+        UserError: no array of pictures has a known name.
+    """
+    items = []
+    stored = _members(path)
+    for part, pictures, labels in PAIRS:
+        name = next((n for n in pictures if n in stored and len(stored[n]) >= 3), None)
+        if name is None or (items and part == "train"):
+            continue
+        truth = next((n for n in labels if n in stored), None)
+        values = None if truth is None else _array(path, truth).reshape(-1)
+        for i in range(stored[name][0]):
+            kind = "" if values is None else str(values[i])
+            number = f"{name or path.stem}#{i:06d}"
+            items.append(Item(path, number, part, kind=kind, index=i, member=name))
+    kinds = {item.kind for item in items}
+    if kinds <= {"0", "1"} and kinds:
+        items = [replace(item, label=int(item.kind)) for item in items]
+    if not items and not any(len(shape) == 2 for shape in stored.values()):
+        raise UserError(
+            f"'{path}' holds no pictures under a known name. Expected images, train_images, x_train"
+            f" ... Received: {', '.join(stored)}."
+        )
+    return items
+
+
+def read_mask(item: Item) -> np.ndarray:
+    """Return the pixel truth of an item, bool `(h, w)`, True where anomalous.
+
+    Raises:
+        UserError: it has none, or it cannot be read.
+    """
+    if item.mask is None:
+        raise UserError(f"'{item.name}' has no mask.")
+    if is_nifti(item.mask):
+        from .nifti import read_mask_slice, read_slice
+
+        return read_mask_slice(item.mask, item.index, read_slice(item.path, item.index).shape)
+    from gantools.data import pictures
+
+    pixels = pictures.read(item.mask).pixels
+    return pixels[..., : min(3, pixels.shape[2])].max(axis=2) > 0
+
+
+def learn_levels(reader: Reader, items) -> Levels:
+    """Decide colour and range by training pictures.
+
+    Pictures count as colour when their channels differ, not when there are three of them; the set
+    is colour when most are. Levels are the 0.1 and 99.9 percentiles where a picture is deeper than
+    8 bits, else the whole range.
+
+    Args:
+        reader: Opens the items.
+        items: Training items; up to 500 spread over them are opened. Unreadable ones are left out.
+
+    Raises:
+        UserError: none can be read.
+    """
+    colours, deep, values = [], False, []
+    for item in list(items)[:: max(1, len(items) // SAMPLE)]:
+        try:
+            pixels = reader.pixels(item)
+        except UserError:
+            continue
+        colours.append(_is_colour(pixels))
+        deep |= pixels.dtype != np.uint8 and not item.series
+        shares = _shares(pixels).ravel()
+        values.append(shares[:: max(1, len(shares) // 4096)])
+    if not colours:
+        raise UserError("None of the training pictures can be read.")
+    channels = 3 if np.mean(colours) > 0.5 else 1
+    if not deep:
+        return Levels(channels)
+    low, high = (float(v) for v in np.percentile(np.concatenate(values), PERCENTILES))
+    return Levels(channels, low, high if high > low else low + 1.0)
+
+
+def to_levels(pixels: np.ndarray, levels: Levels) -> np.ndarray:
+    """Return stored pixels as float32 `(h, w, channels)` in [-1, 1], clipped; alpha on white.
+
+    Raises:
+        UserError: they hold NaN or infinite values.
+    """
+    import cv2
+
+    shares = _shares(pixels)
+    if pixels.shape[2] in (2, 4):
+        shares = shares[..., :-1] * shares[..., -1:] + (1 - shares[..., -1:])
+    if pixels.dtype.kind == "f" and not np.isfinite(shares).all():
+        raise UserError("A picture holds values that are not numbers (NaN or infinite).")
+    if levels.channels == 1 and shares.shape[2] == 3:
+        shares = cv2.cvtColor(np.ascontiguousarray(shares), cv2.COLOR_RGB2GRAY)[..., None]
+    elif levels.channels == 3 and shares.shape[2] == 1:
+        shares = np.repeat(shares, 3, axis=2)
+    scale = np.float32(2 / (levels.high - levels.low))
+    return np.clip((shares - np.float32(levels.low)) * scale - 1, -1, 1)
+
+
+def square(picture: np.ndarray, side: int) -> tuple[np.ndarray, Placement]:
+    """Return a picture in a square of `side`, aspect kept, its edge drawn out where it is short.
+
+    Args:
+        picture: float32 `(h, w, c)`.
+        side: Of the square, in pixels.
+
+    Returns:
+        float32 `(side, side, c)` and where the picture lies in it.
+    """
+    import cv2
+
+    h, w, channels = picture.shape
+    scale = side / max(h, w)
+    rows, columns = max(1, round(h * scale)), max(1, round(w * scale))
+    if (rows, columns) != (h, w):
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        picture = cv2.resize(picture, (columns, rows), interpolation=how)
+    top, left = (side - rows) // 2, (side - columns) // 2
+    sides = (top, side - rows - top, left, side - columns - left)
+    out = cv2.copyMakeBorder(picture, *sides, cv2.BORDER_REPLICATE)
+    return out.reshape(side, side, channels), Placement(h, w, top, left, rows, columns)
+
+
+def unsquare(one: np.ndarray, place: Placement) -> np.ndarray:
+    """Return the part of a map `(side, side)` that shows the picture, in the picture's own size."""
+    import cv2
+
+    inner = one[place.top : place.top + place.rows, place.left : place.left + place.columns]
+    inner = np.ascontiguousarray(inner, np.float32)
+    return cv2.resize(inner, (place.width, place.height), interpolation=cv2.INTER_LINEAR)
+
+
+def load(reader: Reader, items, levels: Levels, side: int) -> np.ndarray:
+    """Return items as one tensor, float32 `(n, side, side, channels)` in [-1, 1], aspect kept.
+
+    Raises:
+        UserError: one of them cannot be read; leave out what the audit calls unreadable.
+    """
+    out = np.empty((len(items), side, side, levels.channels), np.float32)
+    for i, item in enumerate(items):
+        out[i] = square(to_levels(reader.pixels(item), levels), side)[0]
+    return out
+
+
+def window_corners(height: int, width: int, side: int, stride: int) -> np.ndarray:
+    """Return int `(k, 2)`: top left corners of windows that cover a picture, the last ones flush.
+
+    A picture smaller than the window has one corner, (0, 0): `cut` draws its edge out.
+    """
+    rows, columns = (
+        sorted({*range(0, max(n - side, 0) + 1, stride), max(n - side, 0)}) for n in (height, width)
+    )
+    return np.array([(row, column) for row in rows for column in columns], int)
+
+
+def cut(picture: np.ndarray, corners: np.ndarray, side: int) -> np.ndarray:
+    """Return windows of a picture, float32 `(k, side, side, c)`, at native scale."""
+    import cv2
+
+    h, w, c = picture.shape
+    if min(h, w) < side:
+        missing = (0, max(0, side - h), 0, max(0, side - w))
+        picture = cv2.copyMakeBorder(picture, *missing, cv2.BORDER_REFLECT_101)
+        picture = picture.reshape(*picture.shape[:2], c)
+    return np.stack([picture[y : y + side, x : x + side] for y, x in corners])
+
+
+def blend(maps: np.ndarray, corners: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return one map of the whole picture from maps of its windows, weighted by a Hann window.
+
+    Args:
+        maps: `(k, side, side)`.
+        corners: `(k, 2)` as `window_corners` gave.
+
+    Returns:
+        float32 `(height, width)`.
+
+    Source: w(t) = sin^2(pi (t + 1/2) / side) on both axes, normalised by the sum of weights.
+    """
+    side = maps.shape[1]
+    hann = np.sin(np.pi * (np.arange(side) + 0.5) / side) ** 2
+    weight = np.maximum(hann[:, None] * hann[None], 1e-4)
+    shape = (max(height, side), max(width, side))
+    total, weights = np.zeros(shape), np.zeros(shape)
+    for one, (y, x) in zip(maps, corners, strict=True):
+        total[y : y + side, x : x + side] += one * weight
+        weights[y : y + side, x : x + side] += weight
+    return (total / np.maximum(weights, 1e-12))[:height, :width].astype(np.float32)
+
+
+def foreground(picture: np.ndarray) -> np.ndarray:
+    """Return where the object is, bool `(h, w)`; everything, where no dark background is.
+
+    A background is there when the border is darker than Otsu's threshold of the blurred picture and
+    nearly all of it is; then the largest part above a tenth of the range is kept, holes filled.
+
+    Args:
+        picture: float32 `(h, w, c)` in [-1, 1].
+    """
+    import cv2
+
+    grey = ((picture.mean(axis=2) + 1) * 127.5).clip(0, 255).astype(np.uint8)
+    blurred = cv2.GaussianBlur(grey, (0, 0), max(1.0, min(grey.shape) / 64))
+    cut_at, _ = cv2.threshold(blurred, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    border = np.concatenate([blurred[0], blurred[-1], blurred[:, 0], blurred[:, -1]])
+    if (border < min(cut_at, 64)).mean() < 0.8:
+        return np.ones(grey.shape, bool)
+    inside = (blurred > np.percentile(border, 80) + 0.1 * float(np.ptp(blurred))).astype(np.uint8)
+    count, parts, boxes, _ = cv2.connectedComponentsWithStats(inside)
+    if count < 2:
+        return np.ones(grey.shape, bool)
+    largest = (parts == 1 + int(boxes[1:, cv2.CC_STAT_AREA].argmax())).astype(np.uint8)
+    lines, _ = cv2.findContours(largest, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(largest, lines, -1, 1, cv2.FILLED) > 0
+
+
+def _is_colour(pixels):
+    if pixels.shape[2] < 3:
+        return False
+    part = pixels[::4, ::4, :3].astype(np.float32)
+    return bool(
+        np.abs(part - part.mean(axis=2, keepdims=True)).max() > 0.02 * max(part.max(), 1e-6)
+    )
+
+
+def _shares(pixels):
+    """Return float32: the share of the type's range; floating point as it is."""
+    scale = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}.get(pixels.dtype, 1)
+    return pixels.astype(np.float32) / np.float32(scale)
+
+
+def _members(path):
+    """Return name -> shape of the arrays in a file, nothing loaded."""
+    if ending(path) == ".npy":
+        return {"": np.load(path, mmap_mode="r", allow_pickle=False).shape}
+    return {name: _array(path, name).shape for name in np.load(path, allow_pickle=False).files}
+
+
+@lru_cache(maxsize=8)
+def _array(path, member):
+    try:
+        if ending(path) == ".npy":
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        return np.load(path, allow_pickle=False)[member]
+    except (ValueError, OSError, EOFError, KeyError) as error:
+        raise UserError(f"Cannot read '{path}': expected a whole, unpickled array file.") from error

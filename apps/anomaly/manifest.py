@@ -1,0 +1,200 @@
+"""Lists of pictures: a CSV or Parquet table whose one column names files.
+
+Columns are known by their names: path, label, class, group, split, mask. Every other column of
+numbers becomes a fact of the item, which the audit holds against the label.
+"""
+
+import csv
+import re
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from gantools.errors import UserError, missing_extra
+
+from .items import Item
+
+PATHS = ("path", "file", "filename", "file_name", "filepath", "image", "image_path", "image_file")
+LABELS = ("label", "anomaly", "is_anomaly", "abnormal", "anomalous", "target", "y")
+KINDS = ("class", "kind", "defect", "defect_type", "category", "finding", "diagnosis")
+GROUPS = ("group", "patient", "patient_id", "patientid", "subject", "subject_id", "case", "case_id",
+          "lot", "lot_id", "part_id", "volume", "study", "video", "serial")  # fmt: skip
+SPLITS = ("split", "part", "set", "subset", "partition", "fold")
+MASKS = ("mask", "mask_path", "ground_truth", "segmentation")
+NORMAL = {"good", "normal", "ok", "negative", "healthy", "free", "none", "no finding", "normals"}
+BAD = {"bad", "ng", "defect", "defects", "defective", "abnormal", "anomaly", "anomalies",
+       "anomalous", "positive", "nok", "not ok", "faulty"}  # fmt: skip
+PART_WORDS = {
+    "train": "train", "training": "train", "tr": "train", "fit": "train", "val": "val",
+    "valid": "val", "validation": "val", "dev": "val", "test": "test", "testing": "test",
+    "ts": "test", "holdout": "test",
+}  # fmt: skip
+SHARE = 0.9  # of the values of a path column that must be files
+PROBE = 100  # rows that are looked at first
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A table that lists pictures.
+
+    Attributes:
+        file: The table.
+        rows: One dict a row, texts.
+        column: Which column holds the paths.
+        folder: What the paths are relative to.
+    """
+
+    file: Path
+    rows: tuple[dict[str, str], ...]
+    column: str
+    folder: Path
+
+
+def read_rows(file: Path, limit: int | None = None) -> list[dict[str, str]]:
+    """Read a table as one dict of texts a row, the first `limit` rows or all.
+
+    Raises:
+        UserError: not readable as a table; `.parquet` without the extra `[tables]`.
+    """
+    if file.suffix.lower() == ".parquet":
+        try:
+            import pandas
+        except ImportError as error:
+            raise missing_extra(f"Reading '{file.name}'", "pandas", "tables") from error
+        frame = pandas.read_parquet(file).head(limit) if limit else pandas.read_parquet(file)
+        return [{str(k): "" if v != v else str(v) for k, v in row.items()}
+                for row in frame.to_dict("records")]  # fmt: skip
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            start = stream.read(65536)
+            stream.seek(0)
+            first = start.partition("\n")[0]
+            comma = max(",;\t", key=first.count)
+            return [
+                {k: v or "" for k, v in row.items() if k}
+                for row in islice(csv.DictReader(stream, delimiter=comma), limit)
+            ]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"Cannot read '{file}' as a table: {error}.") from error
+
+
+def find_manifest(file: Path, root: Path) -> Manifest | None:
+    """Return the manifest in a table file, or None when no column of it names files.
+
+    Args:
+        file: The table.
+        root: Paths may be relative to the table's folder or to this one.
+    """
+    head = read_rows(file, PROBE)
+    if not head:
+        return None
+    names = [name for name in head[0] if name.strip().lower() in PATHS]
+    names += [name for name in head[0] if name not in names]
+    for column in names:
+        for folder in dict.fromkeys((file.parent, root)):
+            # a table of a million rows without files is not read whole; a few may be lost on top
+            if _share([row[column] for row in head], folder) < SHARE / 2:
+                continue
+            rows = read_rows(file)
+            if _share([row[column] for row in rows], folder) >= SHARE:
+                return Manifest(file, tuple(rows), column, folder)
+    return None
+
+
+def manifest_items(manifest: Manifest, root: Path, groups: str | None = None):
+    """Return the items of a manifest and `(name, reason)` of the rows without a file.
+
+    Args:
+        manifest: What `find_manifest` returned.
+        root: What names are relative to.
+        groups: Column that says what belongs together, or None for the first of `GROUPS`. Another
+            text leaves the items without groups: it is a regular expression for somebody else.
+    """
+    columns = {role: _column(manifest, names, role, groups) for role, names in _ROLES.items()}
+    labels = _labels(manifest, columns)
+    used = {manifest.column, *columns.values()}
+    facts = [name for name in manifest.rows[0] if name not in used and _numeric(manifest, name)]
+    items, missing = [], []
+    for row, label in zip(manifest.rows, labels, strict=True):
+        path = manifest.folder / row[manifest.column]
+        if not row[manifest.column] or not path.is_file():
+            missing.append((row[manifest.column] or "(empty)", "listed, but there is no such file"))
+            continue
+        items.append(_item(manifest, root, row, label, columns, facts))
+    return items, missing
+
+
+def part_of(word: str) -> str | None:
+    """Return "train", "val" or "test" for a word that people use for it, else None."""
+    return PART_WORDS.get(word.strip().lower())
+
+
+def label_of(word: str) -> int | None:
+    """Return 0 for a word for normal, 1 for a word for anomalous, None for another."""
+    word = re.sub(r"[_-]+", " ", word.strip().lower())
+    return 0 if word in NORMAL else 1 if word in BAD else None
+
+
+_ROLES = {"label": LABELS, "kind": KINDS, "group": GROUPS, "split": SPLITS, "mask": MASKS}
+
+
+def _column(manifest, names, role, groups):
+    there = {name.strip().lower(): name for name in manifest.rows[0]}
+    if role == "group" and groups is not None:
+        return there.get(groups.lower())
+    return next((there[name] for name in names if name in there), None)
+
+
+def _labels(manifest, columns):
+    """Return 0, 1 or None a row: from the label column, else from the classes if one is normal."""
+    for role in ("label", "kind"):
+        column = columns[role]
+        if column is None:
+            continue
+        values = [row[column].strip() for row in manifest.rows]
+        if all(_is_int(value) for value in values if value):
+            return [None if not value else int(float(value) != 0) for value in values]
+        found = [label_of(value) for value in values]
+        if 0 in found:
+            return [
+                None if not v else 1 if f is None else f for v, f in zip(values, found, strict=True)
+            ]
+    return [None] * len(manifest.rows)
+
+
+def _item(manifest, root, row, label, columns, facts):
+    path = manifest.folder / row[manifest.column]
+    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else row[manifest.column]
+    kind = row[columns["kind"]].strip() if columns["kind"] else ""
+    if not kind or _is_int(kind):  # folders have better names than numbers
+        kind = Path(name).parent.name if len(Path(name).parts) > 1 else kind
+    part = part_of(row[columns["split"]]) if columns["split"] else None
+    mask = row[columns["mask"]] if columns["mask"] else ""
+    mask = manifest.folder / mask if mask and (manifest.folder / mask).is_file() else None
+    return Item(
+        path,
+        name,
+        part or "train",
+        label,
+        kind,
+        (row[columns["group"]] or None) if columns["group"] else None,
+        mask,
+        facts=tuple((fact, float(row[fact])) for fact in facts if row[fact].strip()),
+    )
+
+
+def _numeric(manifest, name):
+    values = [row[name].strip() for row in manifest.rows if row[name].strip()]
+    try:
+        return bool(values) and len({float(value) for value in values}) > 1
+    except ValueError:
+        return False
+
+
+def _is_int(value):
+    return bool(re.fullmatch(r"[+-]?\d+(\.0+)?", value))
+
+
+def _share(values, folder):
+    there = [bool(value) and len(value) < 1000 and (folder / value).is_file() for value in values]
+    return sum(there) / len(there)

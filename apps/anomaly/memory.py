@@ -1,0 +1,146 @@
+"""What normal looks like, kept as numbers: a Gaussian, or the nearest of many neighbours."""
+
+import numpy as np
+
+MOST = 4000  # vectors in a memory: patches of one picture take 1 ms against it
+CHUNK = 2048  # rows compared at once
+
+
+class Gaussian:
+    """Mahalanobis distance under a shrunken covariance.
+
+    Args:
+        mean: `(d,)`.
+        whiten: `(d, d)`: distances are norms of `(x - mean) @ whiten`.
+
+    Source: Ledoit and Wolf 2004, doi 10.1016/S0047-259X(03)00096-4.
+    """
+
+    def __init__(self, mean, whiten):
+        self.mean, self.whiten = np.asarray(mean), np.asarray(whiten)
+
+    @classmethod
+    def fit(cls, x):
+        """Return the Gaussian of rows `(n, d)`; dimensions are standardised before shrinking."""
+        from sklearn.covariance import ledoit_wolf
+
+        x = np.asarray(x, np.float64)
+        mean, spread = x.mean(axis=0), x.std(axis=0)
+        spread = np.where(spread > 1e-9, spread, 1.0)
+        covariance, _ = ledoit_wolf((x - mean) / spread, assume_centered=True)
+        values, vectors = np.linalg.eigh(covariance)
+        roots = 1 / np.sqrt(np.maximum(values, 1e-9 * max(values[-1], 1e-9)))
+        return cls(mean, (vectors * roots) / spread[:, None])
+
+    def score(self, x):
+        """Return the distance of each row, `(n,)` float64."""
+        return np.sqrt(np.sum(np.square((x - self.mean) @ self.whiten), axis=1))
+
+    def arrays(self):
+        """Return name -> array: what the constructor takes."""
+        return {"mean": self.mean, "whiten": self.whiten}
+
+
+class Neighbours:
+    """Mean distance to the k nearest of some vectors.
+
+    Args:
+        vectors: `(m, d)`; of length 1 for `cosine`.
+        k: Neighbours that count.
+        cosine: Compare directions, distance 1 - cosine, instead of Euclidean distance.
+    """
+
+    def __init__(self, vectors, k=3, cosine=False):
+        self.vectors = np.asarray(vectors, np.float32)
+        self.k, self.cosine = min(k, len(vectors)), cosine
+        self._squares = np.sum(np.square(self.vectors, dtype=np.float64), axis=1)
+
+    @classmethod
+    def fit(cls, x, k=3, cosine=False, most=MOST, seed=0):
+        """Return the memory of rows `(n, d)`, a random choice of them when there are too many."""
+        x = np.asarray(x, np.float32)
+        if len(x) > most:
+            x = x[np.sort(np.random.default_rng(seed).choice(len(x), most, replace=False))]
+        return cls(unit(x) if cosine else x, k, cosine)
+
+    def score(self, x):
+        """Return the mean distance of each row to its k nearest, `(n,)` float64."""
+        x = np.asarray(x, np.float32)
+        x = unit(x) if self.cosine else x
+        parts = [self._nearest(x[i : i + CHUNK]) for i in range(0, len(x), CHUNK)]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def _nearest(self, x):
+        """Find by fast products in float32, then measure those few exactly."""
+        apart = self._squares.astype(np.float32) - 2 * (x @ self.vectors.T)
+        few = min(self.k + 2, len(self.vectors))
+        near = np.argpartition(apart, few - 1, axis=1)[:, :few]
+        apart = self.vectors[near].astype(np.float64) - x[:, None]
+        squared = np.sort(np.sum(np.square(apart), axis=2), axis=1)[:, : self.k]
+        return np.mean(squared / 2 if self.cosine else np.sqrt(squared), axis=1)
+
+    def arrays(self):
+        """Return the vectors by name."""
+        return {"vectors": self.vectors}
+
+
+class Cells:
+    """A Gaussian at every place of aligned pictures: Mahalanobis distance, place by place.
+
+    Args:
+        basis: `(d, k)`, principal directions that all places share.
+        mean: `(h, w, k)`.
+        whiten: `(h, w, k, k)`.
+
+    Source: Defard et al. 2020, arXiv 2011.08785, section 3.1; principal components in place of
+    random channels, Ledoit-Wolf shrinkage in place of 0.01 I.
+    """
+
+    def __init__(self, basis, mean, whiten):
+        self.basis, self.mean, self.whiten = (np.asarray(a) for a in (basis, mean, whiten))
+
+    @classmethod
+    def fit(cls, x, components=48):
+        """Return the Gaussians of vectors `(n, h, w, d)`."""
+        n, height, width, depth = x.shape
+        flat = x.reshape(-1, depth).astype(np.float64)
+        flat = flat - flat.mean(axis=0)
+        _, vectors = np.linalg.eigh(flat.T @ flat)
+        basis = vectors[:, -components:].astype(np.float32)
+        y = (x.reshape(-1, depth) @ basis).reshape(n, height * width, -1)
+        places = [Gaussian.fit(y[:, i]) for i in range(height * width)]
+        mean = np.stack([place.mean for place in places]).astype(np.float32)
+        whiten = np.stack([place.whiten for place in places]).astype(np.float32)
+        k = basis.shape[1]
+        return cls(basis, mean.reshape(height, width, k), whiten.reshape(height, width, k, k))
+
+    def score(self, x):
+        """Return the distance at every place, `(n, h, w)` float64, of vectors `(n, h, w, d)`."""
+        apart = (x @ self.basis - self.mean).astype(np.float64)
+        white = np.einsum("nhwi,hwij->nhwj", apart, self.whiten)
+        return np.sqrt(np.sum(np.square(white), axis=-1))
+
+    def arrays(self):
+        """Return name -> array: what the constructor takes."""
+        return {"basis": self.basis, "mean": self.mean, "whiten": self.whiten}
+
+
+def unit(x):
+    """Return rows of length 1; rows of zeros stay."""
+    length = np.sqrt(np.sum(np.square(x), axis=-1, keepdims=True))
+    return x / np.maximum(length, 1e-12)
+
+
+def top_mean(values, share):
+    """Return the mean of the largest `share` of the numbers of each row.
+
+    Args:
+        values: `(n, ...)`.
+        share: In (0, 1]; at least one number counts.
+
+    Returns:
+        `(n,)` float64.
+    """
+    flat = np.reshape(values, (len(values), -1)).astype(np.float64)
+    count = max(1, int(round(share * flat.shape[1])))
+    return np.mean(np.partition(flat, flat.shape[1] - count, axis=1)[:, -count:], axis=1)

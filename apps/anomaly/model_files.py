@@ -1,0 +1,108 @@
+"""The files that every fitted model has: plan, judge, inputs, and its reference rows."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from gantools.data.files import atomic, make_folder, unwritable
+from gantools.errors import UserError
+
+from . import references
+from .drift import Fingerprint
+from .judge import Judge
+
+SCHEMA = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """What lies in a model folder.
+
+    Attributes:
+        plan: `plan.json`.
+        judge: Of the scores.
+        inputs: What the normals' own numbers looked like, or None.
+        members: Folders of the detectors.
+    """
+
+    plan: dict
+    judge: Judge
+    inputs: Fingerprint | None
+    members: tuple[Path, ...]
+
+
+def save(folder, model, plan) -> None:
+    """Write a model folder beside the old one, then put it in its place.
+
+    Args:
+        folder: Of the model.
+        model: Has `members` (each with `rows` and `save`), `judge`, `inputs`, `facts`.
+        plan: JSON values; "schema" and "facts" are added.
+    """
+    folder = Path(folder)
+    make_folder(folder.parent)
+    draft = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(draft, ignore_errors=True)
+    for number, member in enumerate(model.members):
+        own = draft / "members" / str(number)
+        make_folder(own / "references")
+        for name, row in member.rows.items():
+            references.save(own / "references" / f"{name}.npz", row)
+        member.save(own / "detector")
+    write_json(draft / "plan.json", {"schema": SCHEMA, **plan, "facts": model.facts})
+    write_json(draft / "judge.json", {"schema": SCHEMA, **model.judge.to_dict()})
+    if model.inputs is not None:
+        write_json(draft / "inputs.json", model.inputs.to_dict())
+    replace_folder(draft, folder)
+
+
+def load(folder) -> Stored:
+    """Return what lies in a model folder.
+
+    Raises:
+        UserError: the folder holds no model, or one of another version.
+    """
+    folder = Path(folder)
+    try:
+        plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+        stored = json.loads((folder / "judge.json").read_text(encoding="utf-8"))
+        inputs = folder / "inputs.json"
+        known = json.loads(inputs.read_text(encoding="utf-8")) if inputs.exists() else None
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{folder} holds no fitted model ({error}). Make one with `gantools anomaly fit`."
+        ) from error
+    if plan.get("schema") != SCHEMA or stored.get("schema") != SCHEMA:
+        raise UserError(f"{folder} is of another version. Fit the model again.")
+    inputs = Fingerprint.from_dict(known) if known else None
+    members = sorted((folder / "members").iterdir(), key=lambda path: int(path.name))
+    return Stored(plan, Judge.from_dict(stored), inputs, tuple(members))
+
+
+def load_rows(member) -> dict:
+    """Return name -> reference row of one member's folder."""
+    return {path.stem: references.load(path) for path in (member / "references").glob("*.npz")}
+
+
+def write_json(path, data) -> None:
+    """Write JSON, whole or not at all; NumPy numbers become numbers."""
+    with atomic(path) as part:
+        part.write_text(json.dumps(data, indent=1, default=_plain), encoding="utf-8")
+
+
+def replace_folder(draft, folder) -> None:
+    """Put a finished folder in the place of an older one.
+
+    Raises:
+        UserError: the place cannot be written.
+    """
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        draft.rename(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+def _plain(value):
+    return value.item() if hasattr(value, "item") else str(value)

@@ -1,0 +1,231 @@
+"""NIfTI volumes: slices in one orientation and spacing, and maps back into the patient's space."""
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from gantools.errors import ALL_FAILED, UserError, missing_extra
+
+EMPTY = 0.01  # foreground share below which a slice is dropped
+PERCENTILES = (0.5, 99.5)
+_ONE_AT_A_TIME = Lock()
+
+
+def library():
+    """Return the module nibabel.
+
+    Raises:
+        UserError: the extra is not installed.
+    """
+    try:
+        import nibabel
+    except ImportError as error:
+        raise missing_extra("Reading NIfTI", "nibabel", "medical") from error
+    return nibabel
+
+
+def describe(items):
+    """Return one item a slice of each volume, without empty slices.
+
+    Slices lie across the axis of the largest spacing, or across z when all are alike. The volume is
+    the group; the order of slices is that of space.
+
+    Returns:
+        `(items, notes, skipped)`.
+
+    Raises:
+        UserError: nibabel is missing, or none of the files can be read.
+    """
+    library()
+    made, notes, skipped = [], [], []
+    for item in items:
+        try:
+            data, header = volume(item.path)
+        except UserError as error:
+            skipped.append((item.name, str(error)))
+            continue
+        axis, low = slice_axis(header), data.min() + 0.1 * np.ptp(data)
+        share = (data > low).mean(axis=tuple(i for i in range(3) if i != axis))
+        kept = np.flatnonzero(share >= EMPTY)
+        if not len(kept):
+            skipped.append((item.name, "every slice is empty"))
+        if library().load(item.path).ndim > 3:
+            notes.append(f"{item.name} has more than three axes: its first volume is used.")
+        for index in kept:
+            place = float(index) / max(1, len(share) - 1)
+            facts = (("slice position", place), ("foreground of slice", float(share[index])))
+            made.append(
+                replace(
+                    item,
+                    name=f"{item.name}#{index:04d}",
+                    group=item.group or item.name,
+                    index=int(index),
+                    series=item.name,
+                    facts=item.facts + facts,
+                )
+            )
+    if not made:
+        raise UserError(
+            f"None of {len(items)} NIfTI files can be used. The first: {skipped[0][1]}", ALL_FAILED
+        )
+    return made, notes, skipped
+
+
+def volume(path: Path):
+    """Return a volume in the axes right, anterior, superior.
+
+    Args:
+        path: `.nii` or `.nii.gz`.
+
+    Returns:
+        float32 `(x, y, z)` with slope and intercept applied, NaN as the lowest value; and the
+        canonical image's header.
+
+    Raises:
+        UserError: truncated, no volume, or no numbers.
+    """
+    found = Path(path).stat()
+    with _ONE_AT_A_TIME:  # threads ask for slices of the same volume
+        return _volume(Path(path), found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=2)
+def _volume(path, _changed, _size):
+    """Return what `volume` promises; the last two are kept while their files stay the same."""
+    nibabel = library()
+    try:
+        image = nibabel.as_closest_canonical(nibabel.load(path))
+        data = np.asanyarray(image.dataobj[..., *([0] * (image.ndim - 3))] if image.ndim > 3
+                             else image.dataobj)  # fmt: skip
+        data = np.asarray(data, np.float32)
+    except Exception as error:  # nibabel, gzip and NumPy raise different ones
+        raise UserError(
+            f"'{path.name}' cannot be read as NIfTI ({type(error).__name__}): it may be "
+            "truncated. Expected a whole .nii or .nii.gz file."
+        ) from error
+    if data.ndim != 3 or not data.size:
+        raise UserError(
+            f"'{path.name}' has the shape {data.shape}. Expected a volume of three axes."
+        )
+    finite = np.isfinite(data)
+    if not finite.any():
+        raise UserError(f"'{path.name}' holds no numbers, only NaN.")
+    return np.where(finite, data, data[finite].min()), image.header
+
+
+def slice_axis(header) -> int:
+    """Return across which axis (0, 1, 2) slices are taken: the largest spacing, else z."""
+    spacing = np.array(header.get_zooms()[:3], float)
+    return 2 if np.ptp(spacing) < 1e-3 * spacing.max() else int(np.argmax(spacing))
+
+
+def window_of(data: np.ndarray) -> tuple[float, float]:
+    """Return the 0.5 and 99.5 percentiles inside the foreground of a volume."""
+    values = data.ravel()[::7] if data.size > 1_000_000 else data.ravel()
+    low, high = np.percentile(values, PERCENTILES)
+    inside = values[values > low + 0.1 * (high - low)]
+    low, high = np.percentile(inside if inside.size > 100 else values, PERCENTILES)
+    return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
+
+
+def spacing_of(paths) -> float:
+    """Return the median in-plane spacing in mm of volumes, which all are resampled to."""
+    return float(np.median([min(_in_plane(volume(path)[1])) for path in paths]))
+
+
+def read_slice(path, index: int, spacing: float | None = None) -> np.ndarray:
+    """Return one slice as levels.
+
+    Args:
+        path: The volume.
+        index: Along `slice_axis`.
+        spacing: mm a pixel after resampling, or None for the smaller of the volume's own two.
+
+    Returns:
+        float32 `(h, w, 1)` in [0, 1].
+    """
+    import cv2
+
+    data, header = volume(path)
+    low, high = window_of(data)
+    plane = np.take(data, index, axis=slice_axis(header))
+    plane = np.clip((plane - low) / (high - low), 0, 1).astype(np.float32)
+    h, w = plane_size(header, plane.shape, spacing)
+    if (h, w) != plane.shape:
+        shrink = h < plane.shape[0] and w < plane.shape[1]
+        plane = cv2.resize(plane, (w, h), interpolation=cv2.INTER_AREA if shrink else 1)
+    return plane[..., None]
+
+
+def read_mask_slice(path, index: int, like) -> np.ndarray:
+    """Return bool `(h, w)`: one slice of a mask volume, resampled to the shape `like`."""
+    import cv2
+
+    data, header = volume(path)
+    plane = np.take(data, index, axis=slice_axis(header)) > 0
+    h, w = like[:2]
+    return cv2.resize(plane.astype(np.uint8), (w, h), interpolation=cv2.INTER_NEAREST) > 0
+
+
+def plane_size(header, shape, spacing: float | None = None) -> tuple[int, int]:
+    """Return rows and columns of a slice after resampling to square pixels."""
+    zooms = _in_plane(header)
+    spacing = spacing or min(zooms)
+    return tuple(max(1, round(n * zoom / spacing)) for n, zoom in zip(shape, zooms, strict=True))
+
+
+def write_map(source, maps: dict[int, np.ndarray], target) -> None:
+    """Write maps of slices as a NIfTI volume in the space of the volume they came from.
+
+    Args:
+        source: The volume that was scored.
+        maps: slice -> float `(h, w)`, as large as `read_slice` gave; other slices become NaN.
+        target: `.nii` or `.nii.gz`; float32, with shape, axes and affine of the source's first
+            volume and none of its texts and extensions.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    import cv2
+
+    from gantools.data.files import atomic
+
+    nibabel = library()
+    original = nibabel.load(source)
+    data, header = volume(source)
+    axis = slice_axis(header)
+    out = np.full(data.shape, np.nan, np.float32)
+    rest = [n for i, n in enumerate(data.shape) if i != axis]
+    for index, one in maps.items():
+        one = np.ascontiguousarray(one, np.float32)
+        plane = one if list(one.shape) == rest else cv2.resize(one, (rest[1], rest[0]))
+        out[(slice(None),) * axis + (index,)] = plane
+    io = nibabel.orientations
+    canonical = io.io_orientation(original.affine)
+    turn = io.ornt_transform(io.axcodes2ornt("RAS"), canonical)
+    turned = io.apply_orientation(out, turn)
+    header = original.header.copy()
+    header.set_data_dtype(np.float32)
+    header.set_data_shape(turned.shape)
+    header.set_slope_inter(1, 0)
+    header.extensions.clear()  # they may hold a DICOM header, with names
+    for name in {"descrip", "aux_file", "db_name", "intent_name"} & set(header.keys()):
+        header[name] = b""
+    image = type(original)(turned, original.affine, header)
+    suffix = ".nii.gz" if str(target).endswith(".gz") else ".nii"
+    with atomic(target) as part:
+        inner = part.with_name(part.name + suffix)
+        try:
+            nibabel.save(image, inner)
+            inner.replace(part)
+        finally:
+            inner.unlink(missing_ok=True)
+
+
+def _in_plane(header):
+    zooms = [float(z) for z in header.get_zooms()[:3]]
+    axis = slice_axis(header)
+    return [max(zoom, 1e-6) for i, zoom in enumerate(zooms) if i != axis]

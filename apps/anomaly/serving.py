@@ -1,0 +1,166 @@
+"""The restorer and its discriminator as one ONNX graph: pictures in, descriptors out, no Keras."""
+
+import numpy as np
+
+from gantools.data.onnx import Graph, same_padding
+
+OUTPUTS = (
+    "restored",  # (batch, h, w, c)
+    "latent",  # (batch, units)
+    "apart",  # (batch, 1): sum over levels of the mean |f(x) - f(R(x))|
+    "rotation",  # (batch, 4) logits
+    "damaged",  # (batch, 1) logit
+    "mask",  # (batch, h / t, w / t, 1) logits
+    "hidden",  # (batch, units)
+    "means",  # (batch, channels): means of all features, level by level
+    "patches",  # (batch, h / t, w / t, c): the features that the mask is read from
+)
+
+
+def restorer_graph(weights, shape, batch, *, level, only_rotation=False):
+    """Return the ONNX file of a trained restorer and discriminator.
+
+    Args:
+        weights: "generator/LAYER/kernel" (or bias, gamma, beta) -> float32 array, see `weights_of`.
+        shape: `(h, w, c)` of a picture.
+        batch: Pictures at once.
+        level: Index of the halving whose features are "patches".
+        only_rotation: Leave out everything but "rotation", for turned pictures.
+    """
+    net = _Network(weights, batch)
+    x = net.graph.node("Transpose", "x", perm=(0, 3, 1, 2))
+    judged = net.discriminator(x, shape, level)
+    shapes = {"rotation": (batch, 4)}
+    if not only_rotation:
+        restored, size = net.generator(x, shape)
+        again = net.discriminator(restored, shape, level, heads=False)
+        net.apart(judged, again)
+        shapes |= net.shapes(judged, shape, size, level)
+    content = net.graph.file("restorer", {"x": (batch, *shape)}, shapes)
+    return content, tuple(shapes)
+
+
+def weights_of(players):
+    """Return the weights of Keras models: "player/layer/weight" -> array, in the models' order."""
+    found = {}
+    for name, player in players.items():
+        for layer in player.layers:
+            for v in layer.weights:
+                found[f"{name}/{layer.name}/{v.path.rsplit('/', 1)[-1]}"] = np.array(v.value)
+    return found
+
+
+class _Network:
+    """Adds the layers of `gantools.nets.restorer` to a graph, channels first."""
+
+    def __init__(self, weights, batch):
+        self.weights, self.batch, self.graph = weights, batch, Graph()
+        self.named = {}
+
+    def generator(self, x, shape):
+        """Add the restorer; return its pictures, channels first, and the size of the latent."""
+        graph, space = self.graph, shape[:2]
+        for i in range(self._count("generator/down")):
+            x, space = self._conv("generator", f"down{i}", x, space, 2)
+            x = self._leaky(x)
+        z = self._dense("generator", "latent", self._flat(x), out="latent")
+        x = self._leaky(self._dense("generator", "grow", z))
+        channels = self.weights["generator/grow/bias"].size // (space[0] * space[1])
+        x = graph.reshape(x, self.batch, *space, channels)
+        x = graph.node("Transpose", x, perm=(0, 3, 1, 2))
+        for name in [f"up{i}" for i in range(self._count("generator/up"))] + ["out"]:
+            x, space = self._conv("generator", name, x, space, 1)
+            x = graph.node("DepthToSpace", x, blocksize=2, mode="CRD")
+            space = tuple(2 * side for side in space)
+            x = x if name == "out" else self._leaky(x)
+        x = graph.node("Tanh", self._crop(x, space, shape))
+        graph.node("Transpose", x, perm=(0, 2, 3, 1), out="restored")
+        return x, self.weights["generator/latent/bias"].size
+
+    def discriminator(self, x, shape, level, heads=True):
+        """Add the discriminator; return `(tensor, space, channels)` of every halving."""
+        space, features = shape[:2], []
+        for i in range(self._count("discriminator/down")):
+            x, space = self._conv("discriminator", f"down{i}", x, space, 2)
+            channels = self.weights[f"discriminator/down{i}/bias"].size
+            x = self._leaky(self._group_norm(f"norm{i}", x, space, channels))
+            features.append((x, space, channels))
+        if heads:
+            self._heads(features, level)
+        return features
+
+    def apart(self, first, second):
+        """Add the distance of two lists of features."""
+        graph, total = self.graph, None
+        for (a, *_), (b, *_) in zip(first, second, strict=True):
+            apart = graph.node("Abs", graph.node("Sub", a, b))
+            apart = graph.node("ReduceMean", graph.reshape(apart, self.batch, -1), axes=(1,))
+            total = apart if total is None else graph.node("Add", total, apart)
+        graph.reshape(total, self.batch, 1, out="apart")
+
+    def shapes(self, features, shape, latent, level):
+        """Return output -> shape."""
+        _, space, channels = features[level]
+        hidden = self.weights["discriminator/hidden/bias"].size
+        sizes = ((*shape,), (latent,), (1,), (4,), (1,), (*space, 1), (hidden,))
+        sizes += ((sum(c for *_, c in features),), (*space, channels))
+        return {name: (self.batch, *size) for name, size in zip(OUTPUTS, sizes, strict=True)}
+
+    def _heads(self, features, level):
+        graph, last = self.graph, features[-1][0]
+        patches, space, _ = features[level]
+        where, _ = self._conv("discriminator", "mask", patches, space, 1)
+        graph.node("Transpose", where, perm=(0, 2, 3, 1), out="mask")
+        graph.node("Transpose", patches, perm=(0, 2, 3, 1), out="patches")
+        hidden = self._dense("discriminator", "hidden", self._flat(last))
+        hidden = self._leaky(hidden, out="hidden")
+        self._dense("discriminator", "rotation", hidden, out="rotation")
+        means = [self._pooled(x, "ReduceMean") for x, *_ in features]
+        graph.node("Concat", *means, axis=1, out="means")
+        both = graph.node("Concat", means[-1], self._pooled(last, "ReduceMax"), hidden, axis=1)
+        self._dense("discriminator", "damaged", both, out="damaged")
+
+    def _count(self, prefix):
+        return len([name for name in self.weights if name[: len(prefix)] == prefix]) // 2
+
+    def _conv(self, player, name, x, space, stride):
+        kernel = self.weights[f"{player}/{name}/kernel"]
+        pads = [same_padding(s, k, stride) for s, k in zip(space, kernel.shape, strict=False)]
+        kernel = self.graph.constant(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1)))
+        bias = self.graph.constant(self.weights[f"{player}/{name}/bias"])
+        pads = tuple(pair[end] for end in (0, 1) for pair in pads)
+        x = self.graph.node("Conv", x, kernel, bias, pads=pads, strides=(stride, stride))
+        return x, tuple(-(-side // stride) for side in space)
+
+    def _dense(self, player, name, x, out=None):
+        kernel, bias = (self.weights[f"{player}/{name}/{part}"] for part in ("kernel", "bias"))
+        return self.graph.node("Gemm", x, *map(self.graph.constant, (kernel, bias)), out=out)
+
+    def _leaky(self, x, out=None):
+        return self.graph.node("LeakyRelu", x, alpha=0.2, out=out)
+
+    def _flat(self, x):
+        x = self.graph.node("Transpose", x, perm=(0, 2, 3, 1))
+        return self.graph.reshape(x, self.batch, -1)
+
+    def _pooled(self, x, kind):
+        return self.graph.node(kind, x, axes=(2, 3), keepdims=0)
+
+    def _group_norm(self, name, x, space, channels):
+        gamma = self.weights.get(f"discriminator/{name}/gamma")
+        if gamma is None:
+            return x
+        graph, groups = self.graph, np.gcd(8, channels)
+        ones = [graph.constant(np.full(groups, value, np.float32)) for value in (1, 0)]
+        x = graph.reshape(x, self.batch, int(groups), -1)
+        x = graph.node("InstanceNormalization", x, *ones, epsilon=1e-5)
+        x = graph.reshape(x, self.batch, channels, *space)
+        scale = graph.constant(gamma.reshape(-1, 1, 1))
+        shift = graph.constant(self.weights[f"discriminator/{name}/beta"].reshape(-1, 1, 1))
+        return graph.node("Add", graph.node("Mul", x, scale), shift)
+
+    def _crop(self, x, space, shape):
+        starts = [(have - want) // 2 for have, want in zip(space, shape, strict=False)]
+        ends = [start + want for start, want in zip(starts, shape, strict=False)]
+        bounds = [self.graph.constant(np.array(v, np.int64)) for v in (starts, ends, (2, 3))]
+        return self.graph.node("Slice", x, *bounds)

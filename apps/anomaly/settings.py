@@ -1,0 +1,61 @@
+"""What a person chose, kept in `plan.json`; two jobs with the same settings give the same model."""
+
+from dataclasses import asdict, dataclass, fields
+
+from gantools.errors import UserError
+
+DECISIVE = ("detector", "minutes", "seed", "side", "without")  # of the model; the rest is reading
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the result.
+
+    Attributes:
+        detector: One of `cli.DETECTORS`.
+        minutes: Time for training.
+        seed: Of everything random.
+        side: Of the detector's square, None to choose.
+        fpr: Wanted share of false alarms among normals.
+        confidence: Chance that the realised share stays below `fpr`, or None for its mean.
+        without: Parts that do not rank.
+    """
+
+    detector: str = "auto"
+    minutes: float = 2.0
+    seed: int = 0
+    side: int | None = None
+    fpr: float = 0.05
+    confidence: float | None = None
+    without: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, stored, **changes) -> "Settings":
+        """Return settings from JSON values, some of them changed; unknown keys are left out."""
+        known = {field.name for field in fields(cls)}
+        values = {k: v for k, v in (stored | changes).items() if k in known}
+        return cls(**(values | {"without": tuple(values.get("without", ()))}))
+
+    def to_dict(self) -> dict:
+        """Return JSON values."""
+        return asdict(self) | {"without": list(self.without)}
+
+    def ranked(self, names) -> tuple[str, ...]:
+        """Return the parts that rank.
+
+        Raises:
+            UserError: a part to leave out is not among them, or none would be left.
+        """
+        unknown = [name for name in self.without if name not in names]
+        left = tuple(name for name in names if name not in self.without)
+        if unknown or not left:
+            raise UserError(
+                f"--without {', '.join(unknown) or 'everything'}: the parts that rank here are "
+                f"{', '.join(names)}, and one has to stay."
+            )
+        return left
+
+    def changed(self, stored) -> list[str]:
+        """Return "name old -> new" of what decides the model and differs from JSON values."""
+        ours, theirs = asdict(self), asdict(Settings.of(stored))
+        return [f"{k} {theirs[k]} -> {ours[k]}" for k in DECISIVE if theirs[k] != ours[k]]

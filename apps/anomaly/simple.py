@@ -1,0 +1,101 @@
+"""The detector without a network: the reference rows rank, a principal plane draws the maps.
+
+It fits in a second, so it also serves where normals are too few to train a network on.
+"""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from gantools.data.files import atomic, make_folder
+from gantools.errors import UserError
+
+from . import references
+
+SCHEMA = 1
+SIDE = 32  # pixels at which maps are made
+HELD = 0.1  # of the normals only set the level of the maps
+RANKING = ("knn5", "pca80", "mahalanobis", "forest")  # reference rows, see `fitted.ROWS`
+
+
+class Simple:
+    """No parts of its own: `ranking` names reference rows.
+
+    Attributes:
+        ranking: Names of the parts that should rank.
+        facts: Nothing; every detector has some.
+    """
+
+    def __init__(self):
+        self.ranking, self.facts, self.shape = RANKING, {}, None
+        self.plane, self.level = None, 1.0
+
+    def fit(self, pictures, *, minutes=None, seed=0, out=None, progress=None):
+        """Find the plane that holds 95 % of the variance of normals.
+
+        Args:
+            pictures: float32 `(n, h, w, c)` in [-1, 1].
+            minutes, out: Not used: it takes a second.
+            seed: Of the choice of normals that set the level of the maps.
+            progress: Callable `(share in [0, 1])`, or None.
+        """
+        self.shape = tuple(pictures.shape[1:])
+        order = np.random.default_rng(seed).permutation(len(pictures))
+        held = max(1, int(HELD * len(order)))
+        self.plane = references.Pca(0.95).fit(_small(pictures[order[held:]]))
+        self.level = max(float(np.quantile(self.maps(pictures[order[:held]]), 0.999)), 1e-6)
+        if progress:
+            progress(1.0)
+        return self
+
+    def parts(self, pictures):
+        """Return no parts: the reference rows are measured beside every detector."""
+        return {}
+
+    def maps(self, pictures):
+        """Return heat-maps `(n, h, w)` float32: 1 is the 99.9 % level of held-out normals."""
+        small = _small(pictures)
+        apart = np.abs(self.plane.residual(small)).reshape(small.shape).mean(axis=-1)
+        height, width = self.shape[:2]
+        found = [
+            cv2.resize(cv2.GaussianBlur(one, (0, 0), 1), (width, height)) / self.level
+            for one in apart
+        ]
+        return np.stack(found).astype(np.float32)
+
+    def restored(self, pictures):
+        """Return None: what a plane restores is too coarse to be shown."""
+
+    def save(self, folder):
+        """Write the detector into a folder."""
+        make_folder(folder)
+        references.save(Path(folder) / "plane.npz", self.plane)
+        settings = {"schema": SCHEMA, "detector": "references", "shape": list(self.shape)}
+        with atomic(Path(folder) / "simple.json") as part:
+            part.write_text(json.dumps(settings | {"level": self.level}), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder, threads=None):
+        """Return a saved detector.
+
+        Raises:
+            UserError: the folder holds none, or one of another version.
+        """
+        try:
+            settings = json.loads((Path(folder) / "simple.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{folder} holds no detector 'references' ({error}).") from error
+        if settings.get("schema") != SCHEMA:
+            raise UserError(f"{folder} is of another version. Fit the detector again.")
+        found = cls()
+        found.shape, found.level = tuple(settings["shape"]), settings["level"]
+        found.plane = references.load(Path(folder) / "plane.npz")
+        return found
+
+
+def _small(pictures):
+    shape = (len(pictures), SIDE, SIDE, pictures.shape[-1])
+    found = [cv2.resize(p, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for p in pictures]
+    return np.stack(found).reshape(shape)

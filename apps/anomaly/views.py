@@ -1,0 +1,100 @@
+"""How a picture is shown to a detector: whole in a square, or as windows at its own scale.
+
+Whole keeps places comparable: scans, digits, centred parts. Windows keep thin defects visible: a
+scratch of three pixels does not survive a reduction to a quarter.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import loading
+
+WHOLE, WINDOWS = "whole", "windows"
+TOP = 0.1  # share of a picture's windows, at least one, whose mean is its score
+
+
+@dataclass(frozen=True)
+class View:
+    """One way of showing, kept in `plan.json`.
+
+    Attributes:
+        kind: "whole" or "windows".
+        side: Of the detector's square, in pixels.
+        stride: Between windows, in pixels.
+        longest: Pictures are reduced to this longest side before windows are cut.
+    """
+
+    kind: str
+    side: int
+    stride: int = 0
+    longest: int = 512
+
+    def tensors(self, picture: np.ndarray) -> tuple[np.ndarray, "Shown"]:
+        """Return a picture `(h, w, c)` as `(k, side, side, c)` and what `join` needs."""
+        if self.kind == WHOLE:
+            one, place = loading.square(picture, self.side)
+            return one[None], Shown(picture.shape[:2], place=place)
+        small = self._reduced(picture)
+        corners = loading.window_corners(*small.shape[:2], self.side, self.stride)
+        return (
+            loading.cut(small, corners, self.side),
+            Shown(picture.shape[:2], corners=corners, size=small.shape[:2]),
+        )
+
+    def join(self, maps: np.ndarray, shown: "Shown") -> np.ndarray:
+        """Return the maps `(k, side, side)` of one picture as one map of the picture's own size."""
+        import cv2
+
+        if self.kind == WHOLE:
+            return loading.unsquare(maps[0], shown.place)
+        height, width = shown.size
+        joined = loading.blend(maps, shown.corners, height, width)
+        return cv2.resize(joined, shown.shape[::-1], interpolation=cv2.INTER_LINEAR)
+
+    def _reduced(self, picture):
+        import cv2
+
+        height, width = picture.shape[:2]
+        scale = min(1.0, self.longest / max(height, width))
+        if scale < 1:
+            size = tuple(max(1, round(n * scale)) for n in (width, height))
+            picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+            picture = picture if picture.ndim == 3 else picture[..., None]
+        return picture
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """Where the tensors of one picture lie in it."""
+
+    shape: tuple[int, int]
+    place: loading.Placement | None = None
+    corners: np.ndarray | None = None
+    size: tuple[int, int] = (0, 0)
+
+
+def of_picture(values: np.ndarray) -> float:
+    """Return one score of a picture by those of its windows: the mean of the oddest tenth."""
+    count = max(1, round(TOP * len(values)))
+    return float(np.mean(np.sort(values)[-count:]))
+
+
+def choose(print_of_data: dict, side: int | None = None, *, fine: bool = False) -> View:
+    """Return the view that suits a data set.
+
+    Windows where the mean picture explains little (a texture) and pictures are much larger than
+    the detector's square; otherwise the whole picture.
+
+    Args:
+        print_of_data: What `fingerprint.fingerprint` returns.
+        side: Of the square; None chooses by the pictures' size.
+        fine: Whether the detector takes large squares at no training cost (the encoder).
+    """
+    numbers = print_of_data["numbers"]
+    longest = max(numbers[name]["q50"] for name in ("height", "width"))
+    if fine:
+        return View(WHOLE, side or (48 if longest <= 48 else 160 if longest <= 192 else 224))
+    if not print_of_data["is_aligned"] and longest >= 128:
+        return View(WINDOWS, side or 64, (side or 64) // 2, 512)
+    return View(WHOLE, side or (32 if longest <= 48 else 64 if longest <= 400 else 128))

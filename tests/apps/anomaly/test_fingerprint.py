@@ -1,0 +1,35 @@
+"""What the data are, in numbers."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gantools.apps.anomaly.audit_measure import measure_arrays
+from gantools.apps.anomaly.fingerprint import explained, fingerprint
+from gantools.apps.anomaly.items import Collection
+
+
+def test_share_explained_by_the_mean_picture():
+    draw = np.random.default_rng(0)
+    noise = draw.normal(size=(200, 16, 16))
+    assert explained(noise) < 0.02
+    fixed = draw.normal(size=(16, 16))
+    assert explained(fixed + noise) == pytest.approx(0.5, abs=0.06)
+    assert explained(np.repeat(fixed[None], 5, axis=0)) == pytest.approx(1)
+    assert explained(noise[:1]) == 0
+
+
+def test_fingerprint_is_json_and_names_nobody():
+    x = np.random.default_rng(0).integers(0, 255, (50, 20, 30), np.uint8)
+    sheet = measure_arrays(x, ["train"] * 40 + ["test"] * 10, [0] * 45 + [1] * 5,
+                           groups=["CANARY"] * 50, names=["CANARY"] * 50)  # fmt: skip
+    made = fingerprint(Collection(Path("CANARY"), "flat"), sheet)
+    text = json.dumps(made)
+    assert "CANARY" not in text
+    assert made["sizes"] == [[20, 30, 50]]
+    assert made["labels"] == {"normal": 45, "anomalous": 5}
+    assert made["modes"] == {"grey, 8 bit": 50}
+    assert made["numbers"]["mean level"]["q50"] == pytest.approx(0.5, abs=0.03)
+    assert sum(made["levels"]) == pytest.approx(1, abs=1e-4)
+    assert made["is_aligned"] is False

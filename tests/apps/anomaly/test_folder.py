@@ -1,0 +1,92 @@
+import json
+from types import SimpleNamespace
+
+import pytest
+from gantools.apps.anomaly import folder
+from gantools.apps.anomaly.settings import Settings
+
+from gantools.errors import UserError
+
+
+def test_an_empty_folder_and_an_own_one_are_taken(tmp_path):
+    assert folder.output_folder(tmp_path / "new").is_dir()
+    (tmp_path / "new" / "scores.csv").write_text("x")
+    folder.output_folder(tmp_path / "new")
+    (tmp_path / "new" / "notes.txt").write_text("x")
+    with pytest.raises(UserError, match=r"It holds notes.txt. Give another -o"):
+        folder.output_folder(tmp_path / "new")
+    (tmp_path / "new" / "plan.json").write_text("{}")
+    folder.output_folder(tmp_path / "new")
+    with pytest.raises(UserError, match="a file has that name"):
+        folder.output_folder(tmp_path / "new" / "notes.txt")
+
+
+def test_the_secret_of_a_project_stays(tmp_path):
+    one, other = folder.project_salt(tmp_path / "none.json"), folder.project_salt()
+    assert one != other
+    assert len(one) == 16
+    (tmp_path / "plan.json").write_text(json.dumps({"salt": "abc"}))
+    assert folder.project_salt(tmp_path / "none.json", tmp_path / "plan.json") == "abc"
+    (tmp_path / "plan.json").write_text(json.dumps({"facts": {"salt": "def"}}))
+    assert folder.project_salt(tmp_path / "plan.json") == "def"
+
+
+def looked(names="abc", table=None):
+    items = [SimpleNamespace(name=name) for name in names]
+    return SimpleNamespace(normals=lambda: items, collection=SimpleNamespace(table=table))
+
+
+def test_a_kept_model_needs_the_same_settings(tmp_path):
+    (tmp_path / "plan.json").write_text("{}")
+    facts = {
+        "settings": Settings(seed=3, without=("a",)).to_dict(),
+        "normals": folder.normals_code(looked()),
+    }
+    said = []
+
+    def kept(settings, data=None, place=tmp_path, fresh=False):
+        load = lambda path: SimpleNamespace(facts=facts, is_table=False)  # noqa: E731
+        how = {"fresh": fresh, "say": said.append}
+        return folder.kept_model(place, settings, data or looked(), load, **how)
+
+    same = Settings(seed=3, without=("a",), fpr=0.2)
+    assert kept(same).facts is facts
+    assert len(said) == 1 and "--fresh fits again" in said[0]
+    kept(same, looked("abcd"))
+    assert "the normals are not those" in said[-1]
+    with pytest.raises(UserError, match="seed 3 -> 0"):
+        kept(Settings(without=("a",)))
+    with pytest.raises(UserError, match="without"):
+        kept(Settings(seed=3))
+    with pytest.raises(UserError, match="pictures -> a table"):
+        kept(same, looked(table="t.csv"))
+    assert kept(same, fresh=True) is None
+    assert kept(same, place=tmp_path / "none") is None
+
+
+def test_a_stopped_training_goes_on_only_where_it_is_the_same_job(tmp_path):
+    place = tmp_path / "training"
+
+    def left(settings, data=None, **how):
+        folder.training_folder(place, settings, data or looked(), **how)
+        found = (place / "state").exists()
+        (place / "state").write_text("x")
+        return found
+
+    assert not left(Settings(seed=1))
+    assert left(Settings(seed=1))
+    assert left(Settings(seed=1, fpr=0.3))
+    assert not left(Settings(seed=2))
+    assert not left(Settings(seed=2), looked("xyz"))
+    assert not left(Settings(seed=2), looked("xyz"), fresh=True)
+
+
+def test_settings_leave_parts_out():
+    assert Settings(without=("b",)).ranked(("a", "b")) == ("a",)
+    with pytest.raises(UserError, match="--without c: the parts that rank here are a, b"):
+        Settings(without=("c",)).ranked(("a", "b"))
+    with pytest.raises(UserError, match="--without everything"):
+        Settings(without=("a",)).ranked(("a",))
+    assert Settings.of({"seed": 1, "schema": 9, "without": ["a"]}, fpr=0.3) == Settings(
+        seed=1, without=("a",), fpr=0.3
+    )

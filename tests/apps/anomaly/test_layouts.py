@@ -1,0 +1,172 @@
+"""Which layout a folder has: the first whose sign is there."""
+
+import cv2
+import numpy as np
+import pytest
+from gantools.apps.anomaly import layouts
+
+from gantools.errors import UserError
+
+
+def put(root, *names):
+    draw = np.random.default_rng(len(names))
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(root / name), draw.integers(0, 255, (16, 16), np.uint8))
+
+
+def test_manifest(tmp_path):
+    put(tmp_path, "a/1.png", "a/2.png", "b/3.png", *(f"c/{i}.png" for i in range(17)))
+    rows = ["image_path;split;diagnosis;patient;kvp"]
+    rows += ["a/1.png;train;normal;p1;80", "a/2.png;val;normal;p2;80", "b/3.png;test;mass;p3;90"]
+    rows += [f"c/{i}.png;test;no finding;q{i};{i}" for i in range(17)] + [
+        "c/lost.png;test;mass;z;1"
+    ]
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    found = layouts.find(tmp_path)
+    assert found.layout == "manifest"
+    assert found.skipped == (("c/lost.png", "listed, but there is no such file"),)
+    first = found.items[0]
+    assert (first.name, first.part, first.label, first.group) == ("a/1.png", "train", 0, "p1")
+    assert first.facts == (("kvp", 80.0),)
+    assert [i.label for i in found.items if i.kind == "mass"] == [1]
+    assert len(found.of("val")) == 1
+    assert "20 groups" in found.description
+
+
+def test_manifest_needs_nine_of_ten_files(tmp_path):
+    put(tmp_path, "1.png", "2.png")
+    (tmp_path / "list.csv").write_text("file\n1.png\n2.png\nlost.png\n")
+    assert layouts.find(tmp_path).layout == "flat"
+    with pytest.raises(UserError, match="90 %"):
+        layouts.find(tmp_path, manifest=tmp_path / "list.csv")
+
+
+def test_numbers_as_classes_zero_is_normal(tmp_path):
+    put(tmp_path, "1.png", "2.png", "3.png")
+    (tmp_path / "m.csv").write_text("file,class,split\n1.png,0,train\n2.png,2,test\n3.png,1,test\n")
+    assert [item.label for item in layouts.find(tmp_path).items] == [0, 1, 1]
+
+
+def test_mvtec(tmp_path):
+    put(tmp_path, "train/good/1.png", "test/good/2.png", "test/hole/3.PNG", "test/cut/4.png")
+    put(tmp_path, "ground_truth/hole/3_mask.png", "ground_truth/cut/4.png")
+    found = layouts.find(tmp_path)
+    assert found.layout == "mvtec"
+    by = {item.name: item for item in found.items}
+    assert len(by) == 4
+    assert by["train/good/1.png"].label == 0 and by["train/good/1.png"].part == "train"
+    assert by["test/hole/3.PNG"].label == 1 and by["test/hole/3.PNG"].mask.name == "3_mask.png"
+    assert by["test/cut/4.png"].mask.name == "4.png"
+    assert by["test/good/2.png"].mask is None
+    assert found.description == (
+        "mvtec layout: 1 for train (1 normal, 0 anomalous), "
+        "3 for test (1 normal, 2 anomalous in 2 kinds), 2 masks, no groups known."
+    )
+
+
+def test_anomalies_in_the_training_folder_are_not_fitted_on(tmp_path):
+    put(tmp_path, "train/NORMAL/1.jpg", "train/PNEUMONIA/2.jpg", "test/NORMAL/3.jpg")
+    found = layouts.find(tmp_path)
+    assert [item.name for item in found.normals()] == ["train/NORMAL/1.jpg"]
+
+
+def test_normal_and_abnormal_folders_are_divided_by_group(tmp_path):
+    put(tmp_path, *(f"OK/{i // 4}_{i}.png" for i in range(200)), "scratch/1.png", "dent/2.png")
+    found = layouts.find(tmp_path, groups=r"(\d+)_\d+\.png")
+    assert found.layout == "normal-abnormal"
+    train, test = found.of("train"), found.of("test")
+    assert {item.label for item in train} == {0}
+    assert sum(item.label for item in test) == 2
+    assert 10 < len(test) < 80
+
+
+def test_train_and_test_without_labels(tmp_path):
+    put(tmp_path, "train/1.png", "test/2.png", "test/sub/3.png")
+    found = layouts.find(tmp_path)
+    assert found.layout == "train-test"
+    assert [(i.part, i.label) for i in found.items] == [
+        ("test", None), ("test", None), ("train", None)
+    ]  # fmt: skip
+
+
+def test_flat_with_trash_links_and_empty_files(tmp_path):
+    put(tmp_path, "1.png", "in/2.png", ".hidden.png", "__MACOSX/3.png")
+    (tmp_path / "Thumbs.db").write_bytes(b"x")
+    (tmp_path / "0.png").touch()
+    (tmp_path / "in/loop").symlink_to(tmp_path)
+    found = layouts.find(tmp_path)
+    assert found.layout == "flat"
+    assert [item.name for item in found.items] == ["1.png", "in/2.png"]
+    assert len(found.skipped) == 5
+    assert "mostly normal" in found.notes[0]
+
+
+def test_arrays(tmp_path):
+    x = np.random.default_rng(0).integers(0, 255, (12, 8, 8), np.uint8)
+    np.savez(
+        tmp_path / "a.npz",
+        train_images=x[:6],
+        train_labels=[[0]] * 5 + [[1]],
+        val_images=x[6:8],
+        val_labels=[[0], [1]],
+        test_images=x[8:],
+        test_labels=[0, 0, 1, 1],
+    )
+    found = layouts.find(tmp_path / "a.npz")
+    assert found.layout == "arrays"
+    assert [len(found.of(part)) for part in ("train", "val", "test")] == [6, 2, 4]
+    assert len(found.normals()) == 5
+    np.savez(tmp_path / "b.npz", X=np.zeros((30, 5)), y=np.zeros(30))
+    assert layouts.find(tmp_path / "b.npz").layout == "table"
+
+
+def test_table(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n1,x\n2,y\n")
+    found = layouts.find(tmp_path)
+    assert (found.layout, found.table) == ("table", tmp_path / "t.csv")
+
+
+def test_groups_by_regular_expression(tmp_path):
+    put(tmp_path, "p1_a.png", "p1_b.png", "p2_a.png")
+    assert [i.group for i in layouts.find(tmp_path, groups=r"(p\d)_").items] == ["p1", "p1", "p2"]
+    with pytest.raises(UserError, match="fits none"):
+        layouts.find(tmp_path, groups="patient")
+    with pytest.raises(UserError, match="regular expression"):
+        layouts.find(tmp_path, groups="(")
+
+
+def test_groups_by_column(tmp_path):
+    put(tmp_path, "1.png", "2.png")
+    (tmp_path / "m.csv").write_text("file,batch,patient\n1.png,A,x\n2.png,B,x\n")
+    assert [i.group for i in layouts.find(tmp_path).items] == ["x", "x"]
+    assert [i.group for i in layouts.find(tmp_path, groups="batch").items] == ["A", "B"]
+    assert [i.group for i in layouts.find(tmp_path, groups=r"\d").items] == ["1", "2"]
+
+
+def test_a_large_table_is_not_read_whole_to_see_that_it_lists_no_files(tmp_path, monkeypatch):
+    (tmp_path / "t.csv").write_text("a,b\n" + "1,2\n" * 5000)
+    limits = []
+    read = layouts.lists.read_rows
+    monkeypatch.setattr(
+        layouts.lists, "read_rows", lambda f, n=None: limits.append(n) or read(f, n)
+    )
+    assert layouts.find(tmp_path).layout == "table"
+    assert limits == [layouts.lists.PROBE]
+
+
+def test_forced_and_wrong_layouts(tmp_path):
+    put(tmp_path, "train/good/1.png", "test/good/2.png")
+    assert layouts.find(tmp_path, "flat").layout == "flat"
+    with pytest.raises(UserError, match="does not have the layout"):
+        layouts.find(tmp_path, "dicom")
+    with pytest.raises(UserError, match="Expected one of"):
+        layouts.find(tmp_path, "imagenet")
+    with pytest.raises(UserError, match="no folder"):
+        layouts.find(tmp_path / "nowhere")
+    (tmp_path / "other").mkdir()
+    with pytest.raises(UserError, match="no files"):
+        layouts.find(tmp_path / "other")
+    (tmp_path / "other/a.txt").write_text("x")
+    with pytest.raises(UserError, match="nothing that can be scored"):
+        layouts.find(tmp_path / "other")
