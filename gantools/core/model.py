@@ -362,7 +362,8 @@ def unpack(data):
 
 
 def to_float(x):
-    """Scale uint8 tensors to float32 in [-1, 1]; return others unchanged."""
+    """Return a tensor: uint8 scaled to float32 in [-1, 1], others as they are."""
+    x = ops.convert_to_tensor(x)  # `train_on_batch` hands NumPy arrays through on PyTorch
     if keras.backend.standardize_dtype(x.dtype) != "uint8":
         return x
     return ops.cast(x, "float32") / 127.5 - 1.0
