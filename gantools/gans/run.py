@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from gantools import record
 from gantools.gans.folder import build, open_folder, settings_of, warn_of_versions
 from gantools.gans.material import Material, hold_back, require_batch
@@ -112,7 +114,9 @@ def train(
         only=kept,
     )
     unseen = {key: data.arrays[key][indices] for key, indices in held.items()}
-    seen = {key: data.arrays[key][indices[:HEALTH_SAMPLES]] for key, indices in kept.items()}
+    # in any order: the first pictures of a sorted folder are all of one class
+    few = {k: np.random.default_rng(seed).permutation(i)[:HEALTH_SAMPLES] for k, i in kept.items()}
+    seen = {key: data.arrays[key][indices] for key, indices in few.items()}
     health = _health(out, unseen, seen, on_alarm, say)
     outcome = _fit(model, stream, unseen, health, out, budget, left, spent, progress)
     if not parallel.is_main():

@@ -83,6 +83,23 @@ def test_the_command(trained, monkeypatch):
     assert "--data goes with a RUN" in done.output
 
 
+def test_health_of_a_sorted_set_sees_samples_from_all_of_it(tiny_game, tmp_path, monkeypatch):
+    images = np.repeat(np.arange(200, dtype=np.uint8), 320).reshape(1000, 8, 8, 1)  # 0 to 199
+    np.savez(tmp_path / "sorted.npz", images=images)
+    watch, given = run._health, {}
+
+    def spy(out, unseen, seen, *args):
+        given.update(seen)
+        return watch(out, unseen, seen, *args)
+
+    monkeypatch.setattr(run, "_health", spy)
+    monkeypatch.setattr(run, "HEALTH_SAMPLES", 300)
+    material = load("pictures", tmp_path / "sorted.npz")
+    run.train("tiny", material, tmp_path / "run", budget=run.Budget(steps=1))
+    assert given["x"].shape == (300, 8, 8, 1)
+    assert given["x"].mean() == pytest.approx(images.mean(), abs=15)
+
+
 def test_no_run(tmp_path):
     with pytest.raises(UserError, match="is not a run"):
         examine.examine(tmp_path)
