@@ -5,10 +5,12 @@ from collections import Counter
 import numpy as np
 
 from .audit_measure import Sheet
+from .crossfit import FEWEST as REFUSE
 from .findings import Finding, first, some
+from .split import FEW
 
 CONSTANT = 1 / 255  # standard deviation of levels of 0 to 1
-REFUSE, FEW = 15, 40  # normals
+ENOUGH = 40  # normals, to tell which are odd among them
 ODD = 6.0  # robust standard deviations of the log distance to the normals
 BLOCKY = 1.06  # steps across the 8x8 grid over those beside; JPEG quality 95 gives 1.08
 
@@ -142,7 +144,11 @@ def mixed_modalities(modalities) -> list[Finding]:
 
 def too_few(sheet: Sheet) -> list[Finding]:
     """Say when the normals are too few to hold some back."""
-    n = int((sheet.normal & (sheet.parts == "train")).sum())
+    return too_few_of(int((sheet.normal & (sheet.parts == "train")).sum()))
+
+
+def too_few_of(n: int) -> list[Finding]:
+    """Say when `n` normals for training are too few."""
     if n >= FEW:
         return []
     bad = n < REFUSE
@@ -154,7 +160,7 @@ def too_few(sheet: Sheet) -> list[Finding]:
             + (
                 f" and {FEW} wanted: nothing can be calibrated. Add normals."
                 if bad
-                else f": below {FEW} the data are used crosswise and the p-values are coarse."
+                else f": below {FEW} the p-values are coarse."
             ),
             (),
             n,
@@ -169,7 +175,7 @@ def odd_normals(sheet: Sheet) -> list[Finding]:
     distance leaves the picture itself out, so no picture vouches for itself.
     """
     chosen = np.flatnonzero(sheet.normal & (sheet.parts == "train"))
-    if len(chosen) < FEW:
+    if len(chosen) < ENOUGH:
         return []
     if len(chosen) > 5000:
         chosen = chosen[np.linspace(0, len(chosen) - 1, 5000).astype(int)]

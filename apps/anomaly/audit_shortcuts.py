@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gantools.metrics.detection import auroc, auroc_error
+
 from .audit_measure import Sheet
 from .findings import Finding
 
@@ -41,36 +43,6 @@ class Row:
         return self.auroc - 0.5 > 3 * self.error
 
 
-def auroc(values, positive) -> float:
-    """Return the area under the curve of one number, higher = positive; ties count half.
-
-    Args:
-        values: float `(n,)`, all finite.
-        positive: bool `(n,)`.
-
-    Source: Mann and Whitney's U over n1 n0.
-    """
-    values, positive = np.asarray(values), np.asarray(positive, bool)
-    _, where, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[where]
-    n1 = int(positive.sum())
-    n0 = len(positive) - n1
-    return float((ranks[positive].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))
-
-
-def auroc_error(area: float, n1: int, n0: int) -> float:
-    """Return the standard error of an area under the curve.
-
-    Source: Hanley and McNeil 1982: sqrt((A(1-A) + (n1-1)(Q1-A^2) + (n0-1)(Q2-A^2)) / (n1 n0)),
-    Q1 = A/(2-A), Q2 = 2A^2/(1+A). At A = 1 it is 0; there 1/(2 sqrt(min n)) is used.
-    """
-    q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
-    top = area * (1 - area) + (n1 - 1) * (q1 - area**2) + (n0 - 1) * (q2 - area**2)
-    return max(
-        float(np.sqrt(max(top, 0) / (n1 * n0))), 0.0 if area < 1 else 0.5 / min(n1, n0) ** 0.5
-    )
-
-
 def separations(numbers, positive, against) -> list[Row]:
     """Return one row a number: how well it tells `positive` from the rest, NaN rows left out.
 
@@ -85,9 +57,11 @@ def separations(numbers, positive, against) -> list[Row]:
         n1, n0 = int((known & positive).sum()), int((known & ~positive).sum())
         if min(n1, n0) < FEWEST or np.ptp(values[known]) == 0:
             continue
-        area = auroc(values[known], positive[known])
+        area = auroc(positive[known], values[known])
         area = max(area, 1 - area)
-        rows.append(Row(name, against, area, auroc_error(area, n1, n0)))
+        # A perfect separation has no standard error by the formula, which few items do not deserve.
+        error = auroc_error(area, n1, n0) if area < 1 else 0.5 / min(n1, n0) ** 0.5
+        rows.append(Row(name, against, area, error))
     return rows
 
 
@@ -201,7 +175,7 @@ def metadata_auroc(sheet: Sheet, leaks=()) -> float | None:
     scores = cross_val_predict(
         model, np.stack(columns, 1), labels, groups=groups, cv=folds, method="decision_function"
     )
-    return auroc(scores, labels)
+    return auroc(labels, scores)
 
 
 def _class_part(sheet):

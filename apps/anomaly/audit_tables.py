@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from .audit_contents import imbalance_of
+from .audit_contents import imbalance_of, too_few_of
 from .audit_duplicates import exact, groups_across
 from .audit_shortcuts import NOTE, WARNING, separations
 from .findings import Finding, first, some
@@ -61,7 +61,7 @@ def audit_table(columns, labels=None, parts=None, kinds=None, groups=None, names
         found += groups_across(np.asarray(groups), parts, labels)
     if kinds is not None:
         found += _kinds(np.asarray(kinds), parts, labels)
-    found += _few(labels, parts)
+    found += too_few_of(int(((parts == "train") & (labels != 1)).sum()))
     return ordered(found)
 
 
@@ -201,14 +201,6 @@ def _kinds(kinds, parts, labels):
         )
         found.append(Finding("dominant-kinds", "warning", sentence, first(names[order]), share))
     return found + imbalance_of(kinds[kinds != ""])
-
-
-def _few(labels, parts):
-    n = int(((parts == "train") & (labels != 1)).sum())
-    if n >= 40:
-        return []
-    sentence = f"There are {n} normal rows for training: at least 40 are wanted, 15 needed."
-    return [Finding("too-few", "error" if n < 15 else "warning", sentence, (), n)]
 
 
 def _codes(values):

@@ -8,16 +8,13 @@ AnoGAN (arXiv 1703.05921) and f-AnoGAN, memories of patches from PatchCore (arXi
 rotation from arXiv 1805.10917, texture energies from Laws 1980.
 """
 
-import json
-from pathlib import Path
-
 import numpy as np
 
-from gantools.data.files import atomic, make_folder
 from gantools.errors import UserError
 
-from . import restoration
+from . import restoration, stored
 from .engine import Engine
+from .fingerprint import ALIGNED
 from .memory import Neighbours
 from .restoration import MEMORIES, SOURCES
 from .serving import restorer_graph, weights_of
@@ -28,7 +25,6 @@ BATCH = 32  # pictures that the graph takes at once
 FEWEST = 20  # normals
 HELD, MOST_HELD = 0.15, 200  # normals that only set the levels of the maps
 PATCHES = 40  # of a picture, drawn for the memory of patches
-ALIGNED = 0.15  # share of the variance that the mean picture explains
 RANKING = ("ssim", "res_norm_top", "feat", "d_maha", "h_maha", "z_maha", "z_knn", "damaged")
 RANKING += ("tex_top", "place_top")
 GUESS = 0.35  # share of turned normals recognised, below which rotation says nothing
@@ -113,19 +109,14 @@ class Auto:
 
     def save(self, folder):
         """Write the detector into a folder: arrays and JSON, nothing that can run."""
-        folder = Path(folder)
-        make_folder(folder)
         arrays = {f"weights/{name}": array for name, array in self.weights.items()}
         for name, memory in self._memories.items():
             arrays |= {f"memory/{name}/{key}": array for key, array in memory.arrays().items()}
         arrays |= {f"texture/{name}": array for name, array in self._texture.arrays().items()}
         arrays |= {f"levels/{name}": np.asarray(level) for name, level in self.levels.items()}
-        settings = {"schema": SCHEMA, "detector": "auto", "size": self.size, "facts": self.facts}
+        settings = {"detector": "auto", "size": self.size, "facts": self.facts}
         settings |= {"shape": list(self.shape), "ranking": list(self.ranking)}
-        with atomic(folder / "auto.npz") as part, part.open("wb") as file:
-            np.savez(file, **arrays)
-        with atomic(folder / "auto.json") as part:
-            part.write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        stored.write(folder, "auto", SCHEMA, settings, arrays)
 
     @classmethod
     def load(cls, folder, threads=None):
@@ -134,23 +125,15 @@ class Auto:
         Raises:
             UserError: the folder holds none, or one of another version.
         """
-        folder = Path(folder)
-        try:
-            settings = json.loads((folder / "auto.json").read_text(encoding="utf-8"))
-            with np.load(folder / "auto.npz", allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-        except (OSError, ValueError) as error:
-            raise UserError(f"{folder} holds no detector 'auto' ({error}).") from error
-        if settings.get("schema") != SCHEMA:
-            raise UserError(f"{folder} is of another version. Fit the detector again.")
+        settings, arrays = stored.read(folder, "auto", SCHEMA)
         found = cls(settings["size"], threads=threads)
         found.shape, found.facts = tuple(settings["shape"]), settings["facts"]
         found.ranking = tuple(settings["ranking"])
-        found.weights = _under(arrays, "weights/")
-        found.levels = _under(arrays, "levels/")
+        found.weights = stored.under(arrays, "weights/")
+        found.levels = stored.under(arrays, "levels/")
         for name, (kind, options) in MEMORIES.items():
-            found._memories[name] = kind(**_under(arrays, f"memory/{name}/"), **options)
-        found._texture = Texture.from_arrays(_under(arrays, "texture/"))
+            found._memories[name] = kind(**stored.under(arrays, f"memory/{name}/"), **options)
+        found._texture = Texture.from_arrays(stored.under(arrays, "texture/"))
         found._open()
         return found
 
@@ -245,7 +228,3 @@ def _level_of(maps):
         own = np.log(np.maximum(np.quantile(maps, 0.999, axis=(1, 2)), 1e-12))
         whole = max(whole, np.exp(own.mean() + 1.5 * own.std()))
     return np.float32(max(whole, 1e-6))
-
-
-def _under(arrays, prefix):
-    return {n[len(prefix) :]: a for n, a in arrays.items() if n.startswith(prefix)}

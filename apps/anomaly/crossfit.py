@@ -5,7 +5,6 @@ the fold's normals and to the item. It uses all normals, and is valid up to a fa
 """
 
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import numpy as np
 
@@ -13,7 +12,6 @@ from gantools.errors import UserError
 
 from .calibrate import SCHEMA, Calibration, Rule
 
-FEW = 60  # normals below which a quarter held out can flag nothing at 5 % with any confidence
 FEWEST = 15  # the lowest attainable p is above 6 %
 
 
@@ -81,55 +79,3 @@ class CrossCalibration:
         if set(stored) != {"schema", "folds"} or stored["schema"] != SCHEMA:
             raise UserError("This cross-calibration cannot be read. Fit the model again.")
         return cls.fit(stored["folds"])
-
-
-def fold_numbers(units, folds=5, seed=0):
-    """Return which fold each item belongs to; the same units are always together.
-
-    Args:
-        units: `(n,)` groups (patient, part, lot), or item hashes where every item is its own.
-        folds: How many; fewer if there are fewer units.
-        seed: Of the order of the units.
-
-    Returns:
-        `(n,)` int64 in [0, folds): fold sizes in units differ by at most 1.
-
-    Raises:
-        UserError: fewer than 2 units.
-    """
-    names, owner = np.unique([str(unit) for unit in units], return_inverse=True)
-    if len(names) < 2:
-        raise UserError(f"At least 2 independent normals are needed. Received: {len(names)}.")
-    keys = [blake2b(f"{seed}:{name}".encode(), digest_size=8).digest() for name in names]
-    place = np.empty(len(names), np.int64)
-    place[np.array(sorted(range(len(names)), key=keys.__getitem__))] = np.arange(len(names))
-    return place[owner] % min(folds, len(names))
-
-
-def cross_fit(make, x, units, folds=5, seed=0):
-    """Fit one detector a fold and calibrate all normals.
-
-    Args:
-        make: `() -> detector` with `fit(x)` and `score(x)`.
-        x: `(n, ...)` normals.
-        units, folds, seed: As for `fold_numbers`.
-
-    Returns:
-        `(detectors, CrossCalibration)`; stack the detectors' scores of new items for its `p`.
-
-    Raises:
-        UserError: fewer than 15 normals.
-    """
-    x = np.asarray(x)
-    if len(x) < FEWEST:
-        raise UserError(
-            f"{len(x)} normals are too few: with fewer than {FEWEST} no item could get a p below "
-            f"{1 / FEWEST:.2g}. Add normal examples."
-        )
-    number = fold_numbers(units, folds, seed)
-    detectors, scores = [], []
-    for fold in range(number.max() + 1):
-        detector = make().fit(x[number != fold])
-        detectors.append(detector)
-        scores.append(detector.score(x[number == fold]))
-    return detectors, CrossCalibration.fit(scores)

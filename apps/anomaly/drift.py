@@ -251,22 +251,3 @@ class Fingerprint:
         state = DIFFERS if p < RED and serious else WATCH if p < YELLOW and serious else SAME
         text = f"{name}: median {now[1]:.4g}, was {old[50]:.4g}; moved {moved:.1f} of its spread."
         return Light(name, state, p, moved, text)
-
-
-def picture_numbers(pictures):
-    """Return the numbers of pictures for `Fingerprint`: mean, sd, height, width, dark, bright.
-
-    Args:
-        pictures: Iterable of `(h, w)` or `(h, w, c)` arrays of one dtype and range.
-
-    Returns:
-        Name -> `(n,)` float64. "dark" and "bright" are the 1 % and 99 % quantiles of the pixels.
-    """
-    rows = []
-    for picture in pictures:
-        picture = np.asarray(picture)
-        dark, bright = np.quantile(picture, [0.01, 0.99])
-        rows.append([picture.mean(), picture.std(), *picture.shape[:2], dark, bright])
-    columns = np.array(rows, np.float64).reshape(-1, 6).T
-    names = ("mean", "sd", "height", "width", "dark", "bright")
-    return dict(zip(names, columns, strict=True))

@@ -8,17 +8,14 @@ every place is PaDiM, Defard et al. 2020, arXiv 2011.08785; pooled features with
 distance are Rippel et al. 2020, arXiv 2005.14140.
 """
 
-import json
-from pathlib import Path
-
 import cv2
 import numpy as np
 
-from gantools.data.files import atomic, make_folder
 from gantools.errors import UserError
 
-from . import efficientnet
+from . import efficientnet, stored
 from .engine import Engine
+from .fingerprint import ALIGNED
 from .memory import Cells, Gaussian, Neighbours, top_mean, unit
 
 SCHEMA = 1
@@ -27,7 +24,6 @@ MEMORY = 6000  # patches
 SIDES = {48: 96, 192: 160}  # pictures up to that many pixels are shown at that size; others at 224
 LARGEST = 224
 HELD, MOST_HELD = 0.1, 200  # normals that only set the level of the maps
-ALIGNED = 0.15  # share of the variance that the mean picture explains
 MEMORIES = {
     "enc_gap_maha": (Gaussian, {}),
     "enc_gap_knn": (Neighbours, {"k": 3, "cosine": True}),
@@ -126,20 +122,15 @@ class Encoder:
 
     def save(self, folder):
         """Write the detector into a folder; the encoder's weights stay in their package."""
-        folder = Path(folder)
-        make_folder(folder)
         arrays = {
             f"{name}/{key}": array
             for name, memory in self._memories.items()
             for key, array in memory.arrays().items()
         }
-        settings = {"schema": SCHEMA, "detector": "encoder", "side": self.side, "level": self.level}
+        settings = {"detector": "encoder", "side": self.side, "level": self.level}
         settings |= {"shape": list(self.shape), "facts": self.facts}
         settings |= {"ranking": list(self.ranking), "weights": efficientnet.SHA256}
-        with atomic(folder / "encoder.npz") as part, part.open("wb") as file:
-            np.savez(file, **arrays)
-        with atomic(folder / "encoder.json") as part:
-            part.write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        stored.write(folder, "encoder", SCHEMA, settings, arrays)
 
     @classmethod
     def load(cls, folder, threads=None):
@@ -148,21 +139,14 @@ class Encoder:
         Raises:
             UserError: the folder holds none or one of another version, or the extra is missing.
         """
-        folder = Path(folder)
-        try:
-            settings = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
-            with np.load(folder / "encoder.npz", allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-        except (OSError, ValueError) as error:
-            raise UserError(f"{folder} holds no detector 'encoder' ({error}).") from error
-        if (settings.get("schema"), settings.get("weights")) != (SCHEMA, efficientnet.SHA256):
-            raise UserError(f"{folder} is of another version. Fit the detector again.")
+        settings, arrays = stored.read(folder, "encoder", SCHEMA)
+        if settings.get("weights") != efficientnet.SHA256:
+            raise stored.another_version(folder)
         found = cls(settings["side"], threads)
         found.shape, found.level = tuple(settings["shape"]), settings["level"]
         found.facts, found.ranking = settings["facts"], tuple(settings["ranking"])
         for name, (kind, options) in MEMORIES.items():
-            own = {n[len(name) + 1 :]: a for n, a in arrays.items() if n.startswith(f"{name}/")}
-            found._memories[name] = kind(**own, **options)
+            found._memories[name] = kind(**stored.under(arrays, f"{name}/"), **options)
         found._open()
         return found
 

@@ -4,11 +4,10 @@ All compute in float32 on batches of one fixed size, the last one filled up: a p
 depend neither on how many pictures come with it nor on their order.
 """
 
-import sys
-
 import numpy as np
 
 from gantools.errors import UserError
+from gantools.quiet import import_openvino, onnx_session
 
 ENGINES = ("openvino", "onnxruntime", "opencv")
 
@@ -57,7 +56,7 @@ class Engine:
 
 
 def _openvino(content, outputs, threads):
-    openvino = _import_openvino()
+    openvino = import_openvino()
     core = openvino.Core()
     options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
     options |= {"INFERENCE_NUM_THREADS": threads} if threads else {}
@@ -71,13 +70,7 @@ def _openvino(content, outputs, threads):
 
 
 def _onnxruntime(content, outputs, threads):
-    import onnxruntime
-
-    onnxruntime.disable_telemetry_events()
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = threads or 0
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    session = onnx_session(content, threads)
     names = list(outputs)
     return lambda x: dict(zip(names, session.run(names, {"x": x}), strict=True))
 
@@ -96,17 +89,3 @@ def _opencv(content, outputs, threads):
 
 
 _OPENERS = {"openvino": _openvino, "onnxruntime": _onnxruntime, "opencv": _opencv}
-
-
-def _import_openvino():
-    """Return the module openvino without its converter, which reports usage to its maker."""
-    converter = "openvino.tools.ovc"
-    block = "openvino" not in sys.modules and converter not in sys.modules
-    if block:
-        sys.modules[converter] = None  # openvino expects that it may be missing
-    try:
-        import openvino
-    finally:
-        if block:
-            sys.modules.pop(converter, None)
-    return openvino

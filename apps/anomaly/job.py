@@ -14,13 +14,13 @@ from gantools.errors import ALL_FAILED, UserError
 from . import baselines, fitted, loading, references, views
 from .audit import Audit, audit
 from .audit_duplicates import copies
-from .crossfit import FEW, FEWEST
+from .crossfit import FEWEST
 from .drift import Fingerprint
 from .fingerprint import fingerprint
 from .items import Collection
 from .judge import Judge, Raw
 from .settings import Settings
-from .split import bucket, folds, keys, split
+from .split import FEW, bucket, folds, keys, split
 
 MOST_BYTES = 600_000_000  # of tensors that a detector is fitted on
 LEAST_TO_SCALE = 20  # normals, where there are that many

@@ -4,17 +4,15 @@ They are games of `gantools.gans`; scoring needs Keras, unlike the default detec
 the score of the paper alone; the other parts explain.
 """
 
-import json
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
-from gantools.data.files import atomic, make_folder
 from gantools.errors import UserError
 from gantools.quiet import import_core
 
-from . import restoration
+from . import restoration, stored
 from .fitting import train
 
 SCHEMA = 1
@@ -96,16 +94,11 @@ class Named:
 
     def save(self, folder):
         """Write the detector into a folder: arrays and JSON, nothing that can run."""
-        folder = Path(folder)
-        make_folder(folder)
-        settings = {"schema": SCHEMA, "detector": self.name, "size": self.size, "seed": self.seed}
+        settings = {"detector": self.name, "size": self.size, "seed": self.seed}
         settings |= {"shape": list(self.shape), "settings": self.settings, "facts": self.facts}
         settings["level"] = float(self.level)
         arrays = {name: np.array(v.value) for name, v in self._variables().items()}
-        with atomic(folder / "named.npz") as part, part.open("wb") as file:
-            np.savez(file, **arrays)
-        with atomic(folder / "named.json") as part:
-            part.write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        stored.write(folder, "named", SCHEMA, settings, arrays)
 
     @classmethod
     def load(cls, folder, threads=None):
@@ -114,15 +107,7 @@ class Named:
         Raises:
             UserError: the folder holds none, or one of another version.
         """
-        folder = Path(folder)
-        try:
-            s = json.loads((folder / "named.json").read_text(encoding="utf-8"))
-            with np.load(folder / "named.npz", allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-        except (OSError, ValueError) as error:
-            raise UserError(f"{folder} holds no named detector ({error}).") from error
-        if s.get("schema") != SCHEMA:
-            raise UserError(f"{folder} is of another version. Fit the detector again.")
+        s, arrays = stored.read(folder, "named", SCHEMA)
         found = cls(s["detector"], s["size"], settings=s["settings"], threads=threads)
         found.shape, found.seed, found.facts = tuple(s["shape"]), s["seed"], s["facts"]
         found.level = np.float32(s["level"])

@@ -9,13 +9,13 @@ from gantools.errors import ALL_FAILED, UserError
 
 from . import baselines, table_model
 from .audit_tables import audit_table
-from .crossfit import FEW, FEWEST
+from .crossfit import FEWEST
 from .drift import Fingerprint
 from .findings import Finding
 from .items import Collection, Item
 from .job import FOLDS, halves, shared_out
 from .judge import Judge
-from .split import bucket, folds, split
+from .split import FEW, bucket, folds, split
 from .table_model import FittedTable, Rows, TableMember
 from .table_rows import Roles, find_roles, labels_of, parts_of, read, texts_of
 from .tables import split_by_time

@@ -13,6 +13,7 @@ from threading import Lock
 import numpy as np
 
 from gantools.errors import UserError, missing_extra
+from gantools.quiet import import_core, import_openvino, onnx_session
 
 from . import onnx
 from .model import Network
@@ -91,7 +92,7 @@ class OpenVino(Engine):
 
     def __init__(self, network, deep, threads, projection="none"):
         super().__init__(network, deep, threads, projection)
-        openvino = _import_openvino()
+        openvino = import_openvino()
         self._core = openvino.Core()
         able = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self.precision = "bf16" if "BF16" in able and not deep else "f32"
@@ -118,15 +119,7 @@ class OnnxRuntime(Engine):
     name = "onnxruntime"
 
     def _compile(self, height, width):
-        import onnxruntime
-
-        onnxruntime.disable_telemetry_events()
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = self.threads or 0
-        return onnxruntime.InferenceSession(
-            self._graph(height, width), options, providers=["CPUExecutionProvider"]
-        )
+        return onnx_session(self._graph(height, width), self.threads)
 
     def _infer(self, compiled, tile):
         return compiled.run(None, {"tile": tile[None]})[0][0]
@@ -159,8 +152,6 @@ class Keras(Engine):
         super().__init__(network, deep, threads, projection)
         if isinstance(network.plan, ServedPlan):
             raise UserError("Networks of other programs do not run on Keras: choose --engine auto.")
-        from gantools.quiet import import_core
-
         import_core()  # chooses the backend before Keras looks for one
         from gantools.nets.superres import build, set_weights_by_name
 
@@ -244,20 +235,3 @@ def open_engine(
         except (ImportError, RuntimeError) as error:  # not made for this machine
             reasons.append(f"{key}: {error}")
     raise UserError(f"No engine starts. {'; '.join(reasons)}")
-
-
-def _import_openvino():
-    """Return the module openvino without its converter, which takes longer than all the rest.
-
-    The converter imports a package that reports usage to the maker; nothing here reports anything.
-    """
-    converter = "openvino.tools.ovc"
-    block = "openvino" not in sys.modules and converter not in sys.modules
-    if block:
-        sys.modules[converter] = None  # openvino expects that it may be missing
-    try:
-        import openvino
-    finally:
-        if block:
-            sys.modules.pop(converter, None)
-    return openvino

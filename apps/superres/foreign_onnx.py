@@ -14,9 +14,10 @@ from types import SimpleNamespace
 import numpy as np
 
 from gantools.errors import UserError
+from gantools.quiet import import_openvino, onnx_session
 
 from . import projection
-from .engine import Engine, _import_openvino
+from .engine import Engine
 from .projection import CONTEXT, projected
 from .served import FARTHEST
 
@@ -38,7 +39,7 @@ class OnnxFile:
     projection, card, scale = "smooth", {}, 1
 
     def __init__(self, path: Path):
-        self.path, openvino = path, _import_openvino()
+        self.path, openvino = path, import_openvino()
         self._core = openvino.Core()
         try:
             self.model = self._core.read_model(str(path))
@@ -170,14 +171,7 @@ class FileOnRuntime(FileEngine):
     name = "onnxruntime"
 
     def _compile(self, height, width):
-        import onnxruntime
-
-        onnxruntime.disable_telemetry_events()
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = self.threads or 0
-        path = str(self.network.path)
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return onnx_session(str(self.network.path), self.threads)
 
     def _infer(self, compiled, tile):
         return compiled.run(None, {compiled.get_inputs()[0].name: tile})[0]

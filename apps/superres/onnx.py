@@ -9,9 +9,10 @@ back-projection is part of it, too.
 
 import numpy as np
 
-from .graph import FLOAT, UINT8, Graph, split
+from gantools.data.onnx import TYPES, Graph
+
 from .model import Network
-from .projection import CONTEXT, add_error, up
+from .projection import CONTEXT, add_error, split, up
 from .served import base_taps
 
 
@@ -31,8 +32,8 @@ def serving(
         "picture" `(1, height * scale, width * scale, 3)`; both RGB levels from 0 to 255.
     """
     graph, scale = Graph(), network.scale
-    levels = "tile" if deep else graph.node("Cast", ["tile"], to=FLOAT)
-    levels = graph.node("Transpose", [levels], perm=(0, 3, 1, 2))
+    levels = "tile" if deep else graph.node("Cast", "tile", to=TYPES["float32"])
+    levels = graph.node("Transpose", levels, perm=(0, 3, 1, 2))
     residual = _network(graph, network, _cropped(graph, levels, CONTEXT))
     error = None
     if projection != "none":
@@ -42,17 +43,16 @@ def serving(
     # In this order OpenVINO adds inside the base's convolution, which then is not rounded to
     # bfloat16: 0.8 % of 8-bit samples differ from float32, in the other order 6 %.
     base = _base(graph, network.plan, _cropped(graph, levels, CONTEXT - 2), error)
-    picture = graph.node("Add", [base, residual])
-    low, high = graph.constant("black", np.float32(0)), graph.constant("white", np.float32(255))
-    picture = graph.node("Clip", [picture, low, high])
+    picture = graph.node("Add", base, residual)
+    low, high = graph.constant(np.float32(0), "black"), graph.constant(np.float32(255), "white")
+    picture = graph.node("Clip", picture, low, high)
     if not deep:
-        picture = graph.node("Cast", [graph.node("Round", [picture])], to=UINT8)
+        picture = graph.node("Cast", graph.node("Round", picture), to=TYPES["uint8"])
     _shuffle(graph, picture, height, width, scale)
-    shapes = (
-        (1, height + 2 * CONTEXT, width + 2 * CONTEXT, 3),
-        (1, height * scale, width * scale, 3),
-    )
-    return graph.file(f"{network.plan.name}_x{scale}", FLOAT if deep else UINT8, *shapes)
+    tile = {"tile": (1, height + 2 * CONTEXT, width + 2 * CONTEXT, 3)}
+    picture = {"picture": (1, height * scale, width * scale, 3)}
+    kind = "float32" if deep else "uint8"
+    return graph.file(f"{network.plan.name}_x{scale}", tile, picture, kind)
 
 
 def base_kernel(line: np.ndarray) -> np.ndarray:
@@ -77,7 +77,7 @@ def _cropped(graph, levels, pixels):
     if not pixels:
         return levels
     starts, ends = graph.numbers(pixels, pixels), graph.numbers(-pixels, -pixels)
-    return graph.node("Slice", [levels, starts, ends, graph.numbers(2, 3)])
+    return graph.node("Slice", levels, starts, ends, graph.numbers(2, 3))
 
 
 def _base(graph, plan, levels, error):
@@ -87,18 +87,18 @@ def _base(graph, plan, levels, error):
     values = [levels, levels]
     if error:
         values, kernels = [*values, error], [*kernels, base_kernel(line)]
-    values = graph.node("Concat", values, axis=1)
+    values = graph.node("Concat", *values, axis=1)
     return graph.convolution(values, "base/kernel", np.concatenate(kernels, axis=1))
 
 
 def _shuffle(graph, picture, height, width, scale):
     """Add the pixel shuffle to channels last, on bytes: DepthToSpace takes 1.5 times as long."""
-    apart = graph.constant("apart", np.array([height, width, 3, scale, scale], np.int64))
-    whole = graph.constant("whole", np.array([1, height * scale, width * scale, 3], np.int64))
-    picture = graph.node("Transpose", [picture], perm=(0, 2, 3, 1))
-    picture = graph.node("Reshape", [picture, apart])
-    picture = graph.node("Transpose", [picture], perm=(0, 3, 1, 4, 2))
-    graph.node("Reshape", [picture, whole], out="picture")
+    apart = graph.constant(np.array([height, width, 3, scale, scale], np.int64), "apart")
+    whole = graph.constant(np.array([1, height * scale, width * scale, 3], np.int64), "whole")
+    picture = graph.node("Transpose", picture, perm=(0, 2, 3, 1))
+    picture = graph.node("Reshape", picture, apart)
+    picture = graph.node("Transpose", picture, perm=(0, 3, 1, 4, 2))
+    graph.node("Reshape", picture, whole, out="picture")
 
 
 def _network(graph, network, levels):
@@ -112,10 +112,10 @@ def _network(graph, network, levels):
             kernel = network.arrays[f"{step.out}/kernel"].transpose(3, 2, 0, 1)
             unit = units.get(step.inputs[0], np.ones(kernel.shape[1], np.float32))
             gain = np.float32(255 if step.out == last else 1)
-            inputs.append(graph.constant(f"{step.out}/kernel", kernel * unit[:, None, None] * gain))
+            inputs.append(graph.constant(kernel * unit[:, None, None] * gain, f"{step.out}/kernel"))
             bias = network.arrays[f"{step.out}/bias"] * gain
-            inputs.append(graph.constant(f"{step.out}/bias", bias))
-            names[step.out] = graph.node("Conv", inputs, pads=(step.kernel // 2,) * 4)
+            inputs.append(graph.constant(bias, f"{step.out}/bias"))
+            names[step.out] = graph.node("Conv", *inputs, pads=(step.kernel // 2,) * 4)
         elif step.op in ("concat", "nearest", "unshuffle"):
             names[step.out] = _arranged(graph, step, inputs, plan)
             units |= _units(step, units, plan)
@@ -136,41 +136,39 @@ def _units(step, units, plan):
 def _arranged(graph, step, inputs, plan):
     """Add a step that only moves numbers."""
     if step.op == "concat":
-        return graph.node("Concat", inputs, axis=1)
+        return graph.node("Concat", *inputs, axis=1)
     if step.op == "nearest":
-        scales = graph.constant(
-            f"{step.out}/scales", np.array([1, 1, step.kernel, step.kernel], np.float32)
-        )
+        scales = np.array([1, 1, step.kernel, step.kernel], np.float32)
+        scales = graph.constant(scales, f"{step.out}/scales")
         return graph.node(
-            "Resize", [inputs[0], "", scales], mode="nearest",
-            coordinate_transformation_mode="asymmetric", nearest_mode="floor",
-        )  # fmt: skip
+            "Resize", inputs[0], "", scales, mode="nearest",
+            coordinate_transformation_mode="asymmetric", nearest_mode="floor")  # fmt: skip
     # SpaceToDepth has the sub-pixels first; a pixel shuffle wants the colours first
-    blocks = graph.node("SpaceToDepth", inputs, blocksize=step.kernel)
+    blocks = graph.node("SpaceToDepth", *inputs, blocksize=step.kernel)
     colours = plan.widths()[step.inputs[0]]
     order = np.arange(colours * step.kernel**2).reshape(-1, colours).T.reshape(-1)
-    return graph.node("Gather", [blocks, graph.numbers(*order)], axis=1)
+    return graph.node("Gather", blocks, graph.numbers(*order), axis=1)
 
 
 def _activation(graph, network, step, inputs):
     """Add a step other than a convolution."""
     x = inputs[0]
     if step.op == "relu":
-        return graph.node("Relu", inputs)
+        return graph.node("Relu", *inputs)
     if step.op == "leaky_relu":
-        return graph.node("LeakyRelu", inputs, alpha=step.slope)
+        return graph.node("LeakyRelu", *inputs, alpha=step.slope)
     if step.op == "prelu":
         slope = network.arrays[f"{step.out}/alpha"].reshape(-1, 1, 1)
-        return graph.node("PRelu", [x, graph.constant(f"{step.out}/alpha", slope)])
+        return graph.node("PRelu", x, graph.constant(slope, f"{step.out}/alpha"))
     if step.op == "add":
         for other in inputs[1:]:
-            x = graph.node("Add", [x, other])
+            x = graph.node("Add", x, other)
         return x
     if step.op == "scale":
-        return graph.node("Mul", [x, graph.constant(f"{step.out}/factor", np.float32(step.slope))])
-    gate = graph.node("Sigmoid", [x])
+        return graph.node("Mul", x, graph.constant(np.float32(step.slope), f"{step.out}/factor"))
+    gate = graph.node("Sigmoid", x)
     if step.op == "gate":
-        gate = graph.node("Sub", [gate, graph.constant(f"{step.out}/half", np.float32(0.5))])
+        gate = graph.node("Sub", gate, graph.constant(np.float32(0.5), f"{step.out}/half"))
     if len(inputs) > 1:
-        x = graph.node("Add", inputs)
-    return graph.node("Mul", [x, gate])
+        x = graph.node("Add", *inputs)
+    return graph.node("Mul", x, gate)

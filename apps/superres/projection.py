@@ -17,8 +17,6 @@ import numpy as np
 
 from gantools.data.resample import resize, taps
 
-from .graph import split
-
 CONTEXT = 4  # pixels around a tile: 2 that U reads, and 4 that D U reads
 REACH = 4  # pixels that a finished pixel sees further with the projection than without
 SIGMA = 3.0  # of the smoothing, in small pixels
@@ -55,6 +53,15 @@ def lost(scale: int, base: np.ndarray | None = None) -> np.ndarray:
         line[i : i + 5] -= taps_there
     line[4] += 1
     return line
+
+
+def split(kernel):
+    """Return float32 `kernel` as two that bfloat16 holds, whose sum it is to 16 bits.
+
+    Whole levels, 0 to 255, are exact in bfloat16; with such weights their sums are, too.
+    """
+    coarse = (kernel.view(np.uint32) + 0x8000 & 0xFFFF0000).view(np.float32)
+    return coarse, kernel - coarse
 
 
 def smoothing() -> np.ndarray:
@@ -97,7 +104,7 @@ def add_error(graph, levels, residual, size, scale, mode, base):
         base: Taps `(scale, 5)` of what the residual is added to, along one axis.
     """
     kept = _kept(graph, levels, lost(scale, base))
-    error = graph.node("Sub", [kept, _reduced(graph, residual, size, scale)])
+    error = graph.node("Sub", kept, _reduced(graph, residual, size, scale))
     if mode == "smooth":
         line = smoothing().astype(np.float32)
         error = mirrored(graph, error, size, len(line) // 2)
@@ -111,7 +118,7 @@ def mirrored(graph, values, size, pixels):
     """Add the picture mirrored at its four edges, which are repeated, and return its name."""
     for axis, length in zip((2, 3), size, strict=True):
         order = [_mirror(i, length)[0] for i in range(-pixels, length + pixels)]
-        values = graph.node("Gather", [values, graph.numbers(*order)], axis=axis)
+        values = graph.node("Gather", values, graph.numbers(*order), axis=axis)
     return values
 
 
@@ -135,11 +142,11 @@ def _kept(graph, levels, line):
     inside = np.pad(line, 1).astype(np.float32)
     through = -inside.copy()
     through[5] += 1
-    twice = graph.node("Concat", [levels, levels], axis=1)
+    twice = graph.node("Concat", levels, levels, axis=1)
     along = np.concatenate(split(_each(inside[None])), axis=1)
     small = graph.convolution(twice, "kept/x", along, pads=(0, 1, 0, 1))
     cut = [graph.numbers(n) for n in (CONTEXT, -CONTEXT, 3)]  # the rows of context stay
-    both = graph.node("Concat", [graph.node("Slice", [twice, *cut]), small], axis=1)
+    both = graph.node("Concat", graph.node("Slice", twice, *cut), small, axis=1)
     across = np.concatenate([*split(_each(inside[:, None])), _each(through[:, None])], axis=1)
     return graph.convolution(both, "kept/y", across, pads=(1, 0, 1, 0))
 
@@ -175,20 +182,20 @@ def _along(graph, values, axis, length, turned, kernel):
     def at_end(first, order):
         """Return the convolution of four blocks, with two mirrored ones beyond the end."""
         edge = graph.cut(values, axis, first, first + 4)
-        beyond = graph.node("Gather", [edge, graph.numbers(*order)], axis=axis)
-        beyond = graph.node("Gather", [beyond, turned], axis=1)
+        beyond = graph.node("Gather", edge, graph.numbers(*order), axis=axis)
+        beyond = graph.node("Gather", beyond, turned, axis=1)
         both = [beyond, edge] if order == (1, 0) else [edge, beyond]
-        both = graph.node("Concat", both, axis=axis)
-        return graph.node("Conv", [both, name], pads=(0, 0, 0, 0))
+        both = graph.node("Concat", *both, axis=axis)
+        return graph.node("Conv", both, name, pads=(0, 0, 0, 0))
 
-    graph.constant(name, kernel)
+    graph.constant(kernel, name)
     turned = graph.numbers(*turned.reshape(-1))
     if length < 4:
         return _along_few(graph, values, axis, length, turned, name)
     parts = [at_end(0, (1, 0)), at_end(length - 4, (3, 2))]
     if length > 4:
-        parts.insert(1, graph.node("Conv", [values, name], pads=(0, 0, 0, 0)))
-    return graph.node("Concat", parts, axis=axis)
+        parts.insert(1, graph.node("Conv", values, name, pads=(0, 0, 0, 0)))
+    return graph.node("Concat", *parts, axis=axis)
 
 
 def _along_few(graph, values, axis, length, turned, kernel):
@@ -197,6 +204,6 @@ def _along_few(graph, values, axis, length, turned, kernel):
     for index in range(-2, length + 2):
         inside, flipped = _mirror(index, length)
         part = graph.cut(values, axis, inside, inside + 1)
-        parts.append(graph.node("Gather", [part, turned], axis=1) if flipped else part)
-    whole = graph.node("Concat", parts, axis=axis)
-    return graph.node("Conv", [whole, kernel], pads=(0, 0, 0, 0))
+        parts.append(graph.node("Gather", part, turned, axis=1) if flipped else part)
+    whole = graph.node("Concat", *parts, axis=axis)
+    return graph.node("Conv", whole, kernel, pads=(0, 0, 0, 0))

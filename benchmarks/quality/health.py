@@ -16,13 +16,13 @@ from pathlib import Path
 import click
 import numpy as np
 
-from benchmarks import lines
 from benchmarks.rows import RESULTS, append
 from gantools.core import R1, R2, AdversarialModel, GradientPenalty, Stream, duel
 from gantools.core.bands import BANDS
 from gantools.core.health import Health
 from gantools.data.synthetic import grid25
 from gantools.nets import mlp
+from gantools.report.svg import as_file, curves
 
 BATCH, LATENT, RATE, GAMMA, POINTS, UNSEEN = 256, 2, 5e-4, 0.1, 100_000, 5000
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
@@ -109,19 +109,26 @@ def plot():
     PICTURES.mkdir(exist_ok=True)
     for case, witness in SHOWN.items():
         band = next(band for band in BANDS if band.witness == witness)
-        picture = lines.draw(
+        healthy = [name for name, (expected, _) in CASES.items() if not expected]
+        limit = band.high if band.high is not None else band.low
+        lines = {name: _series(newest[name], witness) for name in [case, *healthy]}
+        values = [*(v for _, line in lines.values() for v in line), limit, *band.healthy]
+        low, high = np.nanmin(values), np.nanmax(values)
+        picture = curves(
+            lines,
             title=f"{case}: {band.says}",
-            cycles=newest[case]["series"]["cycle"],
-            fault=newest[case]["series"][witness],
-            healthy={
-                name: newest[name]["series"].get(witness, [])
-                for name, (expected, _) in CASES.items()
-                if not expected
-            },
-            limit=band.high if band.high is not None else band.low,
+            axes=("cycle", witness.replace("_", " ")),
+            y=(low, high + 0.5 * (high - low)),  # room for the legend
+            levels=[(limit, "alarm")],
             band=band.healthy,
         )
-        (PICTURES / f"health-{slug(case)}.svg").write_text(picture, encoding="utf-8")
+        (PICTURES / f"health-{slug(case)}.svg").write_text(as_file(picture), encoding="utf-8")
+
+
+def _series(row, witness):
+    """Return `(cycles, values)` of a witness; NaN where it was not measured."""
+    values = row["series"].get(witness, [])
+    return row["series"]["cycle"][: len(values)], [np.nan if v is None else v for v in values]
 
 
 def slug(case):

@@ -28,31 +28,52 @@ RECIPES = {
 
 def play(recipe, seed, cycles):
     """Train one recipe; return `(modes of the averaged generator, share of good samples, s)`."""
+    objective, penalties, momentum = RECIPES[recipe]
+    start = time.monotonic()
+    points = grid25(100_000, seed=seed)
+    model = trained(points, objective, penalties, RATE, momentum, LATENT, seed, cycles)
+    found = coverage(drawn(model, seed), grid_centres(), GRID_SD, SHARE)
+    return *found, time.monotonic() - start
+
+
+def trained(points, objective, penalties, rate, momentum, latent, seed, cycles):
+    """Return the model of a duel of MLPs on points; `rate` may be a schedule."""
     import keras
 
-    objective, penalties, momentum = RECIPES[recipe]
     game = duel(
-        mlp.generator((2,), latent=LATENT, seed=seed),
+        mlp.generator((2,), latent=latent, seed=seed),
         mlp.discriminator((2,), seed=seed + 100),
         objective=objective,
         penalties=penalties,
         ema=Ema(10_000),
     )
     model = AdversarialModel(game, seed=seed)
-    adam = lambda: keras.optimizers.Adam(RATE, momentum, 0.99)  # noqa: E731
+    turns = ("discriminator", "generator")
     loop = 1 if keras.backend.backend() == "torch" else 50
-    model.compile({"discriminator": adam(), "generator": adam()}, steps_per_execution=loop)
-    start = time.monotonic()
-    stream = Stream(grid25(100_000, seed=seed), BATCH, seed=seed)
-    model.fit(stream, steps_per_epoch=cycles, verbose=0)
-    return *coverage(model.sample(10_000, seed=seed, batch=10_000)), time.monotonic() - start
+    model.compile(
+        {turn: keras.optimizers.Adam(rate, momentum, 0.99) for turn in turns},
+        steps_per_execution=loop,
+    )
+    model.fit(Stream(points, BATCH, seed=seed), steps_per_epoch=cycles, verbose=0)
+    return model
 
 
-def coverage(samples):
-    """Return `(modes found, share of samples within 3 standard deviations of a centre)`."""
-    distance = np.linalg.norm(samples[:, None] - grid_centres()[None], axis=2)  # (n, 25)
-    near = distance < 3 * GRID_SD
-    return int(np.sum(near.mean(axis=0) >= SHARE)), float(near.any(axis=1).mean())
+def drawn(model, seed):
+    """Return the 10 000 samples that are counted."""
+    return model.sample(10_000, seed=seed, batch=10_000)
+
+
+def coverage(samples, centres, sd, share):
+    """Return `(modes found, share of samples within 3 standard deviations of a centre)`.
+
+    Args:
+        samples: `(n, 2)`.
+        centres: `(modes, 2)`.
+        sd: Standard deviation of a mode.
+        share: Of the samples, from which a mode counts.
+    """
+    near = np.linalg.norm(samples[:, None] - centres[None], axis=2) < 3 * sd  # (n, modes)
+    return int(np.sum(near.mean(axis=0) >= share)), float(near.any(axis=1).mean())
 
 
 @click.command()

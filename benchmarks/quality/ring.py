@@ -14,12 +14,12 @@ import time
 import click
 import numpy as np
 
+from benchmarks.quality.modes import BATCH, coverage, drawn, trained
 from benchmarks.rows import append
-from gantools.core import R1, R2, AdversarialModel, Ema, Linear, Stream, duel
+from gantools.core import R1, R2, Linear
 from gantools.data.synthetic import RING_SD, ring8, ring_centres
-from gantools.nets import mlp
 
-BATCH, LATENT, GAMMA = 256, 16, 0.1
+LATENT, GAMMA = 16, 0.1
 SHARE = 0.2 / 8  # a fifth of a mode's fair share
 RECIPES = {  # objective, penalties, rate, beta_1
     "nonsaturating": ("nonsaturating", (), 5e-4, 0.5),
@@ -29,31 +29,14 @@ RECIPES = {  # objective, penalties, rate, beta_1
 
 def play(recipe, seed, cycles):
     """Train one recipe; return its figures."""
-    import keras
-
     objective, penalties, rate, momentum = RECIPES[recipe]
-    game = duel(
-        mlp.generator((2,), latent=LATENT, seed=seed),
-        mlp.discriminator((2,), seed=seed + 100),
-        objective=objective,
-        penalties=penalties,
-        ema=Ema(10_000),
-    )
-    model = AdversarialModel(game, seed=seed)
-    images = cycles * BATCH
-
-    def adam():
-        falling = Linear(rate, 0.01 * rate, images, begin=images // 2)
-        return keras.optimizers.Adam(falling, momentum, 0.99)
-
-    loop = 1 if keras.backend.backend() == "torch" else 50
-    model.compile({"discriminator": adam(), "generator": adam()}, steps_per_execution=loop)
-    start = time.monotonic()
+    images, start = cycles * BATCH, time.monotonic()
+    falling = Linear(rate, 0.01 * rate, images, begin=images // 2)
     points = ring8(100_000, seed=seed)
-    model.fit(Stream(points, BATCH, seed=seed), steps_per_epoch=cycles, verbose=0)
-    samples = model.sample(10_000, seed=seed, batch=10_000)
-    modes, good = coverage(samples)
-    judge = game.players["discriminator"]
+    model = trained(points, objective, penalties, falling, momentum, LATENT, seed, cycles)
+    samples = drawn(model, seed)
+    modes, good = coverage(samples, ring_centres(), RING_SD, SHARE)
+    judge = model.game.players["discriminator"]
     real, fake = (
         float(np.mean(1 / (1 + np.exp(-judge.predict(x, batch_size=10_000, verbose=0)))))
         for x in (points[:10_000], samples)
@@ -62,13 +45,6 @@ def play(recipe, seed, cycles):
         "modes": modes, "within_3_sd": round(good, 4), "sigma_real": round(real, 4),
         "sigma_fake": round(fake, 4), "seconds": round(time.monotonic() - start, 1),
     }  # fmt: skip
-
-
-def coverage(samples):
-    """Return `(modes covered, share of samples within 3 standard deviations of a centre)`."""
-    distance = np.linalg.norm(samples[:, None] - ring_centres()[None], axis=2)  # (n, 8)
-    near = distance < 3 * RING_SD
-    return int(np.sum(near.mean(axis=0) >= SHARE)), float(near.any(axis=1).mean())
 
 
 @click.command()

@@ -28,12 +28,16 @@ class Graph:
         self.constants.append(body + _bytes(8, name) + _bytes(9, data))
         return name
 
+    def numbers(self, *values):
+        """Add a list of integers and return its name."""
+        return self.constant(np.array(values, np.int64), f"numbers_{len(self.constants)}")
+
     def node(self, operation, *inputs, out=None, **attributes):
         """Add an operation with one result and return the result's name.
 
         Args:
             operation: Name in ONNX, for example "Conv".
-            *inputs: Names of tensors.
+            *inputs: Names of tensors, "" for one that is left out.
             out: Name of the result; None makes one up.
             **attributes: Floats, ints, texts or sequences of ints.
         """
@@ -47,19 +51,30 @@ class Graph:
 
     def reshape(self, x, *shape, out=None):
         """Add a reshape: 0 keeps a side, one -1 is found."""
-        return self.node("Reshape", x, self.constant(np.array(shape, np.int64)), out=out)
+        return self.node("Reshape", x, self.numbers(*shape), out=out)
 
-    def file(self, name, inputs, outputs):
+    def cut(self, values, axis, start, end):
+        """Add a cut of `values` to `start:end` along `axis` and return its name."""
+        return self.node("Slice", values, *(self.numbers(n) for n in (start, end, axis)))
+
+    def convolution(self, values, name, kernel, *bias, pads=(0, 0, 0, 0)):
+        """Add a convolution with the constant `name`, kernel `(out, in, y, x)`; return its name."""
+        constants = [self.constant(kernel, name)]
+        constants += [self.constant(values, f"{name}/bias") for values in bias]
+        return self.node("Conv", values, *constants, pads=pads)
+
+    def file(self, name, inputs, outputs, kind="float32"):
         """Return the bytes of the model.
 
         Args:
             name: Name of the graph.
-            inputs, outputs: Name -> shape, all float32.
+            inputs, outputs: Name -> shape; a side None is any size.
+            kind: "float32" or "uint8", of all inputs and outputs.
         """
         graph = b"".join(_bytes(1, node) for node in self.nodes) + _bytes(2, name)
         graph += b"".join(_bytes(5, constant) for constant in self.constants)
-        graph += b"".join(_bytes(11, _value(*item)) for item in inputs.items())
-        graph += b"".join(_bytes(12, _value(*item)) for item in outputs.items())
+        graph += b"".join(_bytes(11, _value(*item, kind)) for item in inputs.items())
+        graph += b"".join(_bytes(12, _value(*item, kind)) for item in outputs.items())
         opset = _bytes(1, "") + _number(2, OPSET)
         model = _number(1, IR_VERSION) + _bytes(2, "gantools")
         return model + _bytes(7, graph) + _bytes(8, opset)
@@ -80,7 +95,7 @@ def _varint(value):
 
 
 def _number(field, value):
-    return _varint(field << 3) + _varint(value)
+    return _varint(field << 3) + _varint(value % (1 << 64))
 
 
 def _bytes(field, value):
@@ -88,10 +103,10 @@ def _bytes(field, value):
     return _varint(field << 3 | 2) + _varint(len(value)) + value
 
 
-def _value(name, shape):
-    """Return a ValueInfoProto: a named float32 tensor."""
-    dims = b"".join(_bytes(1, _number(1, size)) for size in shape)
-    return _bytes(1, name) + _bytes(2, _bytes(1, _number(1, TYPES["float32"]) + _bytes(2, dims)))
+def _value(name, shape, kind):
+    """Return a ValueInfoProto: a named tensor type; None is any size."""
+    dims = b"".join(_bytes(1, b"" if size is None else _number(1, size)) for size in shape)
+    return _bytes(1, name) + _bytes(2, _bytes(1, _number(1, TYPES[kind]) + _bytes(2, dims)))
 
 
 def _attribute(name, value):
@@ -99,9 +114,9 @@ def _attribute(name, value):
     if isinstance(value, float):
         body, kind = _varint(2 << 3 | 5) + struct.pack("<f", value), 1
     elif isinstance(value, int):
-        body, kind = _number(3, value & (1 << 64) - 1), 2
+        body, kind = _number(3, value), 2
     elif isinstance(value, str):
         body, kind = _bytes(4, value), 3
     else:
-        body, kind = b"".join(_number(8, item & (1 << 64) - 1) for item in value), 7
+        body, kind = b"".join(_number(8, item) for item in value), 7
     return _bytes(1, name) + body + _number(20, kind)

@@ -9,11 +9,11 @@ made by different threads and simply follow each other in the file.
 import io
 import struct
 import zlib
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+
+from .strips import StripWriter
 
 try:
     from isal import isal_zlib as deflate  # optional: 3 times faster at level 1
@@ -22,11 +22,10 @@ except ImportError:
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
-STRIP_BYTES = 1 << 19  # enough that the lost dictionary costs under 1 % of the size
 LARGEST = 2**31 - 1
 
 
-class PngWriter:
+class PngWriter(StripWriter):
     """Write one picture as PNG, rows from top to bottom.
 
     Args:
@@ -49,22 +48,17 @@ class PngWriter:
         self, file, height, width, channels, dtype=np.uint8, *, level=1, threads=2,
         icc=None, exif=None, xmp=None, density=None, chunks=(),
     ):  # fmt: skip
-        self.shape, self.dtype = (height, width, channels), np.dtype(dtype)
-        if self.dtype not in (np.uint8, np.uint16) or channels not in COLOUR_TYPES:
+        if np.dtype(dtype) not in (np.uint8, np.uint16) or channels not in COLOUR_TYPES:
             raise ValueError(
                 f"PNG holds uint8 or uint16 in 1 to 4 channels. Received: {dtype}, {channels}."
             )
         if not (0 < height <= LARGEST and 0 < width <= LARGEST):
             raise ValueError(f"PNG holds 1 to {LARGEST} pixels a side. Received: {height}x{width}.")
+        super().__init__((height, width, channels), dtype, threads)
         self._own = isinstance(file, (str, Path))
         self._file = Path(file).open("wb") if self._own else file  # noqa: SIM115
         self._level = min(level, 3) if deflate is not zlib else level
-        self._pool, self._waiting, self._threads = ThreadPoolExecutor(threads), deque(), threads
-        self._done, self._above, self._adler = 0, None, 1
-        self._rest, self._strip = (
-            [],
-            max(1, STRIP_BYTES // (width * channels * self.dtype.itemsize)),
-        )
+        self._above, self._adler = None, 1
         self._file.write(SIGNATURE)
         self._chunk(b"IHDR", struct.pack(
             ">IIBBBBB", width, height, 8 * self.dtype.itemsize, COLOUR_TYPES[channels], 0, 0, 0
@@ -82,70 +76,29 @@ class PngWriter:
             self._chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp)
         self._chunk(b"IDAT", b"\x78\x01")
 
-    def rows(self, array):
-        """Append rows: `(rows, width, channels)`, or `(rows, width)` if there is one channel.
-
-        Compression goes on in other threads; the array may be reused when this returns. The file
-        does not depend on how many rows come at a time.
-        """
-        array = np.asarray(array, self.dtype).reshape(-1, *self.shape[1:])
-        if self._done + len(array) > self.shape[0]:
-            raise ValueError(f"The picture has {self.shape[0]} rows. Received more.")
-        raw = array.astype(self.dtype.newbyteorder(">")).view(np.uint8).reshape(len(array), -1)
-        self._done += len(array)
-        while len(raw):
-            missing = self._strip - sum(map(len, self._rest))
-            self._rest.append(raw[:missing])
-            raw = raw[missing:]
-            if sum(map(len, self._rest)) == self._strip:
-                self._submit()
-
-    def _submit(self):
-        """Give the collected rows to a thread."""
-        if not self._rest:
-            return
-        strip = np.concatenate(self._rest) if len(self._rest) > 1 else self._rest[0]
-        self._rest = []
-        self._waiting.append(self._pool.submit(_compress, strip, self._above, self._level))
-        self._above = strip[-1]
-        if len(self._waiting) > 2 * self._threads:
-            self._write_strip()
-
-    def close(self):
-        """Write what is left and the end of the file.
-
-        Raises:
-            ValueError: fewer rows than the height were given.
-        """
-        if self._done != self.shape[0]:
-            self.abandon()
-            raise ValueError(f"The picture has {self.shape[0]} rows. Received: {self._done}.")
-        try:
-            self._submit()
-            while self._waiting:
-                self._write_strip()
-            self._chunk(b"IDAT", b"\x03\0" + struct.pack(">I", self._adler))
-            self._chunk(b"IEND", b"")
-        finally:
-            self.abandon()
-
     def abandon(self):
         """Stop without finishing the file."""
-        self._pool.shutdown(cancel_futures=True)
-        self._waiting.clear()
+        super().abandon()
         if self._own:
             self._file.close()
 
-    def __enter__(self):
-        return self
+    def _stored(self, array):
+        big_endian = array.astype(self.dtype.newbyteorder(">"))
+        return big_endian.view(np.uint8).reshape(len(array), -1)
 
-    def __exit__(self, kind, *_):
-        self.abandon() if kind else self.close()
+    def _job(self, strip):
+        job = (_compress, strip, self._above, self._level)
+        self._above = strip[-1]
+        return job
 
-    def _write_strip(self):
-        chunk, adler, length = self._waiting.popleft().result()
+    def _write(self, result):
+        chunk, adler, length = result
         self._file.write(chunk)
         self._adler = joined_adler32(self._adler, adler, length)
+
+    def _end(self):
+        self._chunk(b"IDAT", b"\x03\0" + struct.pack(">I", self._adler))
+        self._chunk(b"IEND", b"")
 
     def _chunk(self, kind, data):
         self._file.write(_framed(kind, data))

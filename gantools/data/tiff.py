@@ -6,21 +6,19 @@ OpenCV writes TIFF without any metadata, without grey with alpha, and only whole
 import io
 import struct
 import zlib
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from . import tags
+from .strips import StripWriter
 
 ICC, XMP, PHOTOSHOP = 34675, 700, 34377
 # What describes the picture and not its layout in the file: descriptions, camera, dates, rights
 ABOUT = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 0x8769, 0x8825)
-STRIP_BYTES = 1 << 19
 CLASSIC = 2**32 - 2**20  # bytes that offsets of 32 bits reach
 
 
-class TiffWriter:
+class TiffWriter(StripWriter):
     """Write one picture as TIFF, deflated, rows from top to bottom.
 
     Args:
@@ -39,71 +37,29 @@ class TiffWriter:
         self, file, height, width, channels, dtype=np.uint8, *, threads=2,
         icc=None, exif=None, xmp=None, density=None, software=None, big=None,
     ):  # fmt: skip
-        self.shape, self.dtype = (height, width, channels), np.dtype(dtype)
-        row = width * channels * self.dtype.itemsize
-        self.big = row * height > CLASSIC if big is None else big
-        self._file, self._rows, self._done = file, max(1, STRIP_BYTES // row), 0
+        super().__init__((height, width, channels), dtype, threads)
+        self.big = height * width * channels * self.dtype.itemsize > CLASSIC if big is None else big
+        self._file, self._places = file, []
         self._tags = _about(exif, icc, xmp, density, software)
-        self._pool, self._waiting, self._threads = ThreadPoolExecutor(threads), deque(), threads
-        self._rest, self._places = [], []
         file.write(b"II+\0\x08\0\0\0" + bytes(8) if self.big else b"II*\0" + bytes(4))
 
-    def rows(self, array):
-        """Append rows, see `png.PngWriter.rows`."""
-        array = np.array(array, self.dtype).reshape(-1, *self.shape[1:])
-        self._done += len(array)
-        if self._done > self.shape[0]:
-            raise ValueError(f"The picture has {self.shape[0]} rows. Received more.")
-        while len(array):
-            missing = self._rows - sum(map(len, self._rest))
-            self._rest.append(array[:missing])
-            array = array[missing:]
-            if sum(map(len, self._rest)) == self._rows:
-                self._submit()
+    def _stored(self, array):
+        return array.copy()
 
-    def close(self):
-        """Write what is left, the directory, and where it is.
+    def _job(self, strip):
+        return _compress, strip
 
-        Raises:
-            ValueError: fewer rows than the height were given.
-        """
-        if self._done != self.shape[0]:
-            self.abandon()
-            raise ValueError(f"The picture has {self.shape[0]} rows. Received: {self._done}.")
-        try:
-            self._submit()
-            while self._waiting:
-                self._write_strip()
-            self._file.write(bytes(self._file.tell() % 2))
-            at = self._file.tell()
-            self._file.write(tags.written(self._layout() | self._tags, at, big=self.big))
-            self._file.seek(8 if self.big else 4)
-            self._file.write(struct.pack("<Q" if self.big else "<I", at))
-        finally:
-            self.abandon()
+    def _write(self, result):
+        self._places.append((self._file.tell(), len(result)))
+        self._file.write(result)
 
-    def abandon(self):
-        """Stop without finishing the file."""
-        self._pool.shutdown(cancel_futures=True)
-        self._waiting.clear()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        self.abandon() if kind else self.close()
-
-    def _submit(self):
-        if self._rest:
-            strip, self._rest = np.concatenate(self._rest), []
-            self._waiting.append(self._pool.submit(_compress, strip))
-            if len(self._waiting) > 2 * self._threads:
-                self._write_strip()
-
-    def _write_strip(self):
-        data = self._waiting.popleft().result()
-        self._places.append((self._file.tell(), len(data)))
-        self._file.write(data)
+    def _end(self):
+        """Write the directory, and where it is."""
+        self._file.write(bytes(self._file.tell() % 2))
+        at = self._file.tell()
+        self._file.write(tags.written(self._layout() | self._tags, at, big=self.big))
+        self._file.seek(8 if self.big else 4)
+        self._file.write(struct.pack("<Q" if self.big else "<I", at))
 
     def _layout(self):
         """Return the tags that tell where and what the pixels are."""
@@ -116,7 +72,7 @@ class TiffWriter:
             259: tags.short(8),  # deflate
             262: tags.short(1 if channels < 3 else 2),
             273: offsets if self.big else tags.long(*starts),
-            277: tags.short(channels), 278: tags.long(self._rows), 279: tags.long(*lengths),
+            277: tags.short(channels), 278: tags.long(self.strip), 279: tags.long(*lengths),
             284: tags.short(1),
             317: tags.short(1 if self.dtype.kind == "f" else 2),
             339: tags.short(*[3 if self.dtype.kind == "f" else 1] * channels),

@@ -13,7 +13,7 @@ from gantools.report.page import Raw, escape
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#8a939c"
 COLOURS = (BLUE, ORANGE, GREEN, "#cc79a7", "#e69f00", "#56b4e9", "#1b1f24")
 LETTER = 6.6  # pixels a letter takes at most, on average
-MARGIN = (46, 14, 34, 12)  # left, right, bottom, top
+MARGIN = (46, 20, 34, 12)  # left, right, bottom, top
 
 
 def bars(values, *, title: str, unit: float = 1.0, most: float | None = None, room=130) -> Raw:
@@ -73,8 +73,9 @@ def histogram(groups, *, title: str, axis: str, bins=20, limits=None, marks=(), 
 
 
 def curves(
-    lines, *, title: str, axes, x=None, y=None, marks=(), size=(520, 260), low_legend=False
-) -> Raw:
+    lines, *, title: str, axes, x=None, y=None, marks=(), levels=(), band=None, size=(520, 260),
+    low_legend=False,
+) -> Raw:  # fmt: skip
     """Return curves over common axes with a legend.
 
     Args:
@@ -83,13 +84,16 @@ def curves(
         axes: Names of the horizontal and the vertical axis.
         x, y: `(low, high)`, or None for the range of all.
         marks: `(x value, text)` of vertical lines.
+        levels: `(y value, text)` of horizontal lines.
+        band: `(low, high)` on the vertical axis, shaded; or None.
         size: Width and height in pixels.
         low_legend: Whether the legend stands in the lower right corner, not the upper one.
     """
     (width, height), (left, right, bottom, top) = size, MARGIN
     legend = height - bottom - 15 * len(lines) - 4 if low_legend else top
     x = x or _range(np.concatenate([np.asarray(a, float) for a, _ in lines.values()]))
-    y = y or _range(np.concatenate([np.asarray(b, float) for _, b in lines.values()]))
+    heights = [np.asarray(b, float) for _, b in lines.values()]
+    y = y or _range(np.concatenate([*heights, [v for v, _ in levels], band or []]))
 
     def place(a, b):
         u = left + (np.asarray(a, float) - x[0]) / (x[1] - x[0]) * (width - left - right)
@@ -100,7 +104,7 @@ def curves(
         )
         return u, v
 
-    parts = [_axes(x, y, axes, place, size)]
+    parts = [_shade(band, place, x), _axes(x, y, axes, place, size)]
     for i, (name, (a, b)) in enumerate(lines.items()):
         colour, (u, v) = COLOURS[i % len(COLOURS)], place(a, b)
         points = " ".join(f"{p:.1f},{q:.1f}" for p, q in zip(u, v, strict=True) if q == q)
@@ -111,14 +115,36 @@ def curves(
             f'<text x="{width - right - 4}" y="{legend + 12 + 15 * i}" text-anchor="end" '
             f'fill="{colour}">{escape(name)}</text>'
         )
-    for value, text in marks:
-        u = float(place([value], [y[0]])[0][0])
-        parts.append(
-            f'<line x1="{u:.1f}" x2="{u:.1f}" y1="{top}" y2="{height - bottom}" stroke="{GREY}" '
-            f'stroke-dasharray="4 3"/><text x="{u + 3:.1f}" y="{top + 10}" '
-            f'fill="{GREY}">{escape(text)}</text>'
-        )
+    ends = [(m, y[0], m, y[1], text) for m, text in marks]
+    ends += [(x[0], level, x[1], level, text) for level, text in levels]
+    parts += [_dashed(place, *one) for one in ends]
     return _drawing(title, width, height, "".join(parts))
+
+
+def as_file(chart) -> str:
+    """Return a chart as the text of an SVG file of its own; inside HTML it needs no namespace."""
+    return chart.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1) + "\n"
+
+
+def _shade(band, place, x):
+    if band is None:
+        return ""
+    (left, right), (low, high) = place(x, band)
+    return (
+        f'<rect x="{left:.1f}" y="{high:.1f}" width="{right - left:.1f}" '
+        f'height="{low - high:.1f}" fill="#dcefe7"/>'
+    )
+
+
+def _dashed(place, x1, y1, x2, y2, text):
+    """Return a dashed line with its text at the upper left end."""
+    (u1, u2), (v1, v2) = place([x1, x2], [y1, y2])
+    top = min(v1, v2) + (10 if v1 != v2 else -4)
+    return (
+        f'<line x1="{u1:.1f}" x2="{u2:.1f}" y1="{v1:.1f}" y2="{v2:.1f}" stroke="{GREY}" '
+        f'stroke-dasharray="4 3"/><text x="{u1 + 3:.1f}" y="{top:.1f}" '
+        f'fill="{GREY}">{escape(text)}</text>'
+    )
 
 
 def _axes(x, y, names, place, size):

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gantools.data import png
+from gantools.data import png, strips
 from gantools.data.png import PngWriter, encode, joined_adler32
 
 
@@ -28,7 +28,7 @@ def decoded(data, channels):
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("size", [(1, 1), (1, 37), (37, 1), (65, 50)])
 def test_another_decoder_reads_the_same_pixels(size, channels, dtype, monkeypatch):
-    monkeypatch.setattr(png, "STRIP_BYTES", 1000)  # several strips
+    monkeypatch.setattr(strips, "STRIP_BYTES", 1000)  # several strips
     pixels = picture((*size, channels), dtype)
     np.testing.assert_array_equal(decoded(encode(pixels), channels), pixels)
 
@@ -41,7 +41,7 @@ def test_the_widest_rows_and_two_dimensions():
 @pytest.mark.parametrize("bands", [[100], [1] * 100, [33, 66, 1], [64, 36]])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_bands_and_threads_do_not_change_the_pixels(bands, threads, monkeypatch):
-    monkeypatch.setattr(png, "STRIP_BYTES", 2000)
+    monkeypatch.setattr(strips, "STRIP_BYTES", 2000)
     pixels, file, at = picture((100, 40, 3)), io.BytesIO(), 0
     with PngWriter(file, 100, 40, 3, threads=threads) as writer:
         for rows in bands:

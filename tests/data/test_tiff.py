@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gantools.data import tags, tiff
+from gantools.data import strips, tags, tiff
 from gantools.data.tiff import TiffWriter, encode
 
 
@@ -26,7 +26,7 @@ def decoded(data):
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [(1, 1), (1, 37), (300, 50)])
 def test_opencv_reads_the_same_pixels(size, channels, dtype, monkeypatch):
-    monkeypatch.setattr(tiff, "STRIP_BYTES", 4000)
+    monkeypatch.setattr(strips, "STRIP_BYTES", 4000)
     pixels = picture((*size, channels), dtype)
     np.testing.assert_array_equal(decoded(encode(pixels)), pixels)
 
@@ -49,7 +49,7 @@ def test_alpha_is_straight(channels, dtype):
 @pytest.mark.parametrize("bands", [[100], [1] * 100, [33, 66, 1]])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_bands_and_threads_do_not_change_the_file(bands, threads, monkeypatch):
-    monkeypatch.setattr(tiff, "STRIP_BYTES", 2000)
+    monkeypatch.setattr(strips, "STRIP_BYTES", 2000)
     pixels, file, at = picture((100, 40, 3)), io.BytesIO(), 0
     with TiffWriter(file, 100, 40, 3, threads=threads) as writer:
         for rows in bands:

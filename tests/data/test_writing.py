@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gantools.data import pictures, png, tags, writing
+from gantools.data import pictures, strips, tags, writing
 from gantools.data.pictures import Metadata, Picture, header, read, write
 from gantools.errors import UserError
 
@@ -66,7 +66,7 @@ def test_a_jpeg_without_exif_gets_the_name_too(tmp_path):
 
 
 def test_the_png_does_not_depend_on_the_bands(tmp_path, monkeypatch):
-    monkeypatch.setattr(png, "STRIP_BYTES", 700)
+    monkeypatch.setattr(strips, "STRIP_BYTES", 700)
     files = []
     for i, heights in enumerate(([24], [1] * 24, [5, 18, 1])):
         with writing.stream(tmp_path / f"{i}.png", PIXELS.shape, np.uint8, Metadata()) as writer:

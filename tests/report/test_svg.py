@@ -64,6 +64,19 @@ def test_curves_run_from_corner_to_corner_and_have_a_legend():
     assert "up&lt;" in text
 
 
+def test_levels_and_a_band_belong_to_the_range():
+    text = svg.curves(
+        {"a": ([0, 10], [1, 1.5])}, title="t", axes=("x", "y"), levels=[(2, "limit")], band=(0, 1)
+    )
+    parsed(svg.as_file(text))
+    assert svg.as_file(text).startswith('<svg xmlns="http://www.w3.org/2000/svg" ')
+    _, _, bottom, top = svg.MARGIN
+    (level,) = numbers(text, "y1", "line")[-1:]
+    assert level == top  # the highest value of all
+    (band,) = numbers(text, "height", "rect")
+    assert band == pytest.approx((260 - bottom - top) / 2, abs=0.11)
+
+
 def test_ticks_are_round_numbers():
     assert svg._ticks(0, 1) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
     assert svg._ticks(-3, 7) == [-2, 0, 2, 4, 6]

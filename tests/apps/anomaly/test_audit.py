@@ -216,7 +216,7 @@ def test_compression_grid():
     assert "compression-grid" not in found(measure_arrays(x))
 
 
-@pytest.mark.parametrize(("n", "severity"), [(14, "error"), (39, "warning"), (40, None)])
+@pytest.mark.parametrize(("n", "severity"), [(14, "error"), (59, "warning"), (60, None)])
 def test_too_few(n, severity):
     finding = found(measure_arrays(textures(n))).get("too-few")
     assert (finding.severity if finding else None) == severity

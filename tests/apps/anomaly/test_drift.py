@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from gantools.apps.anomaly import drift
 from gantools.apps.anomaly.calibrate import Calibration
-from gantools.apps.anomaly.crossfit import cross_fit
+from gantools.apps.anomaly.crossfit import CrossCalibration
 from gantools.apps.anomaly.drift import Fingerprint, Martingale, batch
+from gantools.apps.anomaly.items import Item
 from gantools.apps.anomaly.references import Knn
+from gantools.apps.anomaly.split import folds
 
 from gantools.errors import UserError
 
@@ -133,16 +135,15 @@ def test_fingerprints_rarely_ring_on_the_same_source():
         Fingerprint.fit({})
 
 
-def test_picture_numbers():
-    flat, half = np.full((4, 6), 7, np.uint8), np.zeros((3, 5, 3), np.uint8)
-    got = drift.picture_numbers([flat, half])
-    assert got["mean"].tolist() == [7, 0] and got["width"].tolist() == [6, 5]
-    assert got["sd"].tolist() == [0, 0] and got["bright"].tolist() == [7, 0]
-
-
 def light_of(normals, units, new):
     """Return the light of new normals by 5-NN on 32x32 pixels, cross-calibrated."""
-    detectors, calibration = cross_fit(Knn, normals, units)
+    some = [Item(Path(f"{i}"), f"{i}", group=str(unit)) for i, unit in enumerate(units)]
+    detectors, scores = [], []
+    for fold in folds(some):
+        rest = np.setdiff1d(np.arange(len(normals)), fold)
+        detectors.append(Knn().fit(normals[rest]))
+        scores.append(detectors[-1].score(normals[list(fold)]))
+    calibration = CrossCalibration.fit(scores)
     p = calibration.p(
         np.stack([d.score(new) for d in detectors]), [f"n{i}" for i in range(len(new))]
     )

@@ -50,5 +50,5 @@ def test_errors(tmp_path):
         Named("deep")
     with pytest.raises(UserError, match="at least 20 normals"):
         Named("alad").fit(pictures(5))
-    with pytest.raises(UserError, match="no named detector"):
+    with pytest.raises(UserError, match="holds no detector 'named'"):
         Named.load(tmp_path)

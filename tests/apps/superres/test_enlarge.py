@@ -95,7 +95,7 @@ def test_an_interrupted_picture_leaves_nothing(
     def stop(*_, **__):
         raise error
 
-    monkeypatch.setattr("gantools.data.png.PngWriter._write_strip", stop)
+    monkeypatch.setattr("gantools.data.png.PngWriter._write", stop)
     monkeypatch.setattr("gantools.data.writing._encoded", stop)
     expected = KeyboardInterrupt if error is KeyboardInterrupt else UserError
     with pytest.raises(expected):

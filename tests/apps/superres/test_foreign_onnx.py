@@ -3,45 +3,44 @@ import pytest
 from gantools.apps.superres.engine import open_engine
 from gantools.apps.superres.family import family
 from gantools.apps.superres.foreign_onnx import open_graph
-from gantools.apps.superres.graph import FLOAT, UINT8, Graph
 from gantools.apps.superres.upscaler import Upscaler
 
+from gantools.data.onnx import TYPES, Graph
 from gantools.errors import UserError
 
 
-def graph_file(path, *, size=(None, None), last=False, dtype=FLOAT, scale=2, reach=3):
+def graph_file(path, *, size=(None, None), last=False, dtype="float32", scale=2, reach=3):
     """Write a graph: a blur of known reach, then each pixel repeated."""
     graph = Graph()
     values = "tile"
-    if dtype == UINT8:
-        values = graph.node("Cast", [values], to=FLOAT)
-    values = graph.node("Transpose", [values], perm=(0, 3, 1, 2)) if last else values
+    if dtype == "uint8":
+        values = graph.node("Cast", values, to=TYPES["float32"])
+    values = graph.node("Transpose", values, perm=(0, 3, 1, 2)) if last else values
     side = 2 * reach + 1
     kernel = np.zeros((3, 3, side, side), np.float32)
     kernel[range(3), range(3)] = np.random.default_rng(0).random((side, side)) / side**2 * 2
     values = graph.convolution(values, "k", kernel, pads=(reach,) * 4)
-    factors = graph.constant("factors", np.array([1, 1, scale, scale], np.float32))
+    factors = graph.constant(np.array([1, 1, scale, scale], np.float32), "factors")
     values = graph.node(
-        "Resize", [values, "", factors], mode="nearest", nearest_mode="floor",
-        coordinate_transformation_mode="asymmetric",
-    )  # fmt: skip
-    values = graph.node("Transpose", [values], perm=(0, 2, 3, 1)) if last else values
-    values = graph.node("Cast", [values], to=dtype) if dtype == UINT8 else values
-    graph.node("Identity", [values], out="picture")
+        "Resize", values, "", factors, mode="nearest", nearest_mode="floor",
+        coordinate_transformation_mode="asymmetric")  # fmt: skip
+    values = graph.node("Transpose", values, perm=(0, 2, 3, 1)) if last else values
+    values = graph.node("Cast", values, to=TYPES[dtype]) if dtype == "uint8" else values
+    graph.node("Identity", values, out="picture")
     shapes = []
     for factor in (1, scale):
         sides = [side and factor * side for side in size]
         shapes.append((1, *sides, 3) if last else (1, 3, *sides))
-    path.write_bytes(graph.file("any", dtype, *shapes))
+    path.write_bytes(graph.file("any", {"tile": shapes[0]}, {"picture": shapes[1]}, dtype))
     return path
 
 
 @pytest.mark.parametrize("last", [False, True])
-@pytest.mark.parametrize("dtype", [FLOAT, UINT8])
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
 def test_factor_reach_and_layout_are_found(tmp_path, last, dtype):
     graph = open_graph(graph_file(tmp_path / "2x_any.onnx", last=last, dtype=dtype))
     assert (graph.scale, graph.plan.radius, graph.fixed) == (2, 3, None)
-    assert (graph.last, graph.bytes) == (last, dtype == UINT8)
+    assert (graph.last, graph.bytes) == (last, dtype == "uint8")
     assert family(tmp_path / "2x_any.onnx").scales == (2,)
 
 
