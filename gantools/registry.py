@@ -24,6 +24,7 @@ GAMES = {
     "dcgan": "gantools.gans.dcgan:game",
     "discogan": "gantools.gans.discogan:game",
     "egbad": "gantools.gans.egbad:game",
+    "esrgan": "gantools.gans.esrgan:game",
     "f_anogan": "gantools.gans.f_anogan:game",
     "gan": "gantools.gans.gan:game",
     "ganomaly": "gantools.gans.ganomaly:game",

@@ -131,9 +131,26 @@ def test_figures_of_the_readme_are_the_measured_ones():
         for recipe in {key[0] for key in modes}:
             found = ", ".join(str(modes[recipe, seed]["modes"]) for seed in (0, 1, 2))
             assert f"| {found} |" in readme, (benchmark, recipe)
-    steps = newest_rows("step_time", "case")
+    steps = newest_rows("step_time", "case", "rival")
+    steps = [row for (_, rival), row in steps.items() if rival == "tensorflow"]
     for key in ("ratio", "memory_ratio"):
-        assert " / ".join(f"{row[key]:.2f}" for row in steps.values()) in readme, key
+        assert " / ".join(f"{row[key]:.2f}" for row in steps) in readme, key
     ((_, times),) = newest_rows("superres_time", "command").items()
     assert f"{times['shell_to_file_s']:.2f} s (`cv2.imwrite`" in readme
     assert f"{times['imwrite_s']:.2f} s)" in readme
+    ((_, clips),) = newest_rows("video", "scale").items()
+    told = [f"{clips[f'{name}_processor_s']:.1f}" for name in ("moving", "screen")]
+    assert f"{told[0]} where everything moves, {told[1]} of a screen" in readme
+    assert f"({100 * clips['screen_tiles_reused']:.0f} % of its tiles unchanged)" in readme
+
+
+def test_figures_of_the_anomaly_page_are_the_measured_ones():
+    page = (ROOT / "docs" / "anomaly.md").read_text(encoding="utf-8")
+    known = newest_rows("anomaly", "set", "detector")
+    for name in ("magnetic_tile", "chest_xray", "brain_lgg", "pneumoniamnist"):
+        ours = [known[name, d]["rows"]["detector"]["auroc"] for d in ("encoder", "restorer")]
+        row = known[name, "encoder"]
+        best = row["rows"][row["best_reference"]]["auroc"]
+        assert " | ".join(f"{value:.3f}" for value in (*ours, best)) in page, name
+    for name in ("magnetic_tile", "brain_lgg"):
+        assert f"{known[name, 'encoder']['pixels']['aupro_30']:.3f}" in page, name

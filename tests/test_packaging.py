@@ -11,7 +11,7 @@ import pytest
 from gantools import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
-DATA = ("weights", "README.md")
+DATA = ("weights", "compare_assets", "report_assets", "README.md")
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,8 @@ def test_wheel_holds_everything_and_runs_from_an_empty_folder(tmp_path):
     )
     (wheel,) = tmp_path.glob("gantools-*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    modules = {p.relative_to(ROOT).as_posix() for p in ROOT.glob("gantools/**/*.py")}
+    kinds = ("gantools/**/*.py", "gantools/**/*.json")
+    modules = {p.relative_to(ROOT).as_posix() for kind in kinds for p in ROOT.glob(kind)}
     for path in ROOT.glob("apps/*/**/*"):
         relative = path.relative_to(ROOT / "apps")
         if path.suffix == ".py" or (path.is_file() and relative.parts[1] in DATA):

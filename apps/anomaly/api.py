@@ -66,6 +66,7 @@ class Detector:
         side: Pixels of the detector's square; None chooses.
         without: Parts that do not rank.
         seed: Of everything random.
+        scans: Whether pictures are scans: the dark around the patient is left out.
 
     Attributes:
         model: After `fit`: `fitted.Fitted` or `table_model.FittedTable`.
@@ -74,9 +75,11 @@ class Detector:
 
     def __init__(
         self, detector="auto", *, minutes=2.0, fpr=0.05, confidence=None, side=None, without=(),
-        seed=0,
+        seed=0, scans=False,
     ):  # fmt: skip
-        self.settings = Settings(detector, minutes, seed, side, fpr, confidence, tuple(without))
+        self.settings = Settings(
+            detector, minutes, seed, side, fpr, confidence, tuple(without), scans
+        )
         self.model = None
 
     @property
@@ -106,13 +109,15 @@ class Detector:
         self.model.held = None
         return self
 
-    def score(self, x, *, groups=None, maps=False) -> Found:
+    def score(self, x, *, groups=None, maps=False, jobs=None) -> Found:
         """Judge items; the score of an item depends on that item alone.
 
         Args:
             x: As for `fit`.
             groups: `(n,)` names, for a p-value a group.
             maps: Whether to make heat-maps of pictures.
+            jobs: Processes that score pictures, as joblib counts them (-1: all processors); None
+                stays in this one. On a cluster: see `many`.
 
         Raises:
             UserError: not fitted, or items of another form.
@@ -130,7 +135,7 @@ class Detector:
         else:
             items, reader = _items(len(x), groups), _Array(x)
         kept = Maps() if maps and not model.is_table else None
-        scored = model.score(reader, items, maps=kept)
+        scored = model.score(reader, items, maps=kept, jobs=jobs)
         rule = model.judge.rule(self.settings.fpr, self.settings.confidence)
         errors = {int(name): text for name, text in scored.errors.items()}
         heat = None if kept is None else np.stack([kept.get(i) for i in range(len(items))])
@@ -175,10 +180,18 @@ class Detector:
 
 
 class _Array:
-    """Opens items by number, as `loading.Reader` does."""
+    """Opens items by number, as `loading.Reader` does.
+
+    Args:
+        x: `(n, h, w[, c])`, or number -> `(h, w[, c])`.
+    """
 
     def __init__(self, x):
-        self.x = np.asarray(x)
+        self.x = x if isinstance(x, dict) else np.asarray(x)
+
+    def part(self, items):
+        """Return what opens some items: less to send to another process."""
+        return _Array({item.index: self.x[item.index] for item in items})
 
     def pixels(self, item):
         """Return one picture as stored, `(h, w, c)`."""

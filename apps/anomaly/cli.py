@@ -11,6 +11,7 @@ BELOW = {
     "audit": (".commands:audit", "Only look at the data: duplicates, leaks, shortcuts."),
     "eval": (".measuring:evaluation", "Measure on labelled data, over several seeds."),
     "refine": (".refining:refine", "Take a person's verdicts into the calibration."),
+    "export": (".export_cli:export", "Write a model as one ONNX file: pixels in, p out."),
 }
 
 
@@ -91,6 +92,10 @@ OPTIONS = {
     "without": click.option(
         "--without", multiple=True, metavar="PART", help="Leave a part out of the score; repeat."
     ),
+    "scans": click.option(
+        "--scans", is_flag=True,
+        help="Pictures are scans, as DICOM always is: the dark around the patient is left out.",
+    ),
     "stream": click.option(
         "--stream", type=click.Choice(["name", "time"]),
         help="Watch the items in this order as a stream.",
@@ -100,7 +105,7 @@ OPTIONS = {
     "quiet": click.option("-q", "--quiet", is_flag=True, help="Tell only errors."),
 }  # fmt: skip
 SOURCE = "layout manifest groups label time"
-FITTING = "detector minutes side without seed"
+FITTING = "detector minutes side without scans seed"
 
 
 @click.group(

@@ -29,7 +29,7 @@ def whole(data, out, chosen, *, fresh=False, quiet=False) -> dict:
 
     say, start = teller(quiet), time.perf_counter()
     out = folder.output_folder(out)
-    salt = folder.project_salt(out / "plan.json", out / "model" / "plan.json")
+    salt = folder.project_salt(out / "model" / "plan.json", out / "training" / folder.NOTE)
     settings = Settings.of(chosen)
     job, looked = opened(data, chosen, salt, say)
     maps = outputs.Maps(out / "maps")
@@ -38,8 +38,10 @@ def whole(data, out, chosen, *, fresh=False, quiet=False) -> dict:
     if items:
         kept = out / "model"
         model = folder.kept_model(kept, settings, looked, load_model, fresh=fresh, say=say)
+        if model is not None and not model.is_table:
+            looked.reader.spacing = model.facts.get("spacing")
         if model is None:
-            training = folder.training_folder(out / "training", settings, looked, fresh=fresh)
+            training = folder.training_folder(out / "training", settings, looked, salt, fresh=fresh)
             model = job.fit(looked, settings, out=training, say=say, progress=bar)
             keep(model, kept, looked, salt)
             shutil.rmtree(training, ignore_errors=True)
@@ -72,11 +74,11 @@ def fit(data, model, overwrite, quiet, **chosen):
     if model.exists() and not overwrite:
         raise UserError(f"{model} exists. Give --overwrite to replace it, or another name.")
     say = teller(quiet)
-    salt = folder.project_salt(model / "plan.json")
+    training = model.with_name(f"{model.name}.training")
+    salt = folder.project_salt(model / "plan.json", training / folder.NOTE)
     job, looked = opened(required(data), chosen, salt, say)
     settings = Settings.of(chosen)
-    training = model.with_name(f"{model.name}.training")
-    folder.training_folder(training, settings, looked)
+    folder.training_folder(training, settings, looked, salt)
     made = job.fit(looked, settings, out=training, say=say, progress=Bar("training", quiet))
     keep(made, model, looked, salt)
     shutil.rmtree(training, ignore_errors=True)
@@ -114,7 +116,8 @@ def opened(data, chosen, salt, say, **how):
         chosen: Options by name: layout, manifest, groups, label, time_col.
         salt: Of the codes of DICOM identifiers.
         say: Called with each line a person should read.
-        how: For the job's `look`: `to_fit`; of tables also `every_row` and `known`.
+        how: For the job's `look`: `to_fit`; of pictures also `spacing`; of tables also
+            `every_row` and `known`.
     """
     from . import job, layouts
 
@@ -131,10 +134,12 @@ def opened(data, chosen, salt, say, **how):
         ]
         if wrong:
             raise UserError(f"{' and '.join(wrong)}: '{data}' holds pictures, no table.")
-        return job, job.look(found, say, to_fit=how.get("to_fit", True))
+        mine = {key: value for key, value in how.items() if key in ("to_fit", "spacing")}
+        return job, job.look(found, say, **mine)
     from . import table_job
     from .table_rows import Roles
 
+    how.pop("spacing", None)
     roles = Roles(chosen.get("label"), groups, chosen.get("time_col"))
     return table_job, table_job.look(found, say, roles=roles, **how)
 

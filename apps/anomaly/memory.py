@@ -4,6 +4,8 @@ import numpy as np
 
 MOST = 4000  # vectors in a memory: patches of one picture take 1 ms against it
 CHUNK = 2048  # rows compared at once
+MOST_WHOLE = 800  # normals of which all places are kept
+ALIKE = 20  # normals that are compared place by place
 
 
 class Gaussian:
@@ -123,6 +125,57 @@ class Cells:
     def arrays(self):
         """Return name -> array: what the constructor takes."""
         return {"basis": self.basis, "mean": self.mean, "whiten": self.whiten}
+
+
+class Nearby:
+    """Distance of every place to the same surroundings in the normals that are most alike.
+
+    What is normal at a place may depend on the rest of the picture: on the level of a slice, the
+    side of an organ. So the normals nearest as a whole are looked up first, and a place is compared
+    with theirs there and one step around.
+
+    Args:
+        wholes: `(n, d)`, a description of each normal as a whole, of length 1.
+        cells: `(n, h, w, k)`, of its places.
+
+    Source: Cohen and Hoshen 2020, "Sub-Image Anomaly Detection with Deep Pyramid Correspondences",
+    arXiv 2005.02357; there the places of the neighbours are compared wherever they lie.
+    """
+
+    def __init__(self, wholes, cells):
+        self.wholes, self.cells = np.asarray(wholes, np.float32), np.asarray(cells, np.float32)
+
+    @classmethod
+    def fit(cls, wholes, cells, most=MOST_WHOLE, seed=0):
+        """Return the memory of descriptions `(n, d)` and places `(n, h, w, k)` of normals."""
+        rows = np.arange(len(wholes))
+        if len(rows) > most:
+            rows = np.sort(np.random.default_rng(seed).choice(len(rows), most, replace=False))
+        return cls(unit(wholes[rows]), cells[rows])
+
+    def score(self, wholes, cells):
+        """Return the distance at every place, `(m, h, w)` float64."""
+        alike = unit(np.asarray(wholes, np.float32)) @ self.wholes.T
+        count = min(ALIKE, len(self.wholes))
+        near = np.argpartition(-alike, count - 1, axis=1)[:, :count]
+        found = [self._apart(one, self.cells[own]) for one, own in zip(cells, near, strict=True)]
+        return np.stack(found).astype(np.float64)
+
+    def _apart(self, cells, others):
+        """Return the least distance of places `(h, w, k)` to those around in `(n, h, w, k)`."""
+        height, width, _ = cells.shape
+        around = np.pad(others, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+        least = np.full((height, width), np.inf, np.float32)
+        for y in range(3):
+            for x in range(3):
+                other = around[:, y : y + height, x : x + width]
+                apart = np.square(other - cells.astype(np.float32)).sum(axis=-1).min(axis=0)
+                least = np.minimum(least, apart)
+        return np.sqrt(least)
+
+    def arrays(self):
+        """Return name -> array: what the constructor takes."""
+        return {"wholes": self.wholes, "cells": self.cells}
 
 
 def unit(x):

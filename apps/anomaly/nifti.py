@@ -132,8 +132,33 @@ def window_of(data: np.ndarray) -> tuple[float, float]:
 
 
 def spacing_of(paths) -> float:
-    """Return the median in-plane spacing in mm of volumes, which all are resampled to."""
-    return float(np.median([min(_in_plane(volume(path)[1])) for path in paths]))
+    """Return the median of volumes' in-plane spacing in mm, which all are resampled to.
+
+    Args:
+        paths: Volumes; only their headers are read.
+
+    Raises:
+        UserError: one of them cannot be read.
+    """
+    return float(np.median([min(_in_plane(_Turned(path))) for path in paths]))
+
+
+class _Turned:
+    """The spacing of a volume in the axes of `volume`, without its pixels."""
+
+    def __init__(self, path):
+        nibabel = library()
+        try:
+            image = nibabel.load(path)
+            axes = nibabel.io_orientation(image.affine)[:3, 0].astype(int)
+            zooms = image.header.get_zooms()
+        except Exception as error:  # nibabel and gzip raise different ones
+            raise UserError(f"'{Path(path).name}' cannot be read as NIfTI.") from error
+        self.zooms = [zooms[list(axes).index(i)] for i in range(3)]
+
+    def get_zooms(self):
+        """Return mm along right, anterior, superior."""
+        return self.zooms
 
 
 def read_slice(path, index: int, spacing: float | None = None) -> np.ndarray:

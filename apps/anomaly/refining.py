@@ -33,6 +33,7 @@ def refine(model, feedback, data, out, quiet, **chosen):
     found, marked = load_model(model), outputs.read_feedback(feedback)
     salt = found.facts.get("salt", "gantools")
     how = {"to_fit": False, "every_row": True, "known": found.facts.get("roles")}
+    how["spacing"] = found.facts.get("spacing")
     _, looked = opened(required(data), chosen, salt, lambda line: None, **how)
     items = [item for item in looked.collection.items if item.name in marked]
     if not items:

@@ -162,7 +162,9 @@ def _legend():
     )
     return (
         f'<p class="soft">Maps have one scale for all items: 1 <span class="ramp">{colours}</span> '
-        "4 times the level that 99.9 % of normal pixels stay under; clear below 1.</p>"
+        "4 times the level that 99.9 % of normal pixels stay under; clear below 1. "
+        '<label class="screen scripted">Strength of the maps <input type="range" id="opacity" '
+        'min="0" max="100" value="100" aria-label="strength of the maps in percent"></label></p>'
     )
 
 

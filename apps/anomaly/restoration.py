@@ -85,9 +85,12 @@ def heat(pictures, out, levels, memories, texture):
 
 def residual(pictures, out):
     """Return blurred differences `(n, h, w)` float32 between pictures and their restorations."""
-    apart = np.abs(pictures - out["restored"]).mean(axis=-1)
-    sigma = max(0.5, min(apart.shape[1:]) / 40)
-    return np.stack([cv2.GaussianBlur(a, (0, 0), sigma) for a in apart])
+    return np.stack([blurred(a) for a in np.abs(pictures - out["restored"]).mean(axis=-1)])
+
+
+def blurred(apart):
+    """Return differences `(h, w)` blurred by a fortieth of the smaller side."""
+    return cv2.GaussianBlur(apart, (0, 0), max(0.5, min(apart.shape) / 40))
 
 
 def ssim(a, b):

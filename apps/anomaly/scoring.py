@@ -15,14 +15,18 @@ from .commands import Bar, command, opened, required, teller, told
 @options(f"model data out fpr confidence stream {SOURCE}")
 @click.option("--shard", metavar="I/N", help="Score only share I of N, for several machines.")
 @click.option("--threads", type=click.IntRange(1), help="Processor threads of the detector.")
+@click.option("--jobs", type=click.IntRange(1), metavar="N",
+              help="Pictures: N processes, each with one thread or --threads.")  # fmt: skip
 @options("json quiet")
 @click.pass_context
-def score(ctx, model, data, out, shard, threads, as_json, quiet, **chosen):
+def score(ctx, model, data, out, shard, threads, jobs, as_json, quiet, **chosen):
     """Score pictures or rows with a kept model.
 
     Needs no Keras. Every item of the data is scored, whatever part it is in. With --shard the
     share's outcome is kept, so that `merge` can put the shares together; groups stay whole.
     """
+    from gantools.data.shards import parsed
+
     from . import folder, outputs, stream
     from .settings import Settings
     from .table_model import load_model
@@ -32,6 +36,7 @@ def score(ctx, model, data, out, shard, threads, as_json, quiet, **chosen):
     found = load_model(model, threads)
     salt = found.facts.get("salt", "gantools")
     how = {"to_fit": False, "every_row": True, "known": found.facts.get("roles")}
+    how["spacing"] = found.facts.get("spacing")
     _, looked = opened(required(data), chosen, salt, say, **how)
     if found.is_table != (looked.collection.table is not None):
         kinds = ("a table", "pictures") if found.is_table else ("pictures", "a table")
@@ -40,7 +45,8 @@ def score(ctx, model, data, out, shard, threads, as_json, quiet, **chosen):
     if not items:
         raise UserError(f"Share {shard} of {data} is empty: there are fewer groups than shares.")
     maps = outputs.Maps(out / "maps")
-    scored = found.score(looked.reader, items, maps=maps, progress=Bar("scoring", quiet))
+    bar = Bar("scoring", quiet)
+    scored = found.score(looked.reader, items, maps=maps, progress=bar, jobs=jobs)
     settings = Settings.of(
         found.facts["settings"], fpr=chosen["fpr"], confidence=chosen["confidence"]
     )
@@ -83,20 +89,6 @@ def merge(ctx, shards, out, fpr, confidence, as_json, quiet):
     ctx.exit(SOME_FAILED if counts["unreadable"] else DONE)
 
 
-def parsed(shard):
-    """Return `(i, n)` of "i/n", counted from 1; None of None.
-
-    Raises:
-        UserError: not of that form.
-    """
-    if shard is None:
-        return None
-    first, slash, last = shard.partition("/")
-    if not (slash and first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last)):
-        raise UserError(f"--shard: expected I/N such as 1/4, I from 1 to N. Received: {shard}.")
-    return int(first), int(last)
-
-
 def mine(items, part):
     """Return the items of one share; what belongs together is in one share.
 
@@ -104,16 +96,9 @@ def mine(items, part):
         items: All items.
         part: `(i, n)` or None for all.
     """
-    if part is None:
-        return list(items)
-    from .split import bucket
+    from gantools.data.shards import portion
 
-    number, count = part
-    keys = [item.group or item.name for item in items]
-    place = {
-        key: i for i, key in enumerate(sorted(set(keys), key=lambda k: (bucket(k, 0, "shard"), k)))
-    }
-    return [item for item, key in zip(items, keys, strict=True) if place[key] % count == number - 1]
+    return [items[i] for i in portion([item.group or item.name for item in items], part)]
 
 
 def copy_maps(folders, out):

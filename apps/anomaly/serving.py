@@ -27,15 +27,13 @@ def restorer_graph(weights, shape, batch, *, level, only_rotation=False):
         level: Index of the halving whose features are "patches".
         only_rotation: Leave out everything but "rotation", for turned pictures.
     """
-    net = _Network(weights, batch)
+    net = Network(weights, batch)
     x = net.graph.node("Transpose", "x", perm=(0, 3, 1, 2))
-    judged = net.discriminator(x, shape, level)
-    shapes = {"rotation": (batch, 4)}
-    if not only_rotation:
-        restored, size = net.generator(x, shape)
-        again = net.discriminator(restored, shape, level, heads=False)
-        net.apart(judged, again)
-        shapes |= net.shapes(judged, shape, size, level)
+    if only_rotation:
+        shapes = {"rotation": (batch, 4)}
+        net.rotation(x, shape, out="rotation")
+    else:
+        shapes = net.whole(x, shape, level)
     content = net.graph.file("restorer", {"x": (batch, *shape)}, shapes)
     return content, tuple(shapes)
 
@@ -50,12 +48,30 @@ def weights_of(players):
     return found
 
 
-class _Network:
-    """Adds the layers of `gantools.nets.restorer` to a graph, channels first."""
+class Network:
+    """Adds the layers of `gantools.nets.restorer` to a graph, channels first.
 
-    def __init__(self, weights, batch):
-        self.weights, self.batch, self.graph = weights, batch, Graph()
-        self.named = {}
+    Args:
+        weights, batch: As for `restorer_graph`.
+        graph: `Graph` that they are added to; None makes one.
+    """
+
+    def __init__(self, weights, batch, graph=None):
+        self.weights, self.batch, self.graph = weights, batch, graph or Graph()
+
+    def whole(self, x, shape, level):
+        """Add everything of `OUTPUTS` for pictures `x` `(batch, c, h, w)`; return their shapes."""
+        judged = self.discriminator(x, shape, level)
+        restored, size = self.generator(x, shape)
+        again = self.discriminator(restored, shape, level, heads=False)
+        self.apart(judged, again)
+        return self.shapes(judged, shape, size, level)
+
+    def rotation(self, x, shape, out=None):
+        """Add the head that tells by how much pictures are turned, `(batch, 4)` logits."""
+        last = self.discriminator(x, shape, 0, heads=False)[-1][0]
+        hidden = self._leaky(self._dense("discriminator", "hidden", self._flat(last)))
+        return self._dense("discriminator", "rotation", hidden, out=out)
 
     def generator(self, x, shape):
         """Add the restorer; return its pictures, channels first, and the size of the latent."""

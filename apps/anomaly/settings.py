@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, fields
 
 from gantools.errors import UserError
 
-DECISIVE = ("detector", "minutes", "seed", "side", "without")  # of the model; the rest is reading
+DECISIVE = ("detector", "minutes", "seed", "side", "without", "scans")  # of the model
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Settings:
         fpr: Wanted share of false alarms among normals.
         confidence: Chance that the realised share stays below `fpr`, or None for its mean.
         without: Parts that do not rank.
+        scans: Whether pictures are scans; DICOM and NIfTI always are.
     """
 
     detector: str = "auto"
@@ -28,6 +29,7 @@ class Settings:
     fpr: float = 0.05
     confidence: float | None = None
     without: tuple[str, ...] = ()
+    scans: bool = False
 
     @classmethod
     def of(cls, stored, **changes) -> "Settings":

@@ -3,18 +3,12 @@
 It fits in a second, so it also serves where normals are too few to train a network on.
 """
 
-import json
-from pathlib import Path
-
 import cv2
 import numpy as np
 
-from gantools.data.files import atomic, make_folder
-from gantools.errors import UserError
+from . import references, stored
 
-from . import references
-
-SCHEMA = 1
+SCHEMA = 2
 SIDE = 32  # pixels at which maps are made
 HELD = 0.1  # of the normals only set the level of the maps
 RANKING = ("knn5", "pca80", "mahalanobis", "forest")  # reference rows, see `fitted.ROWS`
@@ -70,11 +64,8 @@ class Simple:
 
     def save(self, folder):
         """Write the detector into a folder."""
-        make_folder(folder)
-        references.save(Path(folder) / "plane.npz", self.plane)
-        settings = {"schema": SCHEMA, "detector": "references", "shape": list(self.shape)}
-        with atomic(Path(folder) / "simple.json") as part:
-            part.write_text(json.dumps(settings | {"level": self.level}), encoding="utf-8")
+        settings = {"detector": "references", "shape": list(self.shape), "level": self.level}
+        stored.write(folder, "simple", SCHEMA, settings, self.plane.arrays())
 
     @classmethod
     def load(cls, folder, threads=None):
@@ -83,19 +74,18 @@ class Simple:
         Raises:
             UserError: the folder holds none, or one of another version.
         """
-        try:
-            settings = json.loads((Path(folder) / "simple.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise UserError(f"{folder} holds no detector 'references' ({error}).") from error
-        if settings.get("schema") != SCHEMA:
-            raise UserError(f"{folder} is of another version. Fit the detector again.")
+        settings, arrays = stored.read(folder, "simple", SCHEMA)
         found = cls()
         found.shape, found.level = tuple(settings["shape"]), settings["level"]
-        found.plane = references.load(Path(folder) / "plane.npz")
+        found.plane = references.Pca.from_arrays(arrays)
         return found
+
+
+def reduced(picture):
+    """Return a picture `(h, w[, c])` as the plane sees it."""
+    return cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
 
 def _small(pictures):
     shape = (len(pictures), SIDE, SIDE, pictures.shape[-1])
-    found = [cv2.resize(p, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for p in pictures]
-    return np.stack(found).reshape(shape)
+    return np.stack([reduced(p) for p in pictures]).reshape(shape)

@@ -5,11 +5,11 @@ calibration items were never seen by anything that was fitted.
 """
 
 from dataclasses import dataclass
-from hashlib import blake2b
+
+from gantools.data.shards import bucket
 
 from .items import Item
 
-BUCKETS = 10_000
 FIT, EARLY = 6_500, 7_500  # below: fit, early stopping; from there: calibration
 FEW = 60  # normals; below, a quarter held out can flag nothing at 5 % with any confidence
 
@@ -27,12 +27,6 @@ class Split:
     fit: tuple[int, ...]
     early: tuple[int, ...]
     calibration: tuple[int, ...]
-
-
-def bucket(name: str, seed: int = 0, salt: str = "") -> int:
-    """Return a number from 0 to 9 999 that depends only on the arguments."""
-    digest = blake2b(f"{name}\0{seed}\0{salt}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") % BUCKETS
 
 
 def keys(items: list[Item] | tuple[Item, ...], copies: dict[str, str] | None = None) -> list[str]:

@@ -139,8 +139,11 @@ class FittedTable:
         hashes = [reader.hashes[item.index] for item in items]
         return Raw(tuple(members), hashes, [item.group for item in items])
 
-    def score(self, reader, items, *, maps=None, progress=None) -> fitted.Scored:
-        """Return scores and p-values of rows; those that were fitted on get NaN and a sentence."""
+    def score(self, reader, items, *, maps=None, progress=None, jobs=None) -> fitted.Scored:
+        """Return scores and p-values of rows; those that were fitted on get NaN and a sentence.
+
+        `jobs` is not used: all rows are scored at once.
+        """
         return fitted.judged(self.judge, self.raw(reader, items, progress=progress), items)
 
     def reasons(self, reader, items, numbers):

@@ -34,7 +34,7 @@ def pictures_outcome(looked, items, scored, model, maps, order=None) -> Outcome:
     return Outcome(
         looked.collection.root.resolve().name, looked.collection.description,
         [Subject(i.name, i.group, i.kind, i.label) for i in items], scored, model.judge, model.rows,
-        {"kind": model.kind, **model.facts}, tuple(looked.audit.findings),
+        _told_of(model), tuple(looked.audit.findings),
         (*lights(items, scored, model, looked), *light), looked.print,
         pixel_figures(list(truths(items, scored, maps))), pictures, {}, values,
     )  # fmt: skip
@@ -47,10 +47,15 @@ def table_outcome(looked, items, scored, model, maps, order=None) -> Outcome:
     return Outcome(
         looked.collection.table.name, looked.collection.description,
         [Subject(i.name, i.group, i.kind, i.label) for i in items], scored, model.judge, model.rows,
-        {"kind": model.kind, **model.facts}, tuple(looked.audit.findings),
+        _told_of(model), tuple(looked.audit.findings),
         (*lights(items, scored, model, looked), *light), looked.print, {}, {},
         model.reasons(looked.reader, items, shown), values,
     )  # fmt: skip
+
+
+def _told_of(model):
+    """Return the facts of a model that may be handed on: the secret of its codes may not."""
+    return {"kind": model.kind, **{k: v for k, v in model.facts.items() if k != "salt"}}
 
 
 def lights(items, scored, model, looked) -> tuple:
@@ -215,15 +220,22 @@ def _alike(outcome):
 
 def _pictures(looked, model, item, heat):
     picture = loading.to_levels(looked.reader.pixels(item), model.levels)
-    shown = {"input": outputs.to_bytes(picture)}
+    displayed = _displayed(looked.reader, item, picture)
+    shown = {"input": outputs.to_bytes(displayed)}
     near = outputs.to_bytes(model.nearest(picture))
     shown["nearest"] = np.kron(near, np.ones((4, 4, 1), np.uint8))
     restored = model.restored(picture)
     if restored is not None:
         shown["restored"] = outputs.to_bytes(restored)
     if heat is not None:
-        shown["overlay"] = outputs.overlay(picture, heat)
+        shown["overlay"] = outputs.overlay(displayed, heat)
     return {name: report.thumbnail(pixels) for name, pixels in shown.items()}
+
+
+def _displayed(reader, item, picture):
+    """Return what people see of an item: a DICOM frame by its own window, else the picture."""
+    found = reader.displayed(item) if hasattr(reader, "displayed") else None
+    return picture if found is None else found.astype(np.float32) / 127.5 - 1
 
 
 def _flat(data, prefix=""):

@@ -42,7 +42,7 @@ class Texture:
         """Return what normals `(n, h, w, c)` in [-1, 1] have."""
         random = np.random.default_rng(seed)
         few = pictures[np.sort(random.permutation(len(pictures))[:MOST_PICTURES])]
-        greys = [_sizes(picture) for picture in few]
+        greys = [sizes(picture) for picture in few]
         filters = np.stack([_patterns([g[i] for g in greys], random) for i in (0, 1)])
         found = cls(filters, np.zeros(2 * PATTERNS))
         energies = [found._energies(picture) for picture in few]
@@ -82,27 +82,27 @@ class Texture:
 
     def _vector(self, picture):
         energies = np.log(self._energies(picture) + self.floor)
-        mean = _around(_sizes(picture)[0], SIGMA)[: energies.shape[0], : energies.shape[1]]
+        mean = around(sizes(picture)[0], SIGMA)[: energies.shape[0], : energies.shape[1]]
         return np.concatenate([energies, mean[..., None]], axis=-1)
 
     def _energies(self, picture):
         """Return the mean squared response of every pattern around every place."""
         found, places = [], tuple(-(-side // STRIDE) for side in picture.shape[:2])
-        for grey, filters, step in zip(_sizes(picture), self.filters, (1, 2), strict=True):
+        for grey, filters, step in zip(sizes(picture), self.filters, (1, 2), strict=True):
             for pattern in filters:
                 response = cv2.filter2D(grey, -1, pattern, borderType=cv2.BORDER_REFLECT)
-                energy = _around(response * response, SIGMA / step, STRIDE // step)
+                energy = around(response * response, SIGMA / step, STRIDE // step)
                 found.append(energy[: places[0], : places[1]])
         return np.stack(found, axis=-1).astype(np.float64)
 
 
-def _around(values, sigma, stride=STRIDE):
+def around(values, sigma, stride=STRIDE):
     """Average around every place, the first one half a stride from the border."""
     smooth = cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
     return smooth[stride // 2 :: stride, stride // 2 :: stride]
 
 
-def _sizes(picture):
+def sizes(picture):
     """Return the grey picture and its half, sides padded to multiples of the stride."""
     grey = np.ascontiguousarray(picture.mean(axis=-1), np.float32)
     spare = [-side % STRIDE for side in grey.shape]

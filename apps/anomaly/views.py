@@ -35,7 +35,7 @@ class View:
         if self.kind == WHOLE:
             one, place = loading.square(picture, self.side)
             return one[None], Shown(picture.shape[:2], place=place)
-        small = self._reduced(picture)
+        small = self.reduced(picture)
         corners = loading.window_corners(*small.shape[:2], self.side, self.stride)
         return (
             loading.cut(small, corners, self.side),
@@ -52,7 +52,8 @@ class View:
         joined = loading.blend(maps, shown.corners, height, width)
         return cv2.resize(joined, shown.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
-    def _reduced(self, picture):
+    def reduced(self, picture: np.ndarray) -> np.ndarray:
+        """Return a picture `(h, w, c)` as it is before windows are cut."""
         import cv2
 
         height, width = picture.shape[:2]

@@ -12,9 +12,13 @@ from gantools.data.pictures import SUFFIXES
 from gantools.errors import ALL_FAILED, DONE, SOME_FAILED, UserError
 
 from .enlarge import Output, Result, Upscaler, enlarge_file
+from .options import MODEL
+from .video_take import KEPT as CLIPS
+from .video_take import check_installed, is_clip
 
-KEPT = {"png": "png", "jpeg": "jpg", "webp": "webp", "tiff": "tif"}  # other formats become PNG
-FORMATS = ("png", "jpg", "webp", "tif", "bmp")
+# Formats that results keep; others become PNG.
+KEPT = {"png": "png", "jpeg": "jpg", "webp": "webp", "tiff": "tif", "avif": "avif"}
+FORMATS = ("png", "jpg", "webp", "tif", "bmp", "avif")
 FIELDS = ("stem", "model", "scale", "ext")
 
 
@@ -32,7 +36,7 @@ class Names:
 
     out: Path | None = None
     label: str = "x4"
-    model: str = "fast"
+    model: str = MODEL
     format: str | None = None
     recursive: bool = False
 
@@ -137,7 +141,8 @@ def _below(folder: Path, out: Path) -> list[Path]:
 
 def _target(file: Path, names: Names, folder: Path, inside: Path = Path()) -> Path:
     """Return the path of the enlarged file: the format is kept where it is common."""
-    ext = names.format or KEPT.get(SUFFIXES.get(file.suffix.lower()), "png")
+    kept = CLIPS.get(file.suffix.lower()) or KEPT.get(SUFFIXES.get(file.suffix.lower()), "png")
+    ext = names.format or kept
     if names.out is None or "{" not in str(names.out):
         return folder / inside / f"{file.stem}_{names.label}.{ext}"
     scale = names.label.removeprefix("x")
@@ -178,22 +183,38 @@ def run_jobs(
     outcomes = []
     for job in jobs:
         started(job)
-        outcome = _outcome(job, upscaler, output, overwrite, advance)
+        outcome = outcome_of(job, upscaler, output, overwrite, advance)
         outcomes.append(outcome)
         finished(outcome)
     return outcomes
 
 
-def _outcome(job, upscaler, output, overwrite, advance):
+def outcome_of(
+    job: Job,
+    upscaler: Upscaler,
+    output: Output | None = None,
+    overwrite: bool = False,
+    advance: Callable[[float], None] = lambda share: None,
+) -> Outcome:
+    """Do one job and return what happened to it. Args: as for `run_jobs`."""
     if job.target.exists() and not overwrite:
         return Outcome(job)
     try:
-        made = enlarge_file(job.source, job.target, upscaler, output, advance=advance)
-        return Outcome(job, made)
+        return Outcome(job, _maker(job)(job.source, job.target, upscaler, output, advance=advance))
     except UserError as error:
         return Outcome(job, error=str(error))
     except MemoryError:
         return Outcome(job, error=f"Cannot enlarge '{job.source}': not enough memory.")
+
+
+def _maker(job):
+    """Return what makes a job: clips need an extra, which is loaded for them only."""
+    if not is_clip(job.source):
+        return enlarge_file
+    check_installed()
+    from .video import enlarge_clip
+
+    return enlarge_clip
 
 
 def exit_code(outcomes: list[Outcome]) -> int:

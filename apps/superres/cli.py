@@ -6,7 +6,10 @@ from . import options
 
 BELOW = {
     "train": (".train_cli:train", "Train a network on a folder of photographs."),
-    "eval": (".evaluate_cli:evaluate", "Measure PSNR and SSIM on folders of sharp pictures."),
+    "eval": (
+        ".evaluate_cli:evaluate",
+        "Measure a network on sharp pictures, beside bicubic and Lanczos.",
+    ),
 }
 
 
@@ -16,7 +19,7 @@ class Superres(click.Group):
     def parse_args(self, ctx, args):
         """Put the hidden command `enlarge` before anything that is no command and no plain help."""
         if args and args[0] not in (*self.list_commands(ctx), "enlarge", "-h", "--help"):
-            args = ["enlarge", *args]
+            args = ["enlarge", *options.page_named(args)]
         return super().parse_args(ctx, args)
 
     def list_commands(self, ctx):
@@ -67,11 +70,14 @@ def enlarge(inputs, out, **chosen):
     from contextlib import ExitStack
     from pathlib import Path
 
-    from . import batch, pipes
-    from .enlarge import Output
-    from .progress import Progress
+    from gantools.data.shards import parsed
 
-    upscaler, wish = _upscaler(chosen), _wish(chosen)
+    from . import batch, many, pipes
+    from .enlarge import Output
+    from .video_take import take_for
+
+    choice, wish, part = _choice(chosen), _wish(chosen), parsed(chosen["shard"])
+    upscaler = choice.open()
     with ExitStack() as stack:
         names = batch.Names(
             Path(out) if out and out != "-" else None, wish.label, upscaler.family.name,
@@ -79,26 +85,60 @@ def enlarge(inputs, out, **chosen):
         )  # fmt: skip
         piped = stack.enter_context(pipes.piped(inputs, out, names))
         jobs = piped.jobs or batch.plan_jobs([Path(path) for path in inputs], names)
+        jobs = many.share(jobs, part)
         output = Output(
             wish, chosen["quality"], chosen["background"], not chosen["keep"],
-            chosen["report"] is not None,
+            chosen["report"] is not None, take_for([job.source for job in jobs], chosen),
         )  # fmt: skip
         if chosen["dry_run"]:
             return _foretell(jobs, upscaler, output, chosen)
+        page = _page(chosen, jobs, piped)
         quiet = chosen["quiet"] or piped.silent
-        with Progress(len(jobs), quiet=quiet, verbose=chosen["verbose"]) as progress:
-            outcomes = batch.run_jobs(
-                jobs,
-                upscaler,
-                output,
-                overwrite=chosen["overwrite"],
-                started=progress.started,
-                advance=progress.advance,
-                finished=progress.finished,
-            )
+        outcomes = _done(jobs, choice, upscaler, output, chosen, quiet)
+        if page:
+            _compare(page, outcomes, f"{upscaler.family.name} {wish.label}", chosen, quiet)
         piped.deliver(outcomes)
     _tell(outcomes, upscaler, chosen, quiet)
     return batch.exit_code(outcomes)
+
+
+def _done(jobs, choice, upscaler, output, chosen, quiet):
+    """Do the jobs, here or in several processes, and return what happened to them."""
+    from . import batch, many
+    from .progress import Progress
+
+    with Progress(len(jobs), quiet=quiet, verbose=chosen["verbose"]) as progress:
+        said = {"overwrite": chosen["overwrite"], "finished": progress.finished}
+        if min(chosen["jobs"], len(jobs)) > 1:
+            return many.run_many(jobs, choice, output, min(chosen["jobs"], len(jobs)), **said)
+        return batch.run_jobs(
+            jobs, upscaler, output, started=progress.started, advance=progress.advance, **said
+        )
+
+
+def _page(chosen, jobs, piped):
+    """Return where the comparison goes, or None: known before anything is enlarged."""
+    if chosen["compare"] is None:
+        return None
+    from gantools.errors import UserError
+
+    from .compare import places
+
+    if piped.jobs and not chosen["compare"]:
+        raise UserError("A picture that comes through a pipe: say --compare FILE.html.")
+    targets = [job.target for job in jobs]
+    return places(chosen["compare"], targets, overwrite=chosen["overwrite"])
+
+
+def _compare(page, outcomes, label, chosen, quiet):
+    """Write the page and the picture of before and after, if there is anything to show."""
+    from . import compare
+
+    comparison = compare.compared(outcomes, label, wrap=chosen["wrap"])
+    if comparison.pairs:
+        compare.write(*page, comparison)
+        if not quiet:
+            click.echo(f"Before and after: {page[0]} and {page[1]}", err=True)
 
 
 def _wish(chosen):
@@ -111,20 +151,13 @@ def _wish(chosen):
     return Wish(**(said or {"scale": 4}))
 
 
-def _upscaler(chosen):
-    """Return the networks and their engine as asked for."""
-    from .family import family
-    from .upscaler import Upscaler
+def _choice(chosen):
+    """Return the networks, their engine and how they work, as asked for."""
+    from .choice import Choice
 
-    networks = family(chosen["model"], chosen["strength"])
-    more = {}
-    if chosen["memory"]:
-        from .estimate import tile_for
-
-        more["largest"] = tile_for(chosen["memory"], networks.network(networks.scales[-1]))
-    return Upscaler(
-        networks, chosen["engine"], chosen["threads"], **more,
-        projection=not chosen["no_projection"], views=int(chosen["tta"]), wrap=chosen["wrap"],
+    return Choice(
+        chosen["model"], chosen["strength"], chosen["engine"], chosen["threads"], chosen["memory"],
+        not chosen["no_projection"], int(chosen["tta"]), chosen["wrap"],
     )  # fmt: skip
 
 
@@ -156,8 +189,8 @@ def _tell(outcomes, upscaler, chosen, quiet):
 
         from . import report
 
-        pictures = [report.record(outcome) for outcome in outcomes]
         if chosen["as_json"]:
+            pictures = [report.record(outcome) for outcome in outcomes]
             click.echo(json.dumps({"schema": 1, "pictures": pictures}, indent=2))
         if chosen["report"]:
-            report.write(chosen["report"], pictures, upscaler)
+            report.write(chosen["report"], outcomes, upscaler)

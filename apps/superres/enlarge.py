@@ -18,11 +18,11 @@ from . import colours
 from .fidelity import Fidelity
 from .sizes import Wish
 from .upscaler import Upscaler, enlarged_metadata
+from .video_take import Take
 
 __all__ = ["Output", "Result", "Upscaler", "enlarge_file"]
 
 THREADS = 2  # that compress a file while the engine works on the next band
-UPRIGHT = ("tiff", "bmp")  # formats whose readers do not all know an orientation
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,11 @@ class Output:
 
     Attributes:
         wish: The size; the network's own scale if None.
-        quality: Of JPEG and WebP, 1 to 100.
+        quality: Of JPEG, WebP and AVIF, 1 to 100.
         background: RGB from 0 to 255 to put behind transparent pictures, None to keep alpha.
         strip: Whether to leave out EXIF, XMP, texts and resolution.
         measured: Whether to compare each result with its source.
+        take: Of clips, which part and how, see `video_take.Take`.
     """
 
     wish: Wish | None = None
@@ -42,6 +43,7 @@ class Output:
     background: tuple[int, int, int] | None = None
     strip: bool = False
     measured: bool = False
+    take: Take | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,9 @@ class Result:
         seconds: From the first look at the source to the finished target.
         notes: What the user should know, in sentences.
         fidelity: See `fidelity.Fidelity.found`; empty if not measured.
+        networks: `(name, scale, digest)` of those that ran, first to last; empty if not measured.
+        redone: Tiles that had to be computed again in float32.
+        figures: Of clips, see `video.enlarge_clip`.
     """
 
     source: Path
@@ -65,6 +70,9 @@ class Result:
     seconds: float
     notes: tuple[str, ...] = ()
     fidelity: dict = field(default_factory=dict)
+    networks: tuple[tuple[str, int, str], ...] = ()
+    redone: int = 0
+    figures: dict = field(default_factory=dict)
 
 
 def enlarge_file(
@@ -98,21 +106,22 @@ def enlarge_file(
         picture, kind = pictures.read(source), writing.kind_of(target)
         ready.result()
     notes = _notes(picture, kind)
-    if output.strip or kind in UPRIGHT:
+    if output.strip or kind in writing.UPRIGHT:
         picture = picture.upright()
     if output.strip:
         picture = replace(picture, metadata=picture.metadata.without_traces())
     size = _size_of(picture, upscaler, output)
-    redone = upscaler.redone()
+    before = upscaler.redone()
     fidelity = _make(picture, target, upscaler, size, output, advance)
-    if upscaler.redone() > redone:
+    redone = upscaler.redone() - before
+    if redone:
         notes.append("Tiles that were spoilt in 8 bits (NaN) were made again in float32.")
-    engine = upscaler.engine(
-        picture.pixels.dtype != np.uint8, upscaler.passes(*picture.pixels.shape[:2], size)[-1]
-    )
+    networks = upscaler.passes(*picture.pixels.shape[:2], size)
+    engine = upscaler.engine(picture.pixels.dtype != np.uint8, networks[-1])
+    ran = tuple((n.plan.name, n.scale, n.digest) for n in networks if output.measured)
     return Result(
         source, target, *size, f"{engine.name} {engine.precision}", perf_counter() - start,
-        tuple(notes), fidelity,
+        tuple(notes), fidelity, ran, redone,
     )  # fmt: skip
 
 
@@ -166,7 +175,9 @@ def _notes(picture, kind):
         f"{kind.upper()} cannot keep {what}." for what in writing.lost(picture.metadata, kind)
     ]
     if picture.pixels.dtype == np.uint16 and kind not in writing.STREAMED:
-        notes.append(f"{kind.upper()} holds 8 bits of the picture's 16.")
+        notes.append(
+            f"{kind.upper()} holds {writing.DEPTHS.get(kind, 8)} bits of the picture's 16."
+        )
     return notes
 
 

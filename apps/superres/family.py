@@ -5,7 +5,7 @@ x3 from x4, x1.5 from x2, x8 by x2 and then x4. Smaller networks go first: they 
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from itertools import combinations_with_replacement
 from math import prod
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 
 from gantools.errors import UserError
 
-from .model import PICKLES, SHIPPED, SUFFIX, Network, read, shipped, unknown
+from .model import PICKLES, SUFFIX, Network, load, read, shipped, unknown
 
 MOST_PASSES = 4
 TWIN = "-gan"  # after the name of a network: the same plan, trained adversarially
@@ -72,6 +72,9 @@ def family(name: str | Path, strength: float | None = None) -> Family:
         name: Name of shipped networks, or path of a weight file.
         strength: From 0, the network itself, to 1, its adversarially trained twin.
 
+    Returns:
+        The family; with a strength, of those scales that have a twin.
+
     Raises:
         UserError: there are none of that name, the file cannot be used, or there is no twin.
     """
@@ -94,10 +97,20 @@ def family(name: str | Path, strength: float | None = None) -> Family:
         else:
             network = read(path)
         return Family(path.stem, {network.scale: lambda: network})
-    scales = [scale for known, scale in shipped() if known == str(name)]
+    scales = {scale for known, scale in shipped() if known == str(name)}
     if not scales:
         raise unknown(name)
-    return Family(str(name), {scale: _reader(str(name), scale, strength) for scale in scales})
+    if strength is None:
+        return Family(str(name), {scale: partial(load, name, scale) for scale in scales})
+    twin = f"{name}{TWIN}"
+    scales &= {scale for known, scale in shipped() if known == twin}
+    if not scales:
+        raise _no_twin(name)
+
+    def blended(scale):
+        return blend(load(name, scale), load(twin, scale), strength)
+
+    return Family(str(name), {scale: partial(blended, scale) for scale in scales})
 
 
 def blend(one: Network, other: Network, share: float) -> Network:
@@ -120,17 +133,6 @@ def blend(one: Network, other: Network, share: float) -> Network:
     arrays = {name: keep * a + add * other.arrays[name] for name, a in one.arrays.items()}
     chosen = other if share > 0.5 else one
     return Network(one.plan, arrays, chosen.card | {"strength": share})
-
-
-def _reader(name, scale, strength):
-    """Return a function that reads a shipped network."""
-    path = SHIPPED / f"{name}_x{scale}{SUFFIX}"
-    if strength is None:
-        return lambda: read(path)
-    twin = SHIPPED / f"{name}{TWIN}_x{scale}{SUFFIX}"
-    if not twin.is_file():
-        raise _no_twin(name)
-    return lambda: blend(read(path), read(twin), strength)
 
 
 def _twin_of(path):

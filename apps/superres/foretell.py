@@ -8,6 +8,7 @@ from .batch import Job
 from .enlarge import Output, check_target, target_size
 from .estimate import estimate
 from .upscaler import Upscaler
+from .video_take import is_clip
 
 MEGABYTE = 1e6
 
@@ -25,6 +26,10 @@ def foretold(job: Job, upscaler: Upscaler, output: Output, overwrite: bool = Fal
     if job.target.exists() and not overwrite:
         return record | {"status": "kept"}
     try:
+        if is_clip(job.source):
+            from .video import foretold_clip
+
+            return record | foretold_clip(job.source, job.target, upscaler, output)
         found = pictures.header(job.source)
         size = target_size(found.height, found.width, upscaler, output.wish)
         check_target(job.target, found, size, output)
@@ -50,6 +55,12 @@ def sentence(record: dict) -> str:
         return record["error"]
     if record["status"] == "kept":
         return f"{record['target']}: already there, would be left as it is"
+    if "frames" in record:
+        return (
+            f"{record['source']} -> {record['target']}, {record['width']}x{record['height']}, "
+            f"{record['frames']} frames, {record['seconds']:.0f} s if everything moves, "
+            f"{record['memory_mb']} MB of memory"
+        )
     least, most = record["file_mb"]
     return (
         f"{record['source']} -> {record['target']}, {record['width']}x{record['height']}, about "

@@ -2,8 +2,10 @@
 
 import click
 
+MODEL = "photo"  # the network that is taken unless another is named
 ENGINES = ("auto", "openvino", "onnxruntime", "opencv", "keras")  # as in engine.py, which is heavy
-FORMATS = ("png", "jpg", "webp", "tif", "bmp")  # as in batch.py
+FORMATS = ("png", "jpg", "webp", "tif", "bmp", "avif")  # as in batch.py
+PAGES = (".html", ".htm")  # as in compare.py
 VIEWS = ("1", "2", "4", "8")  # as in views.py
 COLOURS = {"white": (255, 255, 255), "black": (0, 0, 0), "grey": (128, 128, 128)}
 
@@ -59,7 +61,7 @@ class Colour(click.ParamType):
 
 model = click.option(
     "--model",
-    default="fast",
+    default=MODEL,
     show_default=True,
     help="Name of a network, or a .safetensors or .onnx file.",
 )
@@ -99,7 +101,7 @@ _FILES = (
         type=click.IntRange(1, 100),
         default=95,
         show_default=True,
-        help="Of JPEG and WebP.",
+        help="Of JPEG, WebP and AVIF.",
     ),
     click.option(
         "--background",
@@ -114,26 +116,48 @@ _FILES = (
     ),
     click.option("--overwrite", is_flag=True, help="Make files again that are already there."),
 )
+strength = click.option(
+    "--strength",
+    type=click.FloatRange(0, 1),
+    help="From the network (0) to its adversarially trained twin (1).",
+)
+tta = click.option(
+    "--tta",
+    type=click.Choice(VIEWS),
+    default="1",
+    show_default=True,
+    help="Mean of so many turned views: slower, 0.1 dB.",
+)
+no_projection = click.option(
+    "--no-projection", is_flag=True, help="Do not bring the result back to the input's colours."
+)
 _NETWORK = (
-    click.option(
-        "--strength",
-        type=click.FloatRange(0, 1),
-        help="From the network (0) to its adversarially trained twin (1).",
-    ),
-    click.option(
-        "--tta",
-        type=click.Choice(VIEWS),
-        default="1",
-        show_default=True,
-        help="Mean of so many turned views: slower, 0.1 dB.",
-    ),
+    strength,
+    tta,
     click.option(
         "--wrap", is_flag=True, help="Seamless texture: edges go on at the opposite side."
     ),
-    click.option(
-        "--no-projection", is_flag=True, help="Do not bring the result back to the input's colours."
-    ),
+    no_projection,
     click.option("--memory", type=Memory(), help="Budget like 1G; smaller tiles, same result."),
+)
+_CLIPS = (
+    click.option("--start", type=click.FloatRange(0), metavar="SECONDS", help="Of a clip, from."),
+    click.option("--frames", type=click.IntRange(1), metavar="N", help="Of a clip, so many."),
+    click.option(
+        "--crf", type=click.IntRange(0, 63), help="Of a clip: 16; less is better and larger."
+    ),
+    click.option("--deinterlace", is_flag=True, help="Of a clip: one picture of two fields."),
+    click.option("--no-damping", is_flag=True, help="Of a clip: leave flicker as it is."),
+)
+_MANY = (
+    click.option(
+        "--jobs",
+        type=click.IntRange(1),
+        default=1,
+        show_default=True,
+        help="Pictures at the same time, each in its own process.",
+    ),
+    click.option("--shard", metavar="I/N", help="Only share I of N, for several machines."),
 )
 _TOLD = (
     click.option("--dry-run", is_flag=True, help="Only tell size, memory and time."),
@@ -143,6 +167,11 @@ _TOLD = (
         metavar="FILE.json",
         help="Write what was done and how true it is to the input.",
     ),
+    click.option(
+        "--compare",
+        metavar="[FILE.html]",
+        help="Make a page of before and after with a slider, and a PNG of both.",
+    ),
     click.option("--json", "as_json", is_flag=True, help="Tell what was done as JSON on stdout."),
     click.option("-q", "--quiet", is_flag=True, help="Tell only errors."),
     click.option("-v", "--verbose", is_flag=True, help="Tell engine and time of each picture."),
@@ -151,7 +180,19 @@ _TOLD = (
 
 def enlarging(command):
     """Add all options of enlarging to a function."""
-    groups = (*_SIZE, model, *_NETWORK, *_FILES, engine, threads, *_TOLD)
+    groups = (*_SIZE, model, *_NETWORK, *_FILES, *_CLIPS, engine, threads, *_MANY, *_TOLD)
     for option in reversed(groups):
         command = option(command)
     return command
+
+
+def page_named(words):
+    """Return the words of a command line in which --compare always has a value, empty if none.
+
+    What follows is its value only if it ends in .html: else it is a picture or another option.
+    """
+    following = [*words[1:], ""]
+    return [
+        f"{word}=" if word == "--compare" and not after.lower().endswith(PAGES) else word
+        for word, after in zip(words, following, strict=True)
+    ]

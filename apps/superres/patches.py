@@ -5,7 +5,9 @@ are small, centred on zero, and the training graph holds no high-resolution tens
 """
 
 import copy
+from functools import cache
 
+import cv2
 import numpy as np
 
 from gantools.core.stream import Stream
@@ -14,7 +16,10 @@ from gantools.data.pictures import read
 from gantools.data.resample import resize
 from gantools.errors import ALL_FAILED, UserError
 
+from . import degrade
+
 UNIT = 64.0 * 255.0  # residuals are kept as int16 in 1/64 of a level
+MARGIN = 4  # small pixels around a patch that is reduced by itself: its bicubic base reads 2
 
 
 def load_photos(folder, scale, patch, say=lambda line: None):
@@ -69,22 +74,28 @@ class Patches(Stream):
         batch: Patches in a batch.
         patch: Side p of a low-resolution patch.
         seed: Batch n is a function of (seed, n) alone.
+        kind: "clean", or "photo": of the patches, `degrade.DAMAGED` are damaged and the others
+            reduced by one of two kernels. "residual" is what lacks to the undamaged picture.
     """
 
     high = False
 
-    def __init__(self, photos, scale, batch, patch, seed=0):
-        self.scale, self.patch = scale, patch
+    def __init__(self, photos, scale, batch, patch, seed=0, kind="clean"):
+        self.scale, self.patch, self.kind = scale, patch, kind
         self.pairs = [_pair(pixels, scale) for _, pixels in photos]
         self.photos = [pixels for _, pixels in photos]
         area = np.array([low.shape[0] * low.shape[1] for low, _ in self.pairs], float)
         self.share = np.cumsum(area / area.sum())
         super().__init__({"x": np.zeros(batch, np.uint8)}, batch, seed=seed)
 
-    def with_high(self):
-        """Return the same stream; its batches also hold "high" `(batch, p s, p s, 3)` uint8."""
+    def with_high(self, patch=None):
+        """Return the same stream; its batches also hold "high" `(batch, p s, p s, 3)` uint8.
+
+        Args:
+            patch: Another side p.
+        """
         stream = copy.copy(self)
-        stream.high = True
+        stream.high, stream.patch = True, patch or self.patch
         return stream
 
     def _minibatch(self, number):
@@ -101,11 +112,45 @@ class Patches(Stream):
         channels = draw.permutation(3) if draw.integers(3) == 0 else np.arange(3)
         fine = np.s_[y * s : (y + p) * s, x * s : (x + p) * s]
         found = {"low": low[y : y + p, x : x + p], "residual": residual[fine]}
+        if self.kind == "photo" and draw.random() < degrade.DAMAGED:
+            found = self._made(self.photos[chosen], y, x, degrade.damaged, draw)
+            channels = np.arange(3)  # JPEG does not treat them alike
+        elif self.kind == "photo" and draw.random() < degrade.AREA:
+            found = self._made(self.photos[chosen], y, x, degrade.reduced, draw)
         if self.high:
             found["high"] = self.photos[chosen][fine]
         found = {name: _turned(a, turn, mirror)[..., channels] for name, a in found.items()}
-        found["residual"] = unshuffle(found["residual"], s).astype(np.float32) / UNIT
+        found["residual"] = unshuffle(found["residual"], s).astype(np.float32) / np.float32(UNIT)
         return found
+
+    def _made(self, picture, y, x, way, draw):
+        """Return the "low" and "residual" of a patch that is reduced by itself, with a margin."""
+        p, s = self.patch, self.scale
+        wide = p + 2 * MARGIN
+        window = _window(picture, (y - MARGIN) * s, (x - MARGIN) * s, wide * s)
+        low = way(window, s, draw)
+        up = _enlarging(wide, s)
+        base = (up @ low.reshape(wide, -1).astype(np.float32)).reshape(p * s, wide, 3)
+        base = up @ base.transpose(1, 0, 2).reshape(wide, -1)  # columns first now
+        base = base.reshape(p * s, p * s, 3).transpose(1, 0, 2)
+        inside = np.s_[MARGIN * s : -MARGIN * s, MARGIN * s : -MARGIN * s]
+        missing = (window[inside] - base) * np.float32(UNIT / 255)
+        return {"low": low[MARGIN:-MARGIN, MARGIN:-MARGIN], "residual": missing}
+
+
+@cache
+def _enlarging(side, scale):
+    """Return the matrix that enlarges an axis exactly, without the rows of the margin."""
+    rows = resize(np.eye(side), size=(side * scale, side))[MARGIN * scale : -MARGIN * scale]
+    return rows.astype(np.float32)
+
+
+def _window(picture, top, left, side):
+    """Return a square of a picture that goes on mirrored beyond its edges."""
+    height, width = picture.shape[:2]
+    beyond = [max(0, -top), max(0, top + side - height), max(0, -left), max(0, left + side - width)]
+    part = picture[max(0, top) : top + side, max(0, left) : left + side]
+    return cv2.copyMakeBorder(part, *beyond, cv2.BORDER_REFLECT) if any(beyond) else part
 
 
 def _pair(pixels, scale):

@@ -28,21 +28,24 @@ class Progress:
         self._terminal = sys.stderr.isatty() and not quiet
         self._bar = self._task = None
         self._done, self._name, self._start, self._told = 0, "", monotonic(), 0
-        self._first, self._noted = monotonic(), set()
+        self._first, self._noted, self._begun = monotonic(), set(), None
 
     def started(self, job) -> None:
         """Begin a picture."""
         self._name, self._start, self._told = job.source.name, monotonic(), 0
+        self._begun = None
 
-    def advance(self, share: float) -> None:
-        """Tell the finished share of the picture, 0 to 1."""
+    def advance(self, share: float, speed: str = "") -> None:
+        """Tell the finished share of the picture, 0 to 1, and of a clip the speed."""
+        self._begun = self._begun or (monotonic(), share)  # work that goes on begins in the middle
         if self._terminal:
-            self._show(self._done + share)
+            self._show(self._done + share, speed)
         elif not self.quiet and monotonic() - self._start > PLAIN_AFTER:
             percent = int(100 * share) // STEP * STEP
             if self._told < percent < 100:
                 self._told = percent
-                click.echo(f"{self._name}: {percent} %", err=True)
+                left = f", {speed}, {self._left(share)}" if speed else ""
+                click.echo(f"{self._name}: {percent} %{left}", err=True)
 
     def finished(self, outcome) -> None:
         """End a picture with its line."""
@@ -61,9 +64,11 @@ class Progress:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, error, trace):
         if self._bar is not None:
             self._bar.stop()
+        if isinstance(error, KeyboardInterrupt) and error.args:
+            click.echo(str(error), err=True)
 
     def _line(self, text):
         if self._bar is not None:
@@ -71,7 +76,13 @@ class Progress:
         else:
             click.echo(text, err=True)
 
-    def _show(self, pictures):
+    def _left(self, share):
+        """Return in words how long the rest of a clip will take."""
+        start, before = self._begun
+        seconds = (monotonic() - start) / max(share - before, 1e-9) * (1 - share)
+        return f"{seconds / 60:.0f} min left" if seconds > 90 else f"{seconds:.0f} s left"
+
+    def _show(self, pictures, speed=""):
         """Draw the bar at a number of finished pictures, with the fraction of the current one."""
         if self._bar is None:
             if monotonic() - self._first < PATIENCE or pictures >= self.total:
@@ -80,7 +91,7 @@ class Progress:
             self._task = self._bar.add_task("", total=self.total)
             self._bar.start()
         label = f"{int(pictures) + 1}/{self.total} " if self.total > 1 else ""
-        self._bar.update(self._task, completed=pictures, description=f"{label}{self._name}")
+        self._bar.update(self._task, completed=pictures, description=f"{label}{self._name} {speed}")
 
 
 def describe(outcome, *, verbose: bool = False) -> str:
@@ -89,7 +100,11 @@ def describe(outcome, *, verbose: bool = False) -> str:
         return f"{outcome.job.target}: already there, left as it is (--overwrite makes it again)"
     made = outcome.result
     text = f"{made.source} -> {made.target}, {made.width}x{made.height}"
-    return f"{text}, {made.seconds:.2f} s, {made.engine}" if verbose else text
+    text = f"{text}, {made.seconds:.2f} s, {made.engine}" if verbose else text
+    if verbose and made.figures:
+        share = 100 * made.figures["tiles_reused"]
+        text += f", {made.figures['frames_per_s']:.1f} frames/s, {share:.0f} % of tiles unchanged"
+    return text
 
 
 def _bar():

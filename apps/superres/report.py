@@ -27,34 +27,34 @@ def record(outcome: Outcome) -> dict:
         "engine": made.engine,
         "seconds": round(made.seconds, 3),
     }
-    return found | made.fidelity | ({"notes": list(made.notes)} if made.notes else {})
+    found |= made.fidelity | made.figures
+    return found | ({"notes": list(made.notes)} if made.notes else {})
 
 
-def write(path: str | Path, pictures: list[dict], upscaler: Upscaler) -> None:
+def write(path: str | Path, outcomes: list[Outcome], upscaler: Upscaler) -> None:
     """Write a report file.
 
     Args:
         path: JSON file to make.
-        pictures: Results of `record`.
-        upscaler: What made them.
+        outcomes: What happened to the pictures.
+        upscaler: What made them, or its like in another process.
 
     Raises:
         UserError: the file cannot be written.
     """
-    networks = [
-        {"name": network.plan.name, "scale": network.scale, "digest": network.digest}
-        for network in upscaler.used()
-    ]
+    made = [outcome.result for outcome in outcomes if outcome.result is not None]
+    ran = sorted({network for result in made for network in result.networks}, key=lambda n: n[1])
+    pictures = [record(outcome) for outcome in outcomes]
     document = {
         "schema": SCHEMA,
         "gantools": __version__,
         "model": upscaler.family.name,
-        "networks": networks,
+        "networks": [dict(zip(("name", "scale", "digest"), n, strict=True)) for n in ran],
         "projection": upscaler.projection,
         "views": upscaler.views,
         "wrap": upscaler.wrap,
         "largest_tile": upscaler.largest,
-        "tiles_redone": upscaler.redone(),
+        "tiles_redone": sum(result.redone for result in made),
         "seconds": round(sum(picture.get("seconds", 0) for picture in pictures), 3),
         "pictures": pictures,
     }

@@ -7,15 +7,15 @@ import numpy as np
 
 from gantools.errors import UserError
 
-from .family import family
+from .choice import Choice
+from .options import MODEL
 from .sizes import Wish
-from .upscaler import Upscaler
 
 KINDS = (np.uint8, np.uint16, np.float32)
 
 
 class SuperResolver:
-    """Enlarge arrays: `SuperResolver("fast", scale=4)(array)`.
+    """Enlarge arrays: `SuperResolver(scale=4)(array)`.
 
     Networks and engines are opened with the first picture and kept. Keras is not imported, unless
     it is the engine asked for.
@@ -37,21 +37,17 @@ class SuperResolver:
     """
 
     def __init__(
-        self, model: str | Path = "fast", *, scale: float | None = None,
+        self, model: str | Path = MODEL, *, scale: float | None = None,
         size: tuple[int, int] | None = None, engine: str = "auto", threads: int | None = None,
         projection: bool = True, tta: int = 1, wrap: bool = False, strength: float | None = None,
         memory: int | None = None,
     ):  # fmt: skip
-        networks, more = family(model, strength), {}
-        if memory is not None:
-            from .estimate import tile_for
-
-            more["largest"] = tile_for(memory, networks.network(networks.scales[-1]))
-        scale = networks.scales[-1] if scale is None and size is None else scale
+        self.upscaler = Choice(
+            model, strength, engine, threads, memory, projection, tta, wrap
+        ).open()
+        if scale is None and size is None:
+            scale = self.upscaler.family.scales[-1]
         self.wish = Wish(scale=scale, size=size and tuple(size[::-1]))
-        self.upscaler = Upscaler(
-            networks, engine, threads, projection=projection, views=tta, wrap=wrap, **more
-        )
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Return enlarged pixels.

@@ -12,7 +12,7 @@ import numpy as np
 
 from gantools.nets.plans import OPERATIONS, Plan
 
-MORE = ("concat", "scale", "nearest", "unshuffle")
+MORE = ("nearest", "unshuffle")
 # Bytes that an engine holds for each pixel of a tile and each number of the widest layer, measured
 # with OpenVINO in bfloat16 (700 MB for 1024x1024 at 48 channels); float32 needs twice as much.
 PER_NUMBER = 15
@@ -23,9 +23,9 @@ FARTHEST = 64  # pixels of context: more would leave nothing of a tile that fits
 class ServedPlan(Plan):
     """A plan with more operations, whose residual is added to the repeated pixels.
 
-    `concat` joins channels; `scale` multiplies by `slope`; `nearest` repeats each pixel `kernel`
-    times along both axes; `unshuffle` makes channels of blocks of `kernel` x `kernel` pixels;
-    `gate` with two inputs multiplies the sum of both by sigmoid(first) - 1/2.
+    `nearest` repeats each pixel `kernel` times along both axes; `unshuffle` makes channels of
+    blocks of `kernel` x `kernel` pixels; `gate` with two inputs multiplies the sum of both by
+    sigmoid(first) - 1/2.
     """
 
     base = "nearest"
@@ -72,18 +72,6 @@ class ServedPlan(Plan):
             found[step.out] = channels
         return found
 
-    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shape of every weight by name, see `Plan.weight_shapes`."""
-        widths, shapes = self.widths(), {}
-        for step in self.steps:
-            channels = widths[step.inputs[0]]
-            if step.op == "conv":
-                shapes[f"{step.out}/kernel"] = (step.kernel, step.kernel, channels, step.channels)
-                shapes[f"{step.out}/bias"] = (step.channels,)
-            elif step.op == "prelu":
-                shapes[f"{step.out}/alpha"] = (channels,)
-        return shapes
-
 
 def base_taps(plan: Plan, up: np.ndarray) -> np.ndarray:
     """Return the base of a plan along one axis, `(scale, 5)`; `up` is that of bicubic."""
@@ -97,8 +85,8 @@ def base_taps(plan: Plan, up: np.ndarray) -> np.ndarray:
 def widest(plan: Plan) -> int:
     """Return the most numbers that any result of a plan holds for a small pixel."""
     if not isinstance(plan, ServedPlan):
-        channels = [step.channels for step in plan.steps if step.op == "conv"] or [64]
-        return max(*channels, 3 * plan.scale**2)
+        widths = plan.widths().values() if plan.steps else [64]  # of an unknown graph
+        return max(*widths, 3 * plan.scale**2)
     widths, factors = plan.widths(), plan.factors()
     return max(widths[name] * factors[name] ** 2 for name in widths)
 

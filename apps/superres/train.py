@@ -1,9 +1,9 @@
 """Train a super-resolution network on a folder of photographs, resuming by itself.
 
-Stage one is a reconstruction game, stage two (`gan_minutes`) the SRGAN game on its result. The run
-folder holds, for each stage, the states for exact resume, a log and the scores on the validation
-pictures, and the results: `fidelity.safetensors` (the averaged weights that did best) and
-`gan.safetensors` (the last averaged weights).
+Stage one is a reconstruction game, stage two (`gan_minutes`) an adversarial one on its result. The
+run folder holds, for each stage, the states for exact resume, a log and the scores on the
+validation pictures, and the results: `fidelity.safetensors` (the averaged weights that did best)
+and `gan.safetensors` (the last averaged weights, and some before them as `gan-CYCLE.safetensors`).
 """
 
 import shutil
@@ -15,8 +15,9 @@ from pathlib import Path
 import keras
 
 from gantools import record
-from gantools.core import AdversarialModel, Trapezoid
+from gantools.core import AdversarialModel, Linear, Trapezoid
 from gantools.core.callbacks import Checkpoints, JsonLog
+from gantools.core.health import Health
 from gantools.data.files import make_folder
 from gantools.errors import UserError
 from gantools.gans.progress import Progress
@@ -26,12 +27,14 @@ from gantools.nets.superres import build, get_weights_by_name, set_weights_by_na
 
 from . import model as files
 from .patches import Patches, load_photos
-from .stages import adversarial, discriminator, reconstruction
+from .stages import HIGH, Weights, adversarial, discriminator, reconstruction
 from .validation import Validation
 
 PATCH = 48  # low-resolution pixels; many small steps beat few large ones on a CPU
 PEAK = 1e-3  # Adam; 48-channel residual networks stand it with gradient clipping
-GAN_RATE = 1e-4
+GAN_RATE = 1e-4  # of the generator; the discriminator has twice as much
+ALONE = 500  # cycles, or a tenth of the stage, in which only the discriminator learns
+WATCHED = 64  # validation patches that the health of the second stage is measured on
 OWN = ("fidelity", "gan")  # what the files of a run begin with, besides run.json
 
 
@@ -43,14 +46,18 @@ class Settings:
         data: Folder of photographs.
         scale: Enlargement, 2 to 4.
         minutes: Length of the first stage; its cycles are fixed by a short measurement.
-        steps: Cycles of the first stage, instead of `minutes`.
-        gan_minutes: Length of the SRGAN stage; 0 for none.
+        steps: Cycles of the first stage, instead of `minutes`; 0 takes the base as its result.
+        gan_minutes: Length of the second stage; 0 for none.
+        gan_steps: Cycles of the second stage, instead of `gan_minutes`.
         validation: Folder of pictures that choose the best weights; None holds out every 20th.
         base: Hash of the network to start from, None for a fresh one.
-        width, blocks: Size of the network, see `plans.fast`.
+        degrade: "clean" or "photo", see `patches.Patches`.
+        network: One of `plans.PLANS`.
+        width, blocks: Size of the network; None for what its plan has.
+        adversarial, matching, artifacts: Weights of the second stage, see `stages.Weights`.
         batch: Patches in a minibatch.
         seed: Seed of initial weights and patches.
-        name: Name of the network.
+        name: Name of the network; None for that of its plan.
         precision: "float32" or "bfloat16" (mixed: variables stay float32).
     """
 
@@ -59,13 +66,19 @@ class Settings:
     minutes: float = 60.0
     steps: int | None = None
     gan_minutes: float = 0.0
+    gan_steps: int | None = None
     validation: str | None = None
     base: str | None = None
-    width: int = 48
-    blocks: int = 4
+    degrade: str = "clean"
+    network: str = "fast"
+    width: int | None = None
+    blocks: int | None = None
+    adversarial: float = Weights.adversarial
+    matching: float = Weights.matching
+    artifacts: float = Weights.artifacts
     batch: int = 8
     seed: int = 0
-    name: str = "fast"
+    name: str | None = None
     precision: str = "float32"
 
 
@@ -101,17 +114,21 @@ def train(out, settings, *, base=None, fresh=False, quiet=True, say=lambda line:
     bfloat16 = settings.precision == "bfloat16"
     keras.config.set_dtype_policy("mixed_bfloat16" if bfloat16 else "float32")
     try:
-        stream = Patches(photos, settings.scale, settings.batch, PATCH, settings.seed)
-        return _both_stages(out, settings, base, stream, checks, quiet)
+        kind = settings.degrade
+        stream = Patches(photos, settings.scale, settings.batch, PATCH, settings.seed, kind)
+        first = _first_stage(out, settings, base, stream, checks, quiet)
+        if first.interrupted or not (settings.gan_minutes or settings.gan_steps):
+            return first
+        return _second_stage(out, settings, files.read(first.path), stream, checks, quiet, say)
     finally:
         keras.config.set_dtype_policy(policy)
 
 
 def plan_of(settings):
     """Return the plan that the settings describe."""
-    return plans.fast(
-        settings.scale, width=settings.width, blocks=settings.blocks, name=settings.name
-    )
+    given = {key: getattr(settings, key) for key in ("width", "blocks", "name")}
+    given = {key: value for key, value in given.items() if value is not None}
+    return plans.PLANS[settings.network](settings.scale, **given)
 
 
 def check_folder(out, settings, fresh):
@@ -144,33 +161,57 @@ def split(photos, settings, say=lambda line: None):
     return [pair for pair in photos if pair[0] not in names] or photos, held_out
 
 
-def _both_stages(out, settings, base, stream, checks, quiet):
-    plan = plan_of(settings)
+def _first_stage(out, settings, base, stream, checks, quiet):
+    """Play the reconstruction game."""
+    plan, best = plan_of(settings), out / "fidelity.safetensors"
     net = build(plan, seed=settings.seed)
     if base is not None:
-        set_weights_by_name(net, base.arrays, partial=True)
-    best = out / "fidelity.safetensors"
-    make = partial(_fidelity_model, settings)
-    steps = settings.steps or _steps(out, "fidelity", settings.minutes, make, plan, stream)
+        set_weights_by_name(net, base.arrays, partial=settings.steps != 0)
     keep = partial(_write, best, settings, len(stream.pairs))
-    check = Validation(checks, settings.scale, out / "fidelity-scores.jsonl", steps, keep)
-    done = _play(make(steps, net), stream, steps, out, "fidelity", check, quiet)
-    if not done or not settings.gan_minutes:
-        return Outcome(best, check.best, not done)
-    return _gan(out, settings, files.read(best), stream.with_high(), checks, quiet)
+    make = partial(_fidelity_model, settings)
+    steps = settings.steps
+    if steps is None:
+        steps = _steps(out, "fidelity", settings.minutes, make, plan, stream)
+    scores = out / "fidelity-scores.jsonl"
+    check = Validation(checks, settings.scale, scores, steps, keep, kind=settings.degrade)
+    if steps == 0:
+        score = check.score(net, 0)
+        keep(net, score)
+        return Outcome(best, score, False)
+    model = make(steps, net)
+    done = _play(model, stream, steps, out, "fidelity", [check], quiet)
+    return Outcome(best, check.best, not done)
 
 
-def _gan(out, settings, first, stream, checks, quiet):
-    """Play the SRGAN stage from the first stage's best network."""
+def _second_stage(out, settings, first, stream, checks, quiet, say):
+    """Play the adversarial game from the first stage's best network."""
+    stream = stream.with_high(HIGH // settings.scale)
     make = partial(_gan_model, settings)
-    steps = _steps(out, "gan", settings.gan_minutes, make, first.plan, stream)
+    steps = settings.gan_steps
+    if steps is None:
+        steps = _steps(out, "gan", settings.gan_minutes, make, first.plan, stream)
     net = build(first.plan)
     set_weights_by_name(net, first.arrays)
     model, path = make(steps, net), out / "gan.safetensors"
-    check = Validation(checks, settings.scale, out / "gan-scores.jsonl", steps, every=200)
-    done = _play(model, stream, steps, out, "gan", check, quiet)
+
+    def snapshot(network, cycle, score):
+        _write(out / f"gan-{cycle:06d}.safetensors", settings, len(stream.pairs), network, score)
+
+    check = Validation(
+        checks, settings.scale, out / "gan-scores.jsonl", steps, each=snapshot, every=1000,
+        kind=settings.degrade)  # fmt: skip
+    watched = _watched(checks, settings)
+    health = Health(watched, every=200, path=out / "gan-health.jsonl", say=say)
+    done = _play(model, stream, steps, out, "gan", [check, health], quiet)
     _write(path, settings, len(stream.pairs), model.best("generator"), check.last)
     return Outcome(path, check.last, not done)
+
+
+def _watched(checks, settings):
+    """Return patches that no turn learns from: "x" and "low" uint8, a fixed choice."""
+    stream = Patches(checks, settings.scale, WATCHED, HIGH // settings.scale, 0, settings.degrade)
+    batch = stream.with_high().at(0)
+    return {"x": batch["high"], "low": batch["low"]}
 
 
 def _fidelity_model(settings, steps, net):
@@ -182,15 +223,23 @@ def _fidelity_model(settings, steps, net):
 
 
 def _gan_model(settings, steps, net):
-    """Return the compiled model of the second stage; its rates are constant."""
-    game = adversarial(net, discriminator(settings.seed), settings.scale)
-    model = AdversarialModel(game, seed=settings.seed)
-    turns = ("discriminator", "generator")
-    model.compile({turn: keras.optimizers.Adam(GAN_RATE, beta_2=0.99) for turn in turns})
+    """Return the compiled model of the second stage, for a run of `steps` cycles.
+
+    The generator stands still at first, until the discriminator has something to say.
+    """
+    weights = Weights(settings.adversarial, settings.matching, settings.artifacts)
+    critic = discriminator(settings.scale, settings.seed)
+    model = AdversarialModel(adversarial(net, critic, settings.scale, weights), seed=settings.seed)
+    alone = settings.batch * min(ALONE, max(1, steps // 10))
+    rates = {
+        "discriminator": 2 * GAN_RATE,
+        "generator": Linear(0.0, GAN_RATE, 2 * alone, begin=alone),
+    }
+    model.compile({turn: keras.optimizers.Adam(r, beta_2=0.99) for turn, r in rates.items()})
     return model
 
 
-def _play(model, stream, steps, out, stage, check, quiet):
+def _play(model, stream, steps, out, stage, watchers, quiet):
     """Fit from where the stage stands to `steps` cycles; return whether it got there."""
     model.restore(out / f"{stage}-state")
     left = steps - int(model.cycle)
@@ -198,7 +247,7 @@ def _play(model, stream, steps, out, stage, check, quiet):
         states = Checkpoints(out / f"{stage}-state", minutes=3)
         log = JsonLog(out / f"{stage}-log.jsonl", 200)
         progress = [] if quiet else [Progress(Budget(None, steps))]
-        callbacks = [check, log, states, *progress]
+        callbacks = [*watchers, log, states, *progress]
         model.fit(stream, steps_per_epoch=left, epochs=1, verbose=0, callbacks=callbacks)
     return int(model.cycle) >= steps
 
@@ -212,6 +261,8 @@ def _write(path, settings, pictures, net, score):
         "settings": {k: v for k, v in asdict(settings).items() if k not in private},
         "versions": record.installed_versions(),
     }
+    if settings.degrade == "photo":
+        card["projection"] = "smooth"  # what it removes from a picture must not be put back
     files.write(path, files.Network(plan_of(settings), get_weights_by_name(net), card))
 
 

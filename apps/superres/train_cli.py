@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from gantools.errors import DONE, INTERRUPTED
+from gantools.errors import DONE, INTERRUPTED, UserError
 
 PATH = click.Path(path_type=Path)
 
@@ -17,16 +17,24 @@ PATH = click.Path(path_type=Path)
 @click.option("--scale", type=click.IntRange(2, 4), default=4, show_default=True)
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True,
               help="Length of the reconstruction stage.")  # fmt: skip
-@click.option("--steps", type=click.IntRange(1), help="Its length in cycles instead.")
+@click.option("--steps", type=click.IntRange(0),
+              help="Its length in cycles instead; 0 keeps what --from names.")  # fmt: skip
 @click.option("--gan-minutes", type=click.FloatRange(0), default=0.0, show_default=True,
-              help="Length of the SRGAN stage after it.")  # fmt: skip
+              help="Length of the adversarial stage after it.")  # fmt: skip
+@click.option("--gan-steps", type=click.IntRange(1), help="Its length in cycles instead.")
+@click.option("--degrade", type=click.Choice(["clean", "photo"]), default="clean",
+              show_default=True,
+              help="photo: half of the small pictures are blurred, noisy or JPEG.")  # fmt: skip
 @click.option("--validation", type=PATH, help="Pictures that choose the best weights.")
 @click.option("--from", "base", help="Network to start from: a shipped name or a file.")
-@click.option("--width", type=click.IntRange(8), default=48, show_default=True,
-              help="Channels of the network.")  # fmt: skip
-@click.option("--blocks", type=click.IntRange(1), default=4, show_default=True,
-              help="Residual pairs of the network.")  # fmt: skip
-@click.option("--name", default="fast", show_default=True, help="Name of the network.")
+@click.option("--network", type=click.Choice(["fast", "compact", "srresnet", "rrdb"]),
+              default="fast", show_default=True, help="Its kind.")  # fmt: skip
+@click.option("--width", type=click.IntRange(8), help="Channels of the network.")
+@click.option("--blocks", type=click.IntRange(1), help="Its blocks, or layers if it has none.")
+@click.option("--name", help="Its name; that of its kind if not given.")
+@click.option("--adversarial", type=click.FloatRange(0), help="Weight of the adversarial term.")
+@click.option("--matching", type=click.FloatRange(0), help="Weight of the features' distance.")
+@click.option("--artifacts", type=click.FloatRange(0), help="Weight of the artifact term.")
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]),
               help="bfloat16 where the processor has it, if not given.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
@@ -41,10 +49,13 @@ def train(ctx, base, out, fresh, quiet, **options):
     \b
     Examples:
       gantools superres train --data photos/ --scale 4 --minutes 60
+      gantools superres train --data photos/ --from fast --degrade photo --gan-minutes 60
       gantools superres photo.png --model superres-run/fidelity.safetensors
     """
     from gantools.quiet import import_core
 
+    if options["steps"] == 0 and not base:
+        raise UserError("--steps 0 trains nothing in the first stage: give --from as its result.")
     network = _starting_point(base, options["scale"]) if base else None
     import_core()
     from .train import Settings
@@ -53,6 +64,7 @@ def train(ctx, base, out, fresh, quiet, **options):
     for key in ("data", "validation"):
         options[key] = str(options[key]) if options[key] else None
     options["precision"] = options["precision"] or _fastest_precision()
+    options = {key: value for key, value in options.items() if value is not None}
     settings = Settings(**options, base=network.digest if network else None)
     say = partial(click.echo, err=True)
     outcome = run(out, settings, base=network, fresh=fresh, quiet=quiet, say=say)

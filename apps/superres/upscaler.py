@@ -43,7 +43,7 @@ class Upscaler:
     ):  # fmt: skip
         self.family = networks if isinstance(networks, Family) else Family.of(networks)
         self.largest, self.projection, self.views, self.wrap = largest, projection, views, wrap
-        self._name, self._threads, self._engines, self._runners = engine, threads, {}, {}
+        self.threads, self._name, self._engines, self._runners = threads, engine, {}, {}
 
     @cached_property
     def network(self) -> Network:
@@ -65,19 +65,21 @@ class Upscaler:
                 network,
                 self._name,
                 deep=deep,
-                threads=self._threads,
+                threads=self.threads,
                 projection=self._mode(network),
             )
         return self._engines[network.scale, deep]
 
-    def grid(self, height: int, width: int, network: Network | None = None) -> tiles.Grid:
-        """Return the tiles of a picture of that size."""
+    def grid(
+        self, height: int, width: int, network: Network | None = None, largest: int | None = None
+    ) -> tiles.Grid:
+        """Return the tiles of a picture of that size, at most `largest` pixels a side."""
         network = network or self.network
         tallest = BAND_BYTES // (3 * width * network.scale**2)
         reach = network.reach(self._mode(network))
         fixed = getattr(network, "fixed", None)
         most = int((TILE_BYTES / bytes_a_pixel(network.plan, deep=False)) ** 0.5)
-        largest = min(self.largest, most, *(fixed or ()))
+        largest = min(self.largest, most, largest or most, *(fixed or ()))
         return tiles.grid(height, width, reach, largest, tallest)
 
     def prepare(
@@ -87,7 +89,7 @@ class Upscaler:
         network = self.passes(height, width, size)[0]
         pad = 2 * self._margin(network)
         cut = self.grid(height + pad, width + pad, network)
-        self._runner(network, deep).prepare(cut.height, cut.width)
+        self.runner(network, deep).prepare(cut.height, cut.width)
 
     def bands(
         self, pixels: np.ndarray, size: tuple[int, int] | None = None
@@ -155,7 +157,7 @@ class Upscaler:
             rgb = np.pad(rgb, ((pad, pad), (pad, pad), (0, 0)), mode="wrap")
         cut, runner = (
             self.grid(*rgb.shape[:2], network),
-            self._runner(network, rgb.dtype != np.uint8),
+            self.runner(network, rgb.dtype != np.uint8),
         )
         bands = tiles.enlarged(rgb, runner, cut, network.scale)
         return _inside(bands, rgb.shape[0], pad, network.scale) if pad else bands
@@ -167,7 +169,7 @@ class Upscaler:
     def _mode(self, network):
         return network.projection if self.projection else "none"
 
-    def _runner(self, network, deep):
+    def runner(self, network: Network, deep: bool):
         """Return what runs tiles: the engine, made careful, on as many views as wanted."""
         if (network.scale, deep) not in self._runners:
             engine, reach = self.engine(deep, network), network.reach(self._mode(network))

@@ -1,4 +1,8 @@
-"""Choose the best weights of a training run on pictures that it does not train on."""
+"""Choose the best weights of a training run on pictures that it does not train on.
+
+For networks that also clean pictures, each is enlarged twice, from its exact reduction and from a
+damaged one that stays the same through the run; the mean of both chooses.
+"""
 
 import json
 import time
@@ -11,6 +15,7 @@ from gantools.core.callbacks import read_log
 from gantools.data.resample import resize
 from gantools.metrics.pixels import psnr_y
 
+from . import degrade
 from .patches import shuffle
 
 
@@ -24,16 +29,25 @@ class Validation(keras.callbacks.Callback):
         last_cycle: The run's last cycle, which is measured in any case.
         keep: Callable `(network, score in dB)`, called at each new best.
         every: Cycles between two measurements.
+        each: Callable `(network, cycle, score in dB)`, called at each measurement.
+        kind: "clean" or "photo", see `patches.Patches`.
     """
 
     def __init__(
-        self, photos, scale, path, last_cycle, keep=lambda network, score: None, every=1000
-    ):
+        self, photos, scale, path, last_cycle, keep=lambda *_: None, every=1000,
+        each=lambda *_: None, kind="clean",
+    ):  # fmt: skip
         super().__init__()
-        self.scale, self.path, self.keep, self.every = scale, Path(path), keep, every
-        self.last_cycle = last_cycle
-        self.pairs = [(pixels, resize(pixels, 1 / scale)) for _, pixels in photos]
-        earlier = [line["psnr_y"] for line in read_log(self.path)] if self.path.exists() else []
+        self.scale, self.path, self.every = scale, Path(path), every
+        self.keep, self.each, self.last_cycle = keep, each, last_cycle
+        self.pairs = {"psnr_y": [(pixels, resize(pixels, 1 / scale)) for _, pixels in photos]}
+        if kind == "photo":
+            self.pairs["psnr_y_damaged"] = [
+                (pixels, degrade.damaged(pixels, scale, np.random.default_rng(i)))
+                for i, (_, pixels) in enumerate(photos)
+            ]
+        lines = read_log(self.path) if self.path.exists() else []
+        earlier = [np.mean([line[name] for name in self.pairs]) for line in lines]
         self.best, self.last = max(earlier, default=-np.inf), (earlier or [-np.inf])[-1]
 
     def on_train_begin(self, logs=None):
@@ -53,14 +67,23 @@ class Validation(keras.callbacks.Callback):
 
     def _measure(self):
         network = self.model.best("generator")
-        score = float(np.mean([self._psnr(network, *pair) for pair in self.pairs]))
-        line = {"cycle": self._cycle, "psnr_y": round(score, 4), "time": round(time.time())}
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        self.last = score
+        score = self.last = self.score(network, self._cycle)
         if score > self.best:
             self.best = score
             self.keep(network, score)
+        self.each(network, self._cycle, score)
+
+    def score(self, network, cycle):
+        """Measure a network after `cycle` cycles, add a line to the file, return what chooses."""
+        scores = {
+            name: float(np.mean([self._psnr(network, *pair) for pair in pairs]))
+            for name, pairs in self.pairs.items()
+        }
+        rounded = {name: round(value, 4) for name, value in scores.items()}
+        line = {"cycle": cycle, **rounded, "time": round(time.time())}
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        return float(np.mean(list(scores.values())))
 
     def _psnr(self, network, high, low):
         residual = network.predict_on_batch(low[None].astype(np.float32) / 255.0)[0]

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from gantools.apps.superres.enlarge import Upscaler
 from gantools.apps.superres.evaluate import evaluate, mean
+from gantools.apps.superres.family import TWIN
 from gantools.apps.superres.model import load, shipped
 
 from benchmarks.rows import append
@@ -21,19 +22,21 @@ def main(folders):
     """Measure every shipped network on FOLDERS and print the means."""
     click.echo(f"{'network':10} {'folder':10} {'PSNR-Y':>7} {'bicubic':>8} {'SSIM-Y':>7}")
     for name, scale in shipped():
+        if name.endswith(TWIN):
+            continue  # for --strength, not by itself
         upscaler = Upscaler(load(name, scale))
         for folder in folders:
             score = mean(evaluate(folder, upscaler))
             label = f"{name} x{scale}"
             click.echo(
-                f"{label:10} {folder.name:10} {score.psnr:7.2f} {score.bicubic_psnr:8.2f} "
-                f"{score.ssim:7.4f}"
+                f"{label:10} {folder.name:10} {score.network.psnr:7.2f} {score.bicubic.psnr:8.2f} "
+                f"{score.network.ssim:7.4f}"
             )
             command = f"gantools superres eval {folder.name} --model {name} --scale {scale}"
             append(
                 "superres", command, network=name, scale=scale, folder=folder.name,
-                psnr_y=round(score.psnr, 3), ssim_y=round(score.ssim, 4),
-                bicubic_psnr_y=round(score.bicubic_psnr, 3), engine=upscaler.engine().name,
+                psnr_y=round(score.network.psnr, 3), ssim_y=round(score.network.ssim, 4),
+                bicubic_psnr_y=round(score.bicubic.psnr, 3), engine=upscaler.engine().name,
             )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """The adversarial core: describe a game, play it with `fit` on TensorFlow, JAX or PyTorch.
 
-game         Game, Turn: what a GAN is here
+game         Game, Turn, Shared: what a GAN is here
 duel         the two-player game
 model        AdversarialModel: the cycle, the same for every backend
 gradients    the lines that differ by backend
@@ -18,7 +18,7 @@ choose_backend()  # before anything imports keras
 from gantools.core.augment import ADA, Augment, DiffAugment  # noqa: E402
 from gantools.core.duel import duel  # noqa: E402
 from gantools.core.ema import Ema  # noqa: E402
-from gantools.core.game import Game, Turn  # noqa: E402
+from gantools.core.game import Game, Shared, Turn  # noqa: E402
 from gantools.core.layers import MinibatchStd, SpectralNormalization  # noqa: E402
 from gantools.core.model import AdversarialModel  # noqa: E402
 from gantools.core.objectives import (  # noqa: E402
@@ -68,6 +68,7 @@ __all__ = [
     "Objective",
     "Penalty",
     "Schedule",
+    "Shared",
     "SpectralNormalization",
     "Stream",
     "Trapezoid",

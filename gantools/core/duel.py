@@ -7,7 +7,7 @@ from keras import ops
 from gantools.core import gradients
 from gantools.core import penalties as penalty
 from gantools.core.augment import Augment
-from gantools.core.game import Game, Turn
+from gantools.core.game import Game, Shared, Turn
 from gantools.core.objectives import Objective
 from gantools.core.objectives import objective as find_objective
 from gantools.core.ops import packed, unpacked
@@ -30,6 +30,7 @@ def duel(
     condition=None,
     pack=1,
     when=None,
+    reuse=False,
 ):
     """Return the game of a generator against a discriminator.
 
@@ -52,6 +53,8 @@ def duel(
             must divide the batch. Penalties are those of a pack.
         when: Condition of the discriminator's updates, see `Turn`: with
             `lambda logs: logs["discriminator/accuracy"] <= 0.8` it waits for the generator.
+        reuse: The generator moves on the fakes that the discriminator has just seen, as in DCGAN's
+            code, instead of on new ones: one pass through the generator less.
 
     Returns:
         A `Game` with the turns "discriminator" and "generator". It logs the term "adv", every
@@ -60,12 +63,17 @@ def duel(
 
     Raises:
         UserError: `ADA` with an objective without a threshold, packs with a condition or with a
-            discriminator of other channels.
+            discriminator of other channels, `reuse` with a condition or with repeats.
     """
     sides = find_objective(objective)
     look = augment if isinstance(augment, Augment) else Augment(augment)
     look.check(sides, repeats)
     check_pack(pack, generator, discriminator, condition)
+    if reuse and (condition or repeats > 1):
+        raise UserError(
+            "Fakes are reused by a generator without a condition that moves as often as the "
+            f"discriminator. Received: condition={condition!r}, repeats={repeats}."
+        )
     rules = Rules(sides, tuple(penalties), look, condition, pack, when is not None)
     turns = (
         Turn(
@@ -93,6 +101,7 @@ def duel(
         sample=rules.sample if condition else None,
         equilibrium={f"{side}/adv": value for side, value in sides.equilibrium.items()},
         memory={**look.memory, **{p.name: penalty.ScoreMeans() for p in rules.score_penalties}},
+        shared=Shared(("generator",), rules.fakes) if reuse else None,
     )
 
 
@@ -125,7 +134,7 @@ class Rules:
     def discriminator_terms(self, model, batch, draw):
         """Return the discriminator's terms, and what is shown besides."""
         with gradients.no_gradient():  # this turn does not move the generator
-            fake = ops.stop_gradient(self._fake(model, draw))
+            fake = ops.stop_gradient(self._fake(model, batch, draw))
         r, f, terms = penalty.scores_and_penalties(
             model,
             self._critic(model, draw),
@@ -143,7 +152,7 @@ class Rules:
     def generator_terms(self, model, batch, draw):
         """Return the generator's only term."""
         score = self._critic(model, draw)
-        f = ops.cast(score(packed(self._fake(model, draw), self.pack)), "float32")
+        f = ops.cast(score(packed(self._fake(model, batch, draw), self.pack)), "float32")
         paired = self.objective.paired
         r = ops.cast(score(packed(batch["x"], self.pack)), "float32") if paired else None
         return {"adv": self.objective.generator(r, f)}
@@ -152,7 +161,13 @@ class Rules:
         """Return samples for `AdversarialModel.sample` under the draw's condition."""
         return model(self._told("z", draw["z"], draw))
 
-    def _fake(self, model, draw):
+    def fakes(self, model, batch, draw):
+        """Return the fakes of a cycle whose turns share them."""
+        return {"fake": self._fake(model, batch, draw)}
+
+    def _fake(self, model, batch, draw):
+        if "fake" in batch:
+            return batch["fake"]
         return model.player("generator")(self._told("z", draw["z"], draw))
 
     def _critic(self, model, draw):

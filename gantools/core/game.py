@@ -60,6 +60,24 @@ class Turn:
 
 
 @dataclass(frozen=True)
+class Shared:
+    """Tensors that are computed once a cycle, before its first turn, and that its turns share.
+
+    Terms find them in `batch` by their names. In the turn that moves `players` gradients pass
+    through them; in every other turn they are constants. No earlier turn may move those players.
+    It saves a pass through the generator where a paper's critic and generator use the same fakes.
+
+    Attributes:
+        players: Names of all players that the tensors depend on.
+        make: Callable `(model, batch, draw) -> dict` of float32 tensors, given the cycle's first
+            minibatch and random numbers of its own.
+    """
+
+    players: tuple[str, ...]
+    make: Callable
+
+
+@dataclass(frozen=True)
 class Game:
     """Players, the turns of one cycle in order, and where random numbers come from.
 
@@ -78,6 +96,7 @@ class Game:
             are saved and restored with everything else.
         arranged: Name of a draw -> callable `n -> array (n, ...)`: what `AdversarialModel.sample`
             takes in its place unless it is given, so that a grid of samples has classes in order.
+        shared: `Shared` tensors of a cycle, or None.
     """
 
     players: Mapping[str, Any]
@@ -88,18 +107,28 @@ class Game:
     equilibrium: Mapping[str, float] = field(default_factory=dict)
     memory: Mapping[str, Any] = field(default_factory=dict)
     arranged: Mapping[str, Callable] = field(default_factory=dict)
+    shared: Shared | None = None
 
     def __post_init__(self):
         names = [turn.name for turn in self.turns]
         if not names or len(set(names)) != len(names):
             raise UserError(f"A game needs turns with different names. Received: {names}")
         asked = {p for turn in self.turns for p in turn.players} | set(self.ema)
+        asked |= set(self.shared.players) if self.shared else set()
         unknown = sorted(asked - set(self.players))
         if unknown:
             raise UserError(
-                f"Turns or ema name players that the game does not have: {unknown}. "
-                f"Players: {sorted(self.players)}"
+                "Turns, ema or shared name players that the game does not have: "
+                f"{unknown}. Players: {sorted(self.players)}"
             )
+        for turn in self.turns if self.shared else ():
+            moved = set(turn.players) & set(self.shared.players)
+            if moved and (turn.repeats > 1 or moved != set(self.shared.players)):
+                raise UserError(
+                    "Shared tensors pass gradients in one turn that moves all their players once "
+                    f"a cycle. Received: players={sorted(self.shared.players)}, turn={turn.name!r} "
+                    f"with players={sorted(moved)} and repeats={turn.repeats}."
+                )
 
     @property
     def minibatches(self) -> int:

@@ -5,6 +5,9 @@ eagerly. `state` is the list of every variable that the function may read or wri
 """
 
 import contextlib
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import keras
 from keras import ops
@@ -21,7 +24,59 @@ else:
     raise ImportError(f"gantools.core trains on tensorflow, jax or torch. Received: {BACKEND!r}.")
 
 
-def value_and_grad(fn, wrt, state, second_order=()):
+@dataclass(frozen=True)
+class Recorded:
+    """Tensors that were computed once, to be used and differentiated later.
+
+    Attributes:
+        tensors: Name -> tensor.
+        variables: The variables that they depend on.
+        pull: Callable, gradients by the tensors (a dict like them) -> gradients by the variables.
+    """
+
+    tensors: dict
+    variables: list
+    pull: Callable | None
+
+
+def recorded(fn, wrt, state):
+    """Compute tensors now, so that losses of them can be differentiated by variables later.
+
+    Args:
+        fn: Callable without arguments -> dict of float32 tensors. What it writes into variables of
+            `state` persists.
+        wrt: Variables to differentiate by; they must not be changed before `pull` is called.
+        state: Every variable that `fn` reads or writes, `wrt` included.
+
+    Returns:
+        A `Recorded`.
+    """
+    if BACKEND == "tensorflow":
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([v.value for v in wrt])
+            made = fn()
+        pull = lambda slopes: tape.gradient(made, [v.value for v in wrt], slopes)  # noqa: E731
+        return Recorded(made, wrt, pull)
+    if BACKEND == "torch":
+        made = fn()
+
+        def pull(slopes):
+            ends, values = [made[name] for name in slopes], [v.value for v in wrt]
+            return torch.autograd.grad(ends, values, list(slopes.values()), allow_unused=True)
+
+        return Recorded({name: x.detach() for name, x in made.items()}, wrt, pull)
+    inner = set(map(id, wrt))
+    others = [v for v in state if id(v) not in inner]
+
+    def pure(values):
+        return _scoped(fn, [*wrt, *others], [*values, *(v.value for v in others)])
+
+    made, pull, written = jax.vjp(pure, [v.value for v in wrt], has_aux=True)
+    _write_back(others, written)
+    return Recorded(made, wrt, lambda slopes: pull(slopes)[0])
+
+
+def value_and_grad(fn, wrt, state, second_order=(), inputs=None):
     """Differentiate a loss with respect to some variables and no others.
 
     Args:
@@ -30,39 +85,70 @@ def value_and_grad(fn, wrt, state, second_order=()):
         wrt: Variables to differentiate by. Writing to one of them inside `fn` is an error.
         state: Every variable that `fn` reads or writes, `wrt` included.
         second_order: Names of terms that hold input gradients; see `_check_second_order`.
+        inputs: Dict of tensors, which `fn` then takes as its only argument, to differentiate by
+            as well.
 
     Returns:
-        `((loss, terms), gradients)`; a gradient is None where the loss does not depend on the
-        variable (zeros on JAX, which knows no missing gradients).
+        `((loss, terms), gradients)`, those by `inputs` last; a gradient is None where the loss does
+        not depend on the variable (zeros on JAX, which knows no missing gradients).
     """
+    args = (inputs,) if inputs else ()
     if BACKEND == "tensorflow":
         checked = bool(second_order) and not tf.executing_eagerly()
+        sources = [v.value for v in wrt] + list((inputs or {}).values())
         with tf.GradientTape(persistent=checked, watch_accessed_variables=False) as tape:
-            tape.watch([v.value for v in wrt])
-            loss, terms = fn()
-        grads = tape.gradient(loss, [v.value for v in wrt])
+            tape.watch(sources)
+            loss, terms = fn(*args)
+        grads = tape.gradient(loss, sources)
         if checked:  # while tracing: the extra nodes lead nowhere and are pruned
             _check_second_order(tape, terms, second_order, wrt)
         return (loss, terms), grads
     if BACKEND == "torch":
-        loss, terms = fn()
-        grads = torch.autograd.grad(loss, [v.value for v in wrt], allow_unused=True)
+        args = tuple({k: x.detach().requires_grad_(True) for k, x in d.items()} for d in args)
+        sources = [v.value for v in wrt] + [x for d in args for x in d.values()]
+        loss, terms = fn(*args)
+        grads = torch.autograd.grad(loss, sources, allow_unused=True)
         return (loss.detach(), {k: v.detach() for k, v in terms.items()}), list(grads)
     inner = set(map(id, wrt))
     others = [v for v in state if id(v) not in inner]
 
-    def pure(values, rest):
-        (loss, terms), written = _scoped(fn, [*wrt, *others], [*values, *rest])
+    def pure(sources, rest):
+        values, args = sources
+        called = functools.partial(fn, *args)
+        (loss, terms), written = _scoped(called, [*wrt, *others], [*values, *rest])
         if inner & set(written):
             raise ValueError("A variable was assigned while the same turn differentiates by it.")
         return loss, (terms, written)
 
     differentiate = jax.value_and_grad(pure, has_aux=True)
-    (loss, (terms, written)), grads = differentiate(
-        [v.value for v in wrt], [v.value for v in others]
+    (loss, (terms, written)), (grads, slopes) = differentiate(
+        ([v.value for v in wrt], args), [v.value for v in others]
     )
     _write_back(others, written)
-    return (loss, terms), grads
+    return (loss, terms), grads + [x for d in slopes for x in (d[name] for name in inputs)]
+
+
+def value_and_grad_through(made, fn, wrt, state, second_order=()):
+    """Differentiate a loss of recorded tensors: as `value_and_grad`, with `fn(made.tensors)`.
+
+    If `wrt` has all variables that the tensors depend on, the gradients are those through the
+    tensors too; else these are constants.
+    """
+    places = {id(v): i for i, v in enumerate(wrt)}
+    if not made.tensors or not all(id(v) in places for v in made.variables):
+        return value_and_grad(lambda: fn(made.tensors), wrt, state, second_order)
+    found, grads = value_and_grad(fn, wrt, state, second_order, made.tensors)
+    grads, slopes = list(grads[: len(wrt)]), grads[len(wrt) :]
+    pairs = zip(made.tensors.items(), slopes, strict=True)
+    slopes = {name: ops.zeros_like(x) if g is None else g for (name, x), g in pairs}
+    for v, pulled in zip(made.variables, made.pull(slopes), strict=True):
+        own = grads[places[id(v)]]
+        grads[places[id(v)]] = (
+            own + pulled
+            if own is not None and pulled is not None
+            else (pulled if own is None else own)
+        )
+    return found, grads
 
 
 def input_gradient(fn, x, state):

@@ -41,65 +41,78 @@ def absolute(made, wanted):
     return ops.mean(apart, axis=tuple(range(1, len(apart.shape))))
 
 
-def invert(
-    generator,
-    x,
-    distance=absolute,
-    *,
-    steps=150,
-    restarts=4,
-    rate=(0.05, 0.005),
-    start=None,
-    prior="normal",
-    describe=None,
-    networks=(),
-    rows=64,
-    seed=0,
-):
-    """Search latents whose samples come near to given ones.
+class Search:
+    """A search that is compiled once, for many calls.
 
     The best latents of all restarts and steps are kept, sample by sample. Adam, its rate falling
     along half a cosine. Under the uniform prior latents are clipped to [-1, 1].
 
     Args:
         generator: Keras model, latents `(batch, *latent)` -> samples, or tuples of outputs.
-        x: Samples `(n, ...)` float32.
         distance: Callable `(made, wanted) -> (batch,)` of `keras.ops`: `made` is what the generator
             draws, `wanted` the samples, or what `describe` says of them. It must treat every sample
             alone and call networks with `training=False`.
-        steps: Updates of each latent; 0 values the starts.
-        restarts: Latents tried for each sample.
-        rate: First and last learning rate.
-        start: Latents `(n, *latent)` that take the place of the first restart, for example an
-            encoder's; None draws all.
         prior: "normal" or "uniform" in [-1, 1): what the generator was trained with.
         describe: Callable, samples `(batch, ...)` -> tensors, computed once: features of a network.
         networks: Other Keras models that `distance` and `describe` use.
-        rows: Latents optimised at once; results do not depend on it beyond rounding.
-        seed: Of the starts, together with each sample's content.
 
-    Returns:
-        `Inverted`.
+    Raises:
+        UserError: another prior.
+    """
+
+    def __init__(self, generator, distance=absolute, *, prior="normal", describe=None, networks=()):
+        if prior not in PRIORS:
+            raise UserError(f"prior must be one of {', '.join(PRIORS)}. Received: prior={prior!r}.")
+        self.latent, self.prior = tuple(generator.input_shape[1:]), prior
+        state = [v for net in (generator, *networks) for v in net.variables]
+        self.step = gradients.compiled(_step(generator, distance, state, prior), state)
+        self.look = gradients.compiled(describe, state) if describe else lambda x: x
+
+    def __call__(
+        self, x, *, steps=150, restarts=4, rate=(0.05, 0.005), start=None, rows=64, seed=0
+    ):
+        """Search latents whose samples come near to given ones.
+
+        Args:
+            x: Samples `(n, ...)` float32.
+            steps: Updates of each latent; 0 values the starts.
+            restarts: Latents tried for each sample.
+            rate: First and last learning rate.
+            start: Latents `(n, *latent)` that take the place of the first restart, for example an
+                encoder's; None draws all.
+            rows: Latents optimised at once; results do not depend on it beyond rounding.
+            seed: Of the starts, together with each sample's content.
+
+        Returns:
+            `Inverted`.
+
+        Raises:
+            UserError: numbers that make no search.
+        """
+        _check(steps, restarts)
+        x = np.ascontiguousarray(x, np.float32)
+        starts = _starts(x, self.latent, restarts, self.prior, seed, start)
+        size = max(1, rows // restarts)
+        z, found = np.zeros((len(x), *self.latent), np.float32), np.zeros(len(x), np.float32)
+        for first in range(0, len(x), size):
+            part = slice(first, first + size)
+            known = np.repeat(_full(x[part], size), restarts, axis=0)
+            wanted = self.look(ops.convert_to_tensor(known))
+            best = _search(self.step, _full(starts[part], size), wanted, steps, rate)
+            z[part], found[part] = (a[: len(x[part])] for a in best)
+        return Inverted(z, found)
+
+
+def invert(
+    generator, x, distance=absolute, *, prior="normal", describe=None, networks=(), **numbers
+):
+    """Search once: arguments of `Search` and, after them, of its call; returns `Inverted`.
 
     Raises:
         UserError: another prior, or numbers that make no search.
     """
-    _check(steps, restarts, prior)
-    x = np.ascontiguousarray(x, np.float32)
-    latent = tuple(generator.input_shape[1:])
-    starts = _starts(x, latent, restarts, prior, seed, start)
-    size = max(1, rows // restarts)
-    state = [v for net in (generator, *networks) for v in net.variables]
-    step = gradients.compiled(_step(generator, distance, state, prior), state)
-    look = gradients.compiled(describe, state) if describe else lambda x: x
-    z, found = np.zeros((len(x), *latent), np.float32), np.zeros(len(x), np.float32)
-    for first in range(0, len(x), size):
-        part = slice(first, first + size)
-        known = np.repeat(_full(x[part], size), restarts, axis=0)
-        wanted = look(ops.convert_to_tensor(known))
-        best = _search(step, _full(starts[part], size), wanted, steps, rate)
-        z[part], found[part] = (a[: len(x[part])] for a in best)
-    return Inverted(z, found)
+    search = Search(generator, distance, prior=prior, describe=describe, networks=networks)
+    return search(x, **numbers)
 
 
 def content_seed(sample, seed=0):
@@ -109,9 +122,7 @@ def content_seed(sample, seed=0):
     return int.from_bytes(digest.digest(), "little")
 
 
-def _check(steps, restarts, prior):
-    if prior not in PRIORS:
-        raise UserError(f"prior must be one of {', '.join(PRIORS)}. Received: prior={prior!r}.")
+def _check(steps, restarts):
     if steps < 0 or restarts < 1:
         raise UserError(
             "Inversion needs steps of at least 0 and restarts of at least 1. "

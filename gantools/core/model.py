@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from gantools.core import ema, gradients, parallel
+from gantools.core.batch import Draws, given_draw, nth_minibatch, unpack
 from gantools.core.optimizers import PlayerOptimizers
 from gantools.core.schedules import value_at
 from gantools.core.state import load_state, save_state
@@ -123,23 +124,34 @@ class AdversarialModel(keras.Model):
         batch, size = unpack(batch)
         seen = size * parallel.replicas()
         self.images.assign_add(ops.cast(seen, "int32"))
+        made = self._make(nth_minibatch(batch, 0), size, self._seeds)
         for turn in self.game.turns:
             for _ in range(turn.repeats):
                 minibatch = nth_minibatch(batch, used)
                 draw = self._draw(minibatch, size, self._seeds)
-                logs |= self._play(turn, minibatch, draw, logs)
+                logs |= self._play(turn, minibatch, draw, made, logs)
                 used += 1
         self._average(seen)
         self.cycle.assign_add(1)
         return dict(zip(logs, parallel.averaged(list(logs.values())), strict=True))
 
-    def _play(self, turn, batch, draw, logs=None):
+    def _make(self, batch, size, seeds):
+        """Return what the turns of a cycle share: `gradients.Recorded` tensors, none by default."""
+        shared = self.game.shared
+        if shared is None:
+            return gradients.Recorded({}, [], None)
+        make = functools.partial(shared.make, self, batch, self._draw(batch, size, seeds))
+        return gradients.recorded(make, self._weights(shared.players), self.state_variables)
+
+    def _play(self, turn, batch, draw, made, logs=None):
         """Update the players of one turn once; return its logs. `logs` are the cycle's so far."""
         moving = self._moving(turn)
         before = self._remember(turn, moving) if turn.pauses else []
-        loss = functools.partial(self._loss, turn, batch, draw)
+        loss = lambda tensors: self._loss(turn, {**batch, **tensors}, draw)  # noqa: E731
         penalties = [f"{turn.name}/{name}" for name in turn.penalties]
-        (_, terms), grads = gradients.value_and_grad(loss, moving, self.state_variables, penalties)
+        (_, terms), grads = gradients.value_and_grad_through(
+            made, loss, moving, self.state_variables, penalties
+        )
         refuse_missing(turn, moving, grads)
         grads = parallel.averaged(grads)
         gradients.apply(self.optimizer.parts[turn.name], grads, moving)
@@ -216,10 +228,11 @@ class AdversarialModel(keras.Model):
         self._training = False
         try:
             logs = {}
+            minibatch = nth_minibatch(batch, 0)
+            made = self._make(minibatch, size, self._evaluation_seeds)
             for turn in self.game.turns:
-                minibatch = nth_minibatch(batch, 0)
                 draw = self._draw(minibatch, size, self._evaluation_seeds)
-                logs |= self._loss(turn, minibatch, draw)[1]
+                logs |= self._loss(turn, {**minibatch, **made.tensors}, draw)[1]
             return logs
         finally:
             self._training = True
@@ -306,7 +319,10 @@ class AdversarialModel(keras.Model):
         return {n: parallel.SeedGenerator(seed + i) for i, n in enumerate(self.game.samplers)}
 
     def _moving(self, turn):
-        return [v for name in turn.players for v in self._players[name].trainable_variables]
+        return self._weights(turn.players)
+
+    def _weights(self, players):
+        return [v for name in players for v in self._players[name].trainable_variables]
 
     def _remember(self, turn, moving):
         slots = self.optimizer.parts[turn.name].variables
@@ -319,61 +335,6 @@ class AdversarialModel(keras.Model):
                 raise UserError(
                     f"{name} computes in float16, which needs loss scaling. Use bfloat16."
                 )
-
-
-class Draws(dict):
-    """Random numbers by name, drawn when first asked for: samples need few of a game's draws."""
-
-    def __init__(self, samplers, size, seeds):
-        super().__init__()
-        self.samplers, self.size, self.seeds = samplers, size, seeds
-
-    def __missing__(self, name):
-        self[name] = self.samplers[name](self.size, self.seeds[name], {})
-        return self[name]
-
-
-def given_draw(game, name, value, n):
-    """Return what `AdversarialModel.sample` was given for a draw as an array `(n, ...)`."""
-    value = np.asarray(value)
-    value = value.astype("float32" if value.dtype.kind == "f" else "int32")
-    value = np.full(n, value) if value.ndim == 0 else value
-    if name not in game.samplers or len(value) != n:
-        raise UserError(
-            f"Expected {n} values for one of the draws {', '.join(game.samplers)}. "
-            f"Received: {len(value)} for {name!r}."
-        )
-    return value
-
-
-def unpack(data):
-    """Return `(batch, size)` of what Keras hands over.
-
-    Args:
-        data: A tensor `(batch, ...)`, named "x"; a dict of tensors; or a tuple or list that holds
-            one of them. The dict may hold a dict "minibatches" of tensors `(batch, n, ...)`: n
-            minibatches for the updates of one cycle. uint8 is scaled to float32 in [-1, 1].
-    """
-    while isinstance(data, (tuple, list)):
-        data = data[0]
-    batch = data if isinstance(data, dict) else {"x": data}
-    batch = keras.tree.map_structure(to_float, batch)
-    return batch, ops.shape(keras.tree.flatten(batch)[0])[0]
-
-
-def to_float(x):
-    """Return a tensor: uint8 scaled to float32 in [-1, 1], others as they are."""
-    x = ops.convert_to_tensor(x)  # `train_on_batch` hands NumPy arrays through on PyTorch
-    if keras.backend.standardize_dtype(x.dtype) != "uint8":
-        return x
-    return ops.cast(x, "float32") / 127.5 - 1.0
-
-
-def nth_minibatch(batch, n):
-    """Return the n-th minibatch of a cycle: tensors without that axis are used again."""
-    several = batch.get("minibatches", {})
-    fresh = {name: x[:, n % x.shape[1]] for name, x in several.items()}
-    return {**{name: x for name, x in batch.items() if name != "minibatches"}, **fresh}
 
 
 def refuse_missing(turn, variables, grads):

@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from gantools.core import gradients
-from gantools.core.model import Draws
+from gantools.core.batch import Draws
 from gantools.core.ops import packed
 
 CHUNKS = (500, 250, 100, 50, 20, 10, 5, 2, 1)  # samples that a network gets at once

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from gantools.core.batch import nth_minibatch, unpack
 from gantools.core.gradients import input_gradient, value_and_grad
-from gantools.core.model import nth_minibatch, unpack
 from gantools.core.stream import Stream
 
 
@@ -45,12 +45,14 @@ def check_turns(model, batch):
     """
     shown = {}
     batch, size = unpack(keras.tree.map_structure(ops.convert_to_tensor, batch))
+    made = model._make(nth_minibatch(batch, 0), size, model._seeds)
     for turn in model.game.turns:
         before = {n: _trainable(p) for n, p in model.game.players.items()}
         count = int(model.optimizer.parts[turn.name].iterations)
         for i in range(turn.repeats):
             minibatch = nth_minibatch(batch, i)
-            logs = model._play(turn, minibatch, model._draw(minibatch, size, model._seeds))
+            draw = model._draw(minibatch, size, model._seeds)
+            logs = model._play(turn, minibatch, draw, made)
         shown |= {name: float(value) for name, value in logs.items()}
         for name, value in shown.items():
             assert np.isfinite(value), f"{name} is not finite: {value}."

@@ -8,7 +8,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from . import tags
+from . import avif, tags
 
 COLOUR_CHUNKS = (b"gAMA", b"cHRM", b"sRGB", b"cICP")
 TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
@@ -23,9 +23,9 @@ class Header:
 
     Attributes:
         format: "png", "jpeg", "webp", "tiff", "bmp", "gif", "avif" or "pnm".
-        height, width: Pixels as stored, before any EXIF orientation.
+        height, width: Pixels as stored, before any EXIF orientation; of AVIF as they are seen.
         channels: 1 grey, 2 grey with alpha, 3 colour, 4 colour with alpha; 0 where it is not said.
-        depth: Bits of a level in PNG, JPEG, WebP and TIFF; 0 where it is not said.
+        depth: Bits of a level in PNG, JPEG, WebP, TIFF and AVIF; 0 where it is not said.
         transparent: The raw value of the one transparent grey of a grey PNG, else None.
         associated: Whether a TIFF's colours are already multiplied by its alpha.
         floating: Whether the levels of a TIFF are floating point.
@@ -61,7 +61,7 @@ def parse(data):
         if matches(start):
             try:
                 found = parser(data)
-            except (struct.error, IndexError, AttributeError) as error:
+            except (struct.error, LookupError, AttributeError) as error:
                 raise ValueError("it is truncated or broken") from error
             if found.height < 1 or found.width < 1:
                 raise ValueError("it is broken: its header says that it has no pixels")
@@ -170,11 +170,11 @@ def _tiff(data):
 
 
 def _avif(data):
-    start, sizes = bytes(data[:65536]), []
-    for found in re.finditer(b"ispe", start):
-        sizes.append(struct.unpack(">II", start[found.end() + 4 : found.end() + 12]))
-    width, height = max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
-    return Header("avif", height, width)
+    found = avif.parse(data)
+    size = (found.height, found.width)
+    height, width = size[::-1] if found.orientation >= 5 else size
+    chunks = ((b"cICP", found.cicp),) if found.cicp else ()
+    return Header("avif", height, width, found.channels, found.depth, chunks=chunks)
 
 
 def _pnm(data):

@@ -33,17 +33,18 @@ class Graph:
         return self.constant(np.array(values, np.int64), f"numbers_{len(self.constants)}")
 
     def node(self, operation, *inputs, out=None, **attributes):
-        """Add an operation with one result and return the result's name.
+        """Add an operation and return the name of its result, or of each of several.
 
         Args:
             operation: Name in ONNX, for example "Conv".
             *inputs: Names of tensors, "" for one that is left out.
-            out: Name of the result; None makes one up.
+            out: Name of the result; None makes one up; names of several results.
             **attributes: Floats, ints, texts or sequences of ints.
         """
         self.count += 1
         out = out or f"{operation}_{self.count}"
-        body = b"".join(_bytes(1, name) for name in inputs) + _bytes(2, out)
+        body = b"".join(_bytes(1, name) for name in inputs)
+        body += b"".join(_bytes(2, name) for name in ([out] if isinstance(out, str) else out))
         body += _bytes(3, f"node_{self.count}") + _bytes(4, operation)
         body += b"".join(_bytes(5, _attribute(*item)) for item in attributes.items())
         self.nodes.append(body)
@@ -63,21 +64,31 @@ class Graph:
         constants += [self.constant(values, f"{name}/bias") for values in bias]
         return self.node("Conv", values, *constants, pads=pads)
 
-    def file(self, name, inputs, outputs, kind="float32"):
+    def file(self, name, inputs, outputs, kind="float32", facts=None):
         """Return the bytes of the model.
 
         Args:
             name: Name of the graph.
             inputs, outputs: Name -> shape; a side None is any size.
-            kind: "float32" or "uint8", of all inputs and outputs.
+            kind: "float32" or "uint8", of all inputs and outputs; or name -> kind of those that are
+                not float32.
+            facts: Key -> text, kept with the model.
         """
+        kinds = {} if isinstance(kind, str) else kind
+        default = kind if isinstance(kind, str) else "float32"
+        known = [
+            [_value(name, shape, kinds.get(name, default)) for name, shape in several.items()]
+            for several in (inputs, outputs)
+        ]
         graph = b"".join(_bytes(1, node) for node in self.nodes) + _bytes(2, name)
         graph += b"".join(_bytes(5, constant) for constant in self.constants)
-        graph += b"".join(_bytes(11, _value(*item, kind)) for item in inputs.items())
-        graph += b"".join(_bytes(12, _value(*item, kind)) for item in outputs.items())
+        graph += b"".join(_bytes(11, value) for value in known[0])
+        graph += b"".join(_bytes(12, value) for value in known[1])
         opset = _bytes(1, "") + _number(2, OPSET)
         model = _number(1, IR_VERSION) + _bytes(2, "gantools")
-        return model + _bytes(7, graph) + _bytes(8, opset)
+        model += _bytes(7, graph) + _bytes(8, opset)
+        pairs = (facts or {}).items()
+        return model + b"".join(_bytes(14, _bytes(1, k) + _bytes(2, text)) for k, text in pairs)
 
 
 def same_padding(side, kernel, stride):

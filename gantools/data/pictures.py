@@ -10,7 +10,7 @@ import numpy as np
 
 from gantools.errors import MISSING_EXTRA, UserError
 
-from . import exif, headers, tiff
+from . import avif, exif, headers, tiff
 from .files import atomic
 from .writing import SUFFIXES, XMP_PREFIX, check_writable, icc_for, opencv, write
 
@@ -51,7 +51,8 @@ class Picture:
 
     Attributes:
         pixels: `(h, w, c)`, c = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; uint8, uint16 or float32;
-            alpha is straight. As stored: EXIF orientation is not applied, see `upright`.
+            alpha is straight. As stored: EXIF orientation is not applied, see `upright`; that of
+            AVIF, which is no part of its EXIF, is.
         metadata: Carried from file to file.
         format: The file's format, see `headers.Header`.
         notes: What a user should know about the reading, in sentences.
@@ -116,6 +117,8 @@ def read(path, max_pixels=MAX_PIXELS):
         raise _unreadable(path, f"the {found.format.upper()} data are truncated or broken")
     if pixels.dtype not in (np.uint8, np.uint16, np.float32):
         raise _unreadable(path, f"it has {pixels.dtype} levels; 8, 16 bits or floats are expected")
+    if found.format == "avif":
+        pixels, metadata = _seen(pixels, avif.parse(data.data))
     if found.format == "tiff":
         metadata = Metadata(*tiff.metadata(data.data))
     metadata = replace(metadata, density=found.density or metadata.density, chunks=found.chunks)
@@ -160,6 +163,20 @@ def _normal(pixels, found):
     if found.format == "tiff" and pixels.dtype == np.uint8 and not found.associated:
         return _straight(pixels)  # libtiff multiplies by alpha
     return pixels
+
+
+def _seen(pixels, said):
+    """Return `(pixels, Metadata)` of an AVIF as it is to be seen; OpenCV does not turn it.
+
+    The container alone says how: the orientation in its EXIF does not count.
+    """
+    if pixels.dtype == np.uint16:  # 10 or 12 bits, which OpenCV leaves at their own range
+        most = 2**said.depth - 1
+        pixels = ((pixels.astype(np.uint32) * 65535 + most // 2) // most).astype(np.uint16)
+    grid = pixels if pixels.ndim == 3 else pixels[:, :, None]
+    turned = np.ascontiguousarray(exif.turned(grid, said.orientation))
+    turned = turned if pixels.ndim == 3 else turned[:, :, 0]
+    return turned, Metadata(exif.changed(said.exif, upright=True), said.icc, said.xmp)
 
 
 def _straight(pixels):

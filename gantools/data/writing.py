@@ -18,16 +18,22 @@ SUFFIXES = {
     ".tiff": "tiff", ".bmp": "bmp", ".gif": "gif", ".avif": "avif", ".pnm": "pnm",
     ".ppm": "pnm", ".pgm": "pnm", ".pbm": "pnm",
 }  # fmt: skip
-LIMITS = {"png": 2**31 - 1, "jpeg": 65500, "webp": 16383, "tiff": 2**31 - 1, "bmp": 2**31 - 1}
+LIMITS = {
+    "png": 2**31 - 1, "jpeg": 65500, "webp": 16383, "tiff": 2**31 - 1, "bmp": 2**31 - 1,
+    "avif": 32768,
+}  # fmt: skip
 STREAMED = {"png": png.PngWriter, "tiff": tiff.TiffWriter}
 NO_ALPHA = ("jpeg", "bmp")
-NO_EXIF = ("bmp",)
+UPRIGHT = ("tiff", "bmp", "avif")  # formats whose readers do not all know EXIF's orientation
+DEPTHS = {"avif": 12}  # most bits of a level, where that is neither 8 nor what the picture has
 XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"  # JPEG only
 SOFTWARE = b"Software\0"
 # Bytes a level that a file takes at least, against a full disk found after an hour: noise-free
 # pictures pack better than photographs, so the true size is mostly two to five times as much.
-AT_LEAST = {"png": 0.1, "jpeg": 0.01, "webp": 0.005, "tiff": 0.1, "bmp": 1.0}
+AT_LEAST = {"png": 0.1, "jpeg": 0.01, "webp": 0.005, "tiff": 0.1, "bmp": 1.0, "avif": 0.002}
 BMP_BYTES = 2**32 - 2**16
+AVIF_PIXELS = 2**28  # decoders refuse more
+AVIF_SPEED = 8  # 0.09 s a megapixel on one core; 6 takes 12 times as long for 1 % of the size
 
 
 @cache
@@ -51,8 +57,8 @@ def check_writable(path, height, width, channels):
     kind = SUFFIXES.get(suffix)
     if kind not in LIMITS:
         raise UserError(
-            f"Cannot write '{path}': pictures are written as .png, .jpg, .webp, .tif or .bmp. "
-            f"Received: '{suffix}'."
+            f"Cannot write '{path}': pictures are written as .png, .jpg, .webp, .avif, .tif or "
+            f".bmp. Received: '{suffix}'."
         )
     if max(height, width) > LIMITS[kind]:
         raise UserError(
@@ -65,6 +71,11 @@ def check_writable(path, height, width, channels):
         )
     if kind == "bmp" and height * width * max(channels, 1) > BMP_BYTES:
         raise UserError(f"Cannot write '{path}': BMP holds at most 4 GB. Choose .png or .tif.")
+    if kind == "avif" and height * width > AVIF_PIXELS:
+        raise UserError(
+            f"Cannot write '{path}': AVIF holds at most {AVIF_PIXELS / 1e6:.0f} million pixels. "
+            "Choose .png or .tif."
+        )
     return kind
 
 
@@ -92,13 +103,15 @@ def check_space(path, height, width, channels, itemsize=1):
 def write(path, picture, *, quality=95, level=1, threads=2, software=None):
     """Write a `pictures.Picture`; the suffix of `path` names the format.
 
-    EXIF, ICC, XMP and resolution go into PNG, JPEG, WebP and TIFF. For TIFF and BMP the EXIF
-    orientation is applied to the pixels. 16 bits become 8 where the format has no more.
+    EXIF, ICC, XMP and resolution go into PNG, JPEG, WebP, AVIF and TIFF. For AVIF, TIFF and BMP the
+    EXIF orientation is applied to the pixels. 16 bits become 12 in AVIF and 8 where the format has
+    no more.
 
     Args:
-        path: `.png`, `.jpg`, `.webp`, `.tif` or `.bmp`.
+        path: `.png`, `.jpg`, `.webp`, `.avif`, `.tif` or `.bmp`.
         picture: The picture.
-        quality: Of JPEG and WebP, 1 to 100; colours are not subsampled in JPEG.
+        quality: Of JPEG, WebP and AVIF, 1 to 100. Colours are not subsampled in JPEG; in AVIF they
+            are below 100, which is without loss.
         level: Deflate level of PNG.
         threads: Of PNG and TIFF.
         software: What made the picture, for the tag of that name; BMP has none.
@@ -107,7 +120,7 @@ def write(path, picture, *, quality=95, level=1, threads=2, software=None):
         UserError: the format cannot hold the picture or the file cannot be written.
     """
     kind = check_writable(path, *picture.pixels.shape)
-    if kind in ("tiff", "bmp"):
+    if kind in UPRIGHT:
         picture = picture.upright()
     if kind in STREAMED:
         options = {"level": level} if kind == "png" else {}
@@ -184,11 +197,15 @@ def _chunks(chunks, software):
 
 
 def _encoded(kind, picture, quality, software):
-    """Return the bytes of a JPEG, WebP or BMP."""
+    """Return the bytes of a JPEG, WebP, AVIF or BMP."""
     cv2, pixels = opencv(), picture.pixels
     if pixels.dtype == np.float32:
         raise UserError(f"{kind.upper()} has no floating point. Choose a name that ends in .tif.")
-    if pixels.dtype == np.uint16:
+    deep = pixels.dtype == np.uint16 and DEPTHS.get(kind)
+    if deep:
+        most = 2**deep - 1
+        pixels = ((pixels.astype(np.uint32) * most + 32767) // 65535).astype(np.uint16)
+    elif pixels.dtype == np.uint16:
         pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if pixels.shape[2] == 2:  # these formats have no grey with alpha
         pixels = pixels[:, :, [0, 0, 0, 1]]
@@ -199,6 +216,8 @@ def _encoded(kind, picture, quality, software):
         "jpeg": [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
                  cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444],
         "webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
+        "avif": [cv2.IMWRITE_AVIF_QUALITY, quality, cv2.IMWRITE_AVIF_SPEED, AVIF_SPEED,
+                 cv2.IMWRITE_AVIF_DEPTH, deep or 8],
     }.get(kind, [])  # fmt: skip
     blocks = _blocks(cv2, kind, picture, software) if kind != "bmp" else {}
     made, data = cv2.imencodeWithMetadata(
@@ -214,7 +233,9 @@ def _blocks(cv2, kind, picture, software):
     """Return the metadata as OpenCV wants them: `{kind of block: uint8 array}`."""
     data = picture.metadata
     xmp = data.xmp and (XMP_PREFIX if kind == "jpeg" else b"") + data.xmp
-    channels = 3 if kind == "webp" else picture.pixels.shape[2]
+    channels = picture.pixels.shape[2]
+    if kind == "webp" or (kind == "avif" and channels == 2):  # written in colour
+        channels = 3
     found = {
         cv2.IMAGE_METADATA_EXIF: exif.with_software(data.exif, software) if software else data.exif,
         cv2.IMAGE_METADATA_ICCP: icc_for(channels, data.icc),

@@ -18,15 +18,16 @@ Differs from the paper:
 import keras
 
 from gantools.core import R1, Ema, duel, uniform
-from gantools.core.inversion import invert
+from gantools.core.inversion import Search
 from gantools.gans.recipe import Recipe
-from gantools.gans.scoring import apart, apart_in_sum, frozen, scores
+from gantools.gans.scoring import apart, apart_in_sum, kept, looked
 from gantools.gans.settings import choose
 from gantools.nets import pyramid
 
 TITLE = "Unsupervised Anomaly Detection with GANs to Guide Marker Discovery (AnoGAN)"
 SOURCE = "arXiv 1703.05921"
 WEIGHT = 0.1
+PLAYERS = ("generator", "discriminator")  # that score
 _PAPER = {
     "faithful": True,
     "rate": 2e-4,
@@ -37,9 +38,9 @@ _PAPER = {
     "discriminator": {"widths": (64, 128, 256, 512)},
 }
 _SMALL = {
+    **_PAPER,
     "faithful": False,
     "rate": 4e-4,
-    "batch": 64,
     "gamma": 0.5,
     "half_life": 5_000,
     "generator": {"latent": 32, "widths": (64, 32, 16)},
@@ -77,10 +78,7 @@ def game(size="small", shape=(64, 64, 1), *, seed=0, **overrides) -> Recipe:
 
 
 def score_parts(model, x, **options):
-    """Return name -> scores `(n,)` of samples `(n, *shape)`; "anogan" is the paper's.
-
-    Options are those of `explained`.
-    """
+    """Return name -> scores `(n,)` of `(n, *shape)`; "anogan" is the paper's; as `explained`."""
     return explained(model, x, **options)[0]
 
 
@@ -90,27 +88,32 @@ def explained(model, x, steps=150, restarts=4, faithful=False, start=None, seed=
     Args:
         model: A trained model of this game.
         x: Samples `(n, *shape)` float32.
-        steps, restarts, start, seed: Of `gantools.core.inversion.invert`.
+        steps, restarts, start, seed: Of a call of `gantools.core.inversion.Search`.
         faithful: Sums in place of means, 500 steps, one start.
     """
     far = apart_in_sum if faithful else apart
-    look = frozen(model, ("discriminator",))[0]["discriminator"]
+    options = {"steps": 500, "restarts": 1} if faithful else {"steps": steps, "restarts": restarts}
+    search = kept(model, PLAYERS, ("search", far), lambda: _search(model, far))
+    z = search(x, start=start, seed=seed, **options).z
+    parts, made = looked(model, (x, z), _look, PLAYERS, (far,))
+    return {"anogan": (1 - WEIGHT) * parts["residual"] + WEIGHT * parts["features"], **parts}, made
+
+
+def _search(model, far):
+    """Return the search for the latents of samples, compiled."""
+    generator, judge = (model.best(name) for name in PLAYERS)
+
+    def describe(x):
+        return x, judge(x, training=False)[1]
 
     def distance(made, wanted):
-        return (1 - WEIGHT) * far(made, wanted[0]) + WEIGHT * far(look(made)[1], wanted[1])
+        seen = judge(made, training=False)[1]
+        return (1 - WEIGHT) * far(made, wanted[0]) + WEIGHT * far(seen, wanted[1])
 
-    options = {"steps": 500, "restarts": 1} if faithful else {"steps": steps, "restarts": restarts}
-    options |= {"describe": lambda x: (x, look(x)[1]), "start": start, "seed": seed}
-    networks = (model.best("discriminator"),)
-    z = invert(
-        model.best("generator"), x, distance, prior="uniform", networks=networks, **options
-    ).z
+    return Search(generator, distance, prior="uniform", describe=describe, networks=(judge,))
 
-    def terms(nets, x, z):
-        made = nets["generator"](z)
-        seen = [nets["discriminator"](a)[1] for a in (x, made)]
-        return {"residual": far(x, made), "features": far(*seen), "restored": made}
 
-    parts = scores(model, (x, z), terms, ("generator", "discriminator"))
-    made = parts.pop("restored")
-    return {"anogan": (1 - WEIGHT) * parts["residual"] + WEIGHT * parts["features"], **parts}, made
+def _look(nets, x, z, far):
+    made = nets["generator"](z)
+    seen = [nets["discriminator"](a)[1] for a in (x, made)]
+    return {"residual": far(x, made), "features": far(*seen), "restored": made}

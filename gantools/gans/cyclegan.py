@@ -13,7 +13,7 @@ picture that already is of the other kind should stay as it is, which keeps colo
 G move first, in one update; then both D, which see fakes out of a pool of the last 50.
 
 Differs from the paper:
-- the fakes that D sees are made anew after the update of G, from other pictures;
+- the real pictures that D sees are others than those whose translations are its new fakes;
 - the term for identity is left out where both kinds differ in channels;
 - the rate falls after half of `images`, in the paper of 200 epochs; the critic pads with zeros;
 - small: narrow networks, patches of 22x22, batches of 8, a constant rate and averaged G; tiny: for
@@ -22,9 +22,9 @@ Differs from the paper:
 
 import keras
 
-from gantools.core import Ema, Game, HistoryPool, Linear, Turn, objective, uniform
+from gantools.core import Ema, Game, HistoryPool, Linear, Shared, Turn, objective, uniform
 from gantools.data.jitter import Jitter
-from gantools.gans.domains import both_fakes, critic_terms, distance, same_sides
+from gantools.gans.domains import critic_terms, distance, same_sides, translations
 from gantools.gans.recipe import Recipe
 from gantools.gans.settings import choose
 from gantools.nets import patch, unet
@@ -90,6 +90,7 @@ def game(size="small", shape=(256, 256, 3), *, target=None, seed=0, **overrides)
         ema={name: Ema(s["half_life"]) for name in ("to_b", "to_a") if s["half_life"]},
         sample=lambda model, draw: model.best("to_b")(draw["a"]),
         memory={"a": HistoryPool(shape, s["pool"]), "b": HistoryPool(target, s["pool"])},
+        shared=Shared(("to_b", "to_a"), translations),
     )
     rate = Linear(s["rate"], 0.0, s["images"], s["images"] // 2) if s["images"] else s["rate"]
     adam = {turn.name: keras.optimizers.Adam(rate, beta_1=0.5) for turn in turns}
@@ -98,7 +99,7 @@ def game(size="small", shape=(256, 256, 3), *, target=None, seed=0, **overrides)
 
 def _generator_terms(model, batch, draw):
     to_b, to_a, a, b = model.player("to_b"), model.player("to_a"), batch["a"], batch["b"]
-    fake_b, fake_a = to_b(a), to_a(b)
+    fake_b, fake_a = batch["fake_b"], batch["fake_a"]
     terms = {
         "adv": SIDES.generator(None, model.player("critic_b")(fake_b))
         + SIDES.generator(None, model.player("critic_a")(fake_a)),
@@ -110,10 +111,9 @@ def _generator_terms(model, batch, draw):
 
 
 def _critic_terms(model, batch, draw):
-    fakes = both_fakes(model, batch)
-    seen = {
-        side: model.memory(side)(fake, draw[f"swap_{side}"], training=model.learning)
-        for side, fake in fakes.items()
-    }
+    seen = {}
+    for side in ("b", "a"):  # as they were before the update of G
+        fake, swap = batch[f"fake_{side}"], draw[f"swap_{side}"]
+        seen[side] = model.memory(side)(fake, swap, training=model.learning)
     score = lambda side, x: model.player(f"critic_{side}")(x)  # noqa: E731
     return critic_terms(score, batch, seen, SIDES)

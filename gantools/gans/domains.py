@@ -32,11 +32,17 @@ def same_sides(shape, target, *, points: bool = False) -> tuple[int, ...]:
     return target
 
 
+def translations(model, batch, draw=None):
+    """Return the translations of a batch, `{"fake_b": to_b(a), "fake_a": to_a(b)}`."""
+    to_b, to_a = model.player("to_b"), model.player("to_a")
+    return {"fake_b": to_b(batch["a"]), "fake_a": to_a(batch["b"])}
+
+
 def both_fakes(model, batch):
-    """Return the translations of a batch, `{"b": to_b(a), "a": to_a(b)}`, without gradients."""
+    """Return the translations of a batch by their side, "b" and "a", without gradients."""
     with no_gradient():
-        fakes = {"b": model.player("to_b")(batch["a"]), "a": model.player("to_a")(batch["b"])}
-        return {side: ops.stop_gradient(fake) for side, fake in fakes.items()}
+        fakes = translations(model, batch)
+        return {side: ops.stop_gradient(fakes[f"fake_{side}"]) for side in ("b", "a")}
 
 
 def critic_terms(score, batch, fakes, sides):

@@ -101,7 +101,7 @@ def score_parts(model, x, *, faithful=False):
 
 def explained(model, x, *, faithful=False):
     """Return `(parts, G(E(x)))`; faithful: sums in place of means."""
-    parts, made = looked(model, x, lambda *a: _look(*a, faithful), tuple(model.game.players))
+    parts, made = looked(model, x, _look, tuple(model.game.players), (faithful,))
     return {"egbad": (1 - WEIGHT) * parts["residual"] + WEIGHT * parts["features"], **parts}, made
 
 

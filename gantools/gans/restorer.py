@@ -37,7 +37,7 @@ SIDES = objective("hinge")
 HEADS = len(restorer.HEADS)
 _SMALL = {"rate": 4e-4, "batch": 64, "rotation": 1.0, "widths": None, "latent": 64}
 SIZES = {
-    "tiny": {**_SMALL, "batch": 4, "widths": (4, 8), "latent": 8},
+    "tiny": {**_SMALL, "batch": 4, "widths": (4, 8, 8), "latent": 8},
     "small": _SMALL,
     "paper": {**_SMALL, "widths": (32, 48, 96, 192), "latent": 128},
 }

@@ -4,27 +4,31 @@ A sample's score depends on that sample alone: batches have one size, the last o
 no network here uses batch statistics in inference.
 """
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 from keras import ops
 
 from gantools.core import gradients
 
 BATCH = 64
+_KEPT = WeakKeyDictionary()  # model -> key -> what was compiled for it
 
 
-def scores(model, x, terms, names, batch=BATCH):
+def scores(model, x, terms, names, batch=BATCH, options=()):
     """Return name -> `(n,)` float64 (or `(n, ...)`) of samples.
 
     Args:
         model: `AdversarialModel`.
         x: Samples `(n, ...)` float32, or a tuple of such arrays of one length.
-        terms: Callable `(networks, x, ...) -> dict` of tensors whose first axis is the batch, made
-            of `keras.ops`; `networks[name]` is the averaged copy of a player, or the player.
+        terms: Function `(networks, x, ..., *options) -> dict` of tensors whose first axis is the
+            batch, made of `keras.ops`; `networks[name]` is the averaged copy of a player, or the
+            player. It is compiled once a model: give the same function again, not a new one.
         names: Of the players that `terms` uses.
         batch: Samples at once.
+        options: More arguments of `terms`, hashable.
     """
-    networks, state = frozen(model, names)
-    step = gradients.compiled(lambda *parts: terms(networks, *parts), state)
+    step = kept(model, names, (terms, options), lambda: _compiled(model, terms, names, options))
     arrays = [np.ascontiguousarray(a, np.float32) for a in (x if isinstance(x, tuple) else (x,))]
     found = []
     for first in range(0, len(arrays[0]), batch):
@@ -38,10 +42,31 @@ def scores(model, x, terms, names, batch=BATCH):
     return {name: a.astype(np.float64) if a.ndim == 1 else a for name, a in wide.items()}
 
 
-def looked(model, x, look, names):
+def looked(model, x, look, names, options=()):
     """Return `(scores, reconstructions)`: what `scores` gives, its "restored" apart."""
-    parts = scores(model, x, look, names)
+    parts = scores(model, x, look, names, options=options)
     return {name: a for name, a in parts.items() if name != "restored"}, parts["restored"]
+
+
+def kept(model, names, key, make):
+    """Return `make()`, called once for a model and a key while its players stay the same ones.
+
+    Args:
+        model: `AdversarialModel`; what was made goes with it.
+        names: Of the players in what is made: their weights may change, not the players.
+        key: Hashable.
+        make: Callable without arguments; what it returns must not hold the model itself.
+    """
+    known = _KEPT.setdefault(model, {})
+    key = (key, *(id(model.best(name)) for name in names))
+    if key not in known:
+        known[key] = make()
+    return known[key]
+
+
+def _compiled(model, terms, names, options):
+    networks, state = frozen(model, names)
+    return gradients.compiled(lambda *parts: terms(networks, *parts, *options), state)
 
 
 def frozen(model, names):

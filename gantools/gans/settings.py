@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gantools.core import SpectralNormalization
+from gantools.core import Linear, SpectralNormalization
 from gantools.errors import UserError
 
 
@@ -37,3 +37,8 @@ def spectral(layer):
     The `wrap` argument of the networks. Source: arXiv 1802.05957, algorithm 1.
     """
     return SpectralNormalization(layer, name=layer.name, dtype=layer.dtype_policy)
+
+
+def switched(before: float, after: float, images: int) -> Linear:
+    """Return the schedule that is `before` for that many images and `after` from then on."""
+    return Linear(before, after, images + 1, begin=images)

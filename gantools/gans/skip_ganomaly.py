@@ -75,7 +75,7 @@ def score_parts(model, x, *, faithful=False):
 
 def explained(model, x, *, faithful=False):
     """Return `(parts, G(x))`; faithful: squared residuals."""
-    parts, made = looked(model, x, lambda *a: _look(*a, 1 + faithful), tuple(model.game.players))
+    parts, made = looked(model, x, _look, tuple(model.game.players), (1 + faithful,))
     whole = WEIGHT * parts["residual"] + (1 - WEIGHT) * parts["features"]
     return {"skip_ganomaly": whole, **parts}, made
 

@@ -19,11 +19,12 @@ Differs from the paper:
 import keras
 from keras import ops
 
-from gantools.core import Ema, Game, Linear, Turn, objective
+from gantools.core import Ema, Game, Turn, objective
 from gantools.core.gradients import no_gradient
+from gantools.gans.likeness import distance, matching
 from gantools.gans.lowres import low_pictures
 from gantools.gans.recipe import Recipe
-from gantools.gans.settings import choose
+from gantools.gans.settings import choose, switched
 from gantools.nets import srgan
 
 TITLE = "Photo-Realistic Single Image Super-Resolution Using a GAN"
@@ -80,7 +81,7 @@ def game(size="small", shape=(96, 96, 3), *, seed=0, **overrides) -> Recipe:
         sample=lambda model, draw: model(draw["low"]),
     )
     rate = s["rate"], s["rate"] / 10, s["pretrain"] + s["images"] // 2
-    adam = {turn.name: keras.optimizers.Adam(_step(*rate)) for turn in turns}
+    adam = {turn.name: keras.optimizers.Adam(switched(*rate)) for turn in turns}
     return Recipe(description, adam, s["batch"])
 
 
@@ -95,25 +96,16 @@ def _discriminator_terms(model, batch, draw):
 def _generator_terms(model, batch, draw):
     fake = model.player("generator")(draw["low"])
     score, maps = model.player("discriminator")(fake)
-    terms = {"adv": SIDES.generator(None, score), "pixels": _distance(fake, batch["x"])}
+    terms = {"adv": SIDES.generator(None, score), "pixels": distance(fake, batch["x"])}
     if "vgg" in model.game.players:
         wanted, found = (model.player("vgg")(x) for x in (batch["x"], fake))
         return {**terms, "vgg": ops.mean(ops.square(wanted - found))}
     _, wanted = model.player("discriminator")(batch["x"])
-    apart = [_distance(a, ops.stop_gradient(b)) for a, b in zip(maps, wanted, strict=True)]
-    return {**terms, "matching": sum(apart) / len(apart)}
+    return {**terms, "matching": matching(maps, wanted)}
 
 
 def _weights(s):
     """Return the terms' weights: pixels alone at first, for `pretrain` pictures."""
     later = {"adv": s["adversarial"], "vgg": 0.006, "matching": s["matching"]}
-    weights = {name: _step(0.0, weight, s["pretrain"]) for name, weight in later.items()}
-    return {**weights, "pixels": _step(1.0, 0.0 if s["vgg"] else 1.0, s["pretrain"])}
-
-
-def _step(before, after, images):
-    return Linear(before, after, images + 1, begin=images)
-
-
-def _distance(a, b):
-    return ops.mean(ops.abs(ops.cast(a, "float32") - ops.cast(b, "float32")))
+    weights = {name: switched(0.0, weight, s["pretrain"]) for name, weight in later.items()}
+    return {**weights, "pixels": switched(1.0, 0.0 if s["vgg"] else 1.0, s["pretrain"])}

@@ -12,7 +12,7 @@ are described: on a CPU nothing else is as fast per decibel, and only they can b
 
 from dataclasses import asdict, dataclass
 
-OPERATIONS = ("conv", "relu", "leaky_relu", "prelu", "silu", "gate", "add")
+OPERATIONS = ("conv", "relu", "leaky_relu", "prelu", "silu", "gate", "add", "concat", "scale")
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,15 @@ class Step:
     """One operation of a plan.
 
     Attributes:
-        op: One of `OPERATIONS`. `gate` is x * (sigmoid(x) - 1/2); `add` sums its inputs.
+        op: One of `OPERATIONS`. `gate` is x * (sigmoid(x) - 1/2); `add` sums its inputs, `concat`
+            joins their channels, `scale` multiplies by `slope`.
         out: Name of the result; also the prefix of its weights (`head/kernel`, `head/bias`,
             `act/alpha`).
         inputs: Names of earlier results; "input" is the picture.
         channels: Output channels of a `conv`.
         kernel: Side of a square `conv` kernel, odd; padding is 'same' with zeros.
-        slope: Negative slope of `leaky_relu`. Only 0.2 is allowed after an `add`: see `Plan`.
+        slope: Negative slope of `leaky_relu`, or factor of `scale`. Only 0.2 is allowed for a
+            `leaky_relu` after an `add`: see `Plan`.
     """
 
     op: str
@@ -78,18 +80,27 @@ class Plan:
             reach[step.out] = here + (step.kernel // 2 if step.op == "conv" else 0)
         return max(2, reach[self.steps[-1].out])
 
+    def widths(self) -> dict[str, int]:
+        """Return the channels of each result."""
+        found = {"input": 3}
+        for step in self.steps:
+            found[step.out] = found[step.inputs[0]]
+            if step.op == "conv":
+                found[step.out] = step.channels
+            elif step.op == "concat":
+                found[step.out] = sum(found[name] for name in step.inputs)
+        return found
+
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every weight by name; kernels are `(side, side, c_in, c_out)`."""
-        width, shapes = {"input": 3}, {}
+        widths, shapes = self.widths(), {}
         for step in self.steps:
-            channels = width[step.inputs[0]]
+            channels = widths[step.inputs[0]]
             if step.op == "conv":
                 shapes[f"{step.out}/kernel"] = (step.kernel, step.kernel, channels, step.channels)
                 shapes[f"{step.out}/bias"] = (step.channels,)
-                channels = step.channels
             elif step.op == "prelu":
                 shapes[f"{step.out}/alpha"] = (channels,)
-            width[step.out] = channels
         return shapes
 
     def to_dict(self) -> dict:
@@ -134,3 +145,107 @@ def fast(scale: int, *, width: int = 48, blocks: int = 4, name: str = "fast") ->
         Step("conv", "tail", ("act",), 3 * scale**2),
     ]
     return Plan(name, scale, tuple(steps))
+
+
+def compact(scale: int, *, width: int = 64, blocks: int = 16, name: str = "compact") -> Plan:
+    """Return convolutions with PReLU one after the other, without any shortcut.
+
+    Args:
+        scale, width, name: As of `fast`.
+        blocks: Convolutions between the first and the last.
+
+    Source: Wang et al. 2021, arXiv 2107.10833, its small network (SRVGGNetCompact); there the
+        pixels are repeated, here the base is bicubic.
+    """
+    steps, trunk = [], "input"
+    for i in range(blocks + 1):
+        steps += [
+            Step("conv", f"conv{i}", (trunk,), width),
+            Step("prelu", f"act{i}", (f"conv{i}",)),
+        ]
+        trunk = f"act{i}"
+    return Plan(name, scale, (*steps, Step("conv", "tail", (trunk,), 3 * scale**2)))
+
+
+def srresnet(scale: int, *, width: int = 64, blocks: int = 16, name: str = "srresnet") -> Plan:
+    """Return SRGAN's generator without batch normalisation, all at low resolution.
+
+    Args:
+        scale, width, name: As of `fast`.
+        blocks: Residual blocks.
+
+    Source: Ledig et al. 2016, arXiv 1609.04802, figure 4; the tail is a single 3x3 convolution, as
+        in Lim et al. 2017, arXiv 1707.02921 (EDSR), whose results without normalisation are better.
+    """
+    steps = [Step("conv", "head", ("input",), width, 9), Step("prelu", "head_act", ("head",))]
+    trunk = "head_act"
+    for i in range(blocks):
+        steps += [
+            Step("conv", f"block{i}a", (trunk,), width),
+            Step("prelu", f"block{i}act", (f"block{i}a",)),
+            Step("conv", f"block{i}b", (f"block{i}act",), width),
+            Step("add", f"block{i}", (f"block{i}b", trunk)),
+        ]
+        trunk = f"block{i}"
+    steps += [
+        Step("conv", "body", (trunk,), width),
+        Step("add", "long", ("body", "head_act")),
+        Step("conv", "tail", ("long",), 3 * scale**2),
+    ]
+    return Plan(name, scale, tuple(steps))
+
+
+def rrdb(
+    scale: int, *, width: int = 32, blocks: int = 4, growth: int | None = None, name: str = "rrdb"
+) -> Plan:
+    """Return ESRGAN's trunk of residual-in-residual dense blocks, all at low resolution.
+
+    Args:
+        scale, width, name: As of `fast`; the published width is 64.
+        blocks: Blocks of three dense blocks of five convolutions each; the published number is 23.
+        growth: Channels that a dense block's convolutions add; None: half the width.
+
+    Source: Wang et al. 2018, arXiv 1809.00219, section 3.1; there the picture is enlarged before
+        the last two of its convolutions.
+    """
+    growth = growth or width // 2
+    steps, trunk = [Step("conv", "head", ("input",), width)], "head"
+    for i in range(blocks):
+        start = trunk
+        for j in range(3):
+            steps += _dense(f"block{i}_{j}", trunk, width, growth)
+            trunk = f"block{i}_{j}"
+        less = Step("scale", f"block{i}_less", (trunk,), slope=0.2)
+        steps += [less, Step("add", f"block{i}", (less.out, start))]
+        trunk = f"block{i}"
+    steps += [
+        Step("conv", "body", (trunk,), width),
+        Step("add", "long", ("body", "head")),
+        Step("conv", "last", ("long",), width),
+        Step("leaky_relu", "act", ("last",)),
+        Step("conv", "tail", ("act",), 3 * scale**2),
+    ]
+    return Plan(name, scale, tuple(steps))
+
+
+def _dense(name, start, width, growth):
+    """Return five convolutions of which each sees all before it; a fifth of the last is added."""
+    steps, seen = [], [start]
+    for k in range(1, 5):
+        inputs = start
+        if k > 1:
+            inputs = f"{name}_in{k}"
+            steps.append(Step("concat", inputs, tuple(seen)))
+        steps.append(Step("conv", f"{name}_conv{k}", (inputs,), growth))
+        steps.append(Step("leaky_relu", f"{name}_act{k}", (f"{name}_conv{k}",)))
+        seen.append(f"{name}_act{k}")
+    return [
+        *steps,
+        Step("concat", f"{name}_in5", tuple(seen)),
+        Step("conv", f"{name}_conv5", (f"{name}_in5",), width),
+        Step("scale", f"{name}_less", (f"{name}_conv5",), slope=0.2),
+        Step("add", name, (f"{name}_less", start)),
+    ]
+
+
+PLANS = {"fast": fast, "compact": compact, "srresnet": srresnet, "rrdb": rrdb}

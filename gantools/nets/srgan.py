@@ -122,13 +122,15 @@ def _prelu(x, name: str):
     return keras.layers.PReLU(start, shared_axes=(1, 2), name=name)(x)
 
 
-def vgg_features(channels: int, weights) -> keras.Model:
+def vgg_features(channels: int, weights, *, active: bool = True) -> keras.Model:
     """Return VGG-19 up to the last convolution before its fifth pooling, frozen.
 
     Args:
         channels: 1 or 3; grey is repeated.
         weights: Path of the weights that Keras publishes for VGG-19 without top, on this disk;
             None for random ones. Nothing is downloaded.
+        active: Whether that convolution's activation is applied; ESRGAN (arXiv 1809.00219) does
+            without.
 
     Returns:
         A model `(batch, height, width, channels)` float32 in [-1, 1], sides of at least 32 ->
@@ -137,11 +139,13 @@ def vgg_features(channels: int, weights) -> keras.Model:
     Raises:
         UserError: the file is missing.
 
-    Source: Ledig et al. 2016, arXiv 1609.04802, section 2.2.1 (phi_5,4, after the activation).
+    Source: Ledig et al. 2016, arXiv 1609.04802, section 2.2.1 (phi_5,4).
     """
     if weights is not None and not Path(weights).is_file():
         raise UserError(f"There is no file {weights}. Give the weights of VGG-19 without top.")
     vgg = keras.applications.VGG19(include_top=False, weights=weights and str(weights))
+    if not active:
+        vgg.get_layer("block5_conv4").activation = keras.activations.linear
     inputs = x = keras.Input((None, None, channels), name="x")
     x = keras.layers.Concatenate()([x] * 3) if channels == 1 else x
     x = keras.layers.Rescaling(127.5, offset=127.5)(x)

@@ -51,7 +51,7 @@ def build(plan: Plan, *, seed: int = 0) -> keras.Model:
     for step in plan.steps:
         inputs = [results[name] for name in step.inputs]
         layer = _layer(step, layer_seed(seed, step.out), zero=step.out == last_conv)
-        results[step.out] = layer(inputs if step.op == "add" else inputs[0])
+        results[step.out] = layer(inputs if step.op in ("add", "concat") else inputs[0])
     # A cast to float32 under mixed precision, nothing otherwise: the loss is computed in float32.
     residual = keras.layers.Activation("linear", dtype="float32", name="residual")
     return keras.Model(results["input"], residual(results[plan.steps[-1].out]), name=plan.name)
@@ -73,6 +73,10 @@ def _layer(step: Step, seed: int, *, zero: bool) -> keras.layers.Layer:
         return Gate(name=step.out)
     if step.op == "add":
         return keras.layers.Add(name=step.out)
+    if step.op == "concat":
+        return keras.layers.Concatenate(name=step.out)
+    if step.op == "scale":
+        return keras.layers.Rescaling(step.slope, name=step.out)
     return keras.layers.Activation(step.op, name=step.out)
 
 

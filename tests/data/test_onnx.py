@@ -53,6 +53,21 @@ def test_attributes_of_every_kind():
     assert onnx.numpy_helper.to_array(model.graph.initializer[0]).tolist() == [0, -1]
 
 
+def test_several_results_kinds_and_facts():
+    onnx, runtime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    graph = Graph()
+    x = graph.node("Cast", "x", to=1)
+    graph.node("TopK", x, graph.numbers(2), out=("best", "where"), axis=1)
+    facts = {"recipe": "as it comes: ä"}
+    shapes = {"x": (1, 3)}, {"best": (1, 2), "where": (1, 2)}
+    content = graph.file("g", *shapes, {"x": "uint8", "where": "int64"}, facts)
+    onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
+    session = runtime.InferenceSession(content)
+    best, where = session.run(None, {"x": np.array([[7, 9, 8]], np.uint8)})
+    assert best.tolist() == [[9, 8]] and where.tolist() == [[1, 2]]
+    assert session.get_modelmeta().custom_metadata_map == facts
+
+
 @pytest.mark.parametrize(
     ("side", "kernel", "stride", "expected"),
     [(8, 3, 1, (1, 1)), (8, 4, 2, (1, 1)), (7, 4, 2, (1, 2)), (8, 3, 2, (0, 1)), (4, 1, 2, (0, 0))],

@@ -113,7 +113,7 @@ def test_grey_with_alpha_goes_into_tiff_and_back(tmp_path, dtype):
 
 
 def test_float_has_one_format(tmp_path):
-    for suffix in ("png", "jpg", "webp", "bmp"):
+    for suffix in ("png", "jpg", "webp", "bmp", "avif"):
         with pytest.raises(UserError, match=r"no floating point.*\.tif"):
             write(tmp_path / f"a.{suffix}", Picture(PIXELS.astype(np.float32)))
     assert not list(tmp_path.iterdir())
@@ -151,7 +151,7 @@ def test_damage_gives_one_sentence_each(tmp_path):
     """300 files with bytes changed or cut: read, or refused by a sentence; nothing else."""
     rng, seen = np.random.default_rng(0), set()
     rich = Picture(PIXELS, Metadata(tags.block({271: tags.text("Maker")}), None, b"<x/>", (72, 72)))
-    for suffix in ("png", "jpg", "webp", "tif", "bmp"):
+    for suffix in ("png", "jpg", "webp", "tif", "bmp", "avif"):
         write(tmp_path / f"good.{suffix}", rich)
         good = (tmp_path / f"good.{suffix}").read_bytes()
         for i in range(60):

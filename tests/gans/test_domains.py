@@ -28,6 +28,7 @@ def terms(model, turn, arrays):
     (turn,) = (t for t in model.game.turns if t.name == turn)
     tensors = {name: ops.convert_to_tensor(x) for name, x in arrays.items()}
     draw = model._draw(tensors, 4, model._seeds)
+    tensors |= model._make(tensors, 4, model._seeds).tensors
     found = turn.terms(model, tensors, draw)
     found = found[0] if isinstance(found, tuple) else found
     return {name: float(as_numpy(value)) for name, value in found.items()}, turn.weights
@@ -90,6 +91,17 @@ def test_cyclegan_fills_its_pool_and_knows_other_channels():
     assert int(model.memory("a").filled) == int(model.memory("b").filled) == 6
     assert model.memory("b").samples.shape == (6, 8, 8, 3)
     assert "memory/a" in model.state_groups()
+
+
+def test_cyclegan_critics_see_translations_from_before_the_update_of_the_translators():
+    model, arrays = model_of("cyclegan"), batch()
+    before = {side: as_numpy(model.player(f"to_{side}")(arrays[o])) for side, o in ("ba", "ab")}
+    model.train_on_batch(arrays)
+    for side, other in ("ba", "ab"):
+        stored = as_numpy(model.memory(side).samples.value)[:4]
+        np.testing.assert_allclose(stored, before[side], atol=1e-5)
+        after = as_numpy(model.player(f"to_{side}")(arrays[other]))
+        assert np.abs(after - before[side]).max() > 1e-4
 
 
 def test_cyclegan_rate_falls_in_the_second_half():

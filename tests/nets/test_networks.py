@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from gantools.core import SpectralNormalization, gradients
-from gantools.nets import dcgan, mlp, plans, r3gan, resnet, srgan, superres
+from gantools.nets import dcgan, mlp, plans, r3gan, resnet, rrdb, srgan, superres
 
 GREY, SMALL, WIDE = (28, 28, 1), (20, 12, 3), (16, 24, 3)
 
@@ -64,6 +64,7 @@ CRITICS = {
 }
 ENLARGERS = {
     "srresnet": lambda seed: srgan.generator(3, scale=2, width=8, blocks=2, seed=seed),
+    "rrdb": lambda seed: rrdb.generator(3, scale=2, width=8, growth=4, blocks=1, seed=seed),
     "fast": lambda seed: superres.build(plans.fast(2, width=8, blocks=2), seed=seed),
 }
 
@@ -233,6 +234,8 @@ def test_heads_stay_float32_in_mixed_precision(table):
         (lambda: resnet.critic((32, 32, 3), **resnet.WGAN_GP_CRITIC), 1_053_825),
         (lambda: resnet.generator((32, 32, 3), **resnet.SNGAN_GENERATOR), 4_276_739),
         (lambda: srgan.generator(3, **srgan.PAPER_GENERATOR), 1_550_659),
+        # a block has 719,424: 23 of them make 16,697,987
+        (lambda: rrdb.generator(3, **rrdb.PAPER | {"blocks": 1}), 16_697_987 - 22 * 719_424),
         (lambda: superres.build(plans.fast(4)), 209_184),
         (lambda: superres.build(plans.fast(2)), 193_596),
     ],

@@ -6,7 +6,7 @@ from keras import ops
 
 from gantools.errors import UserError
 from gantools.nets import superres
-from gantools.nets.plans import Plan, Step, fast
+from gantools.nets.plans import PLANS, Plan, Step, fast
 
 pytestmark = pytest.mark.backends
 
@@ -19,7 +19,9 @@ EVERY_OPERATION = Plan(
         Step("conv", "middle", ("bend",), 6),
         Step("gate", "gate", ("middle",)),
         Step("add", "sum", ("gate", "head")),
-        Step("silu", "smooth", ("sum",)),
+        Step("concat", "both", ("sum", "middle", "input")),
+        Step("scale", "less", ("both",), slope=0.7),
+        Step("silu", "smooth", ("less",)),
         Step("relu", "cut", ("smooth",)),
         Step("conv", "tail", ("cut",), 12, kernel=1),
     ),
@@ -43,6 +45,8 @@ def forward(plan, weights, x):
             "silu": lambda x, s=sigmoid: x * s,
             "gate": lambda x, s=sigmoid: x * (s - 0.5),
             "add": lambda x, a=a: sum(a),
+            "concat": lambda x, a=a: np.concatenate(a, axis=-1),
+            "scale": lambda x, s=step.slope: s * x,
         }[step.op](a[0])
     return results[plan.steps[-1].out]
 
@@ -66,7 +70,10 @@ def random_weights(plan):
     }
 
 
-@pytest.mark.parametrize("plan", [EVERY_OPERATION, fast(3, width=8, blocks=2)])
+SMALL = [make(2, width=8, blocks=2) for make in PLANS.values()]
+
+
+@pytest.mark.parametrize("plan", [EVERY_OPERATION, fast(3, width=8, blocks=2), *SMALL])
 def test_model_computes_the_plan(plan):
     model, weights = superres.build(plan), random_weights(plan)
     superres.set_weights_by_name(model, weights)
@@ -125,3 +132,35 @@ def test_foreign_names_are_refused_and_change_nothing():
         superres.set_weights_by_name(model, {**random_weights(plan), "neck/kernel": np.ones(2)})
     after = superres.get_weights_by_name(model)
     assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+def test_published_sizes():
+    counts = {
+        name: sum(int(np.prod(shape)) for shape in plan(4, **size).weight_shapes().values())
+        for name, plan, size in (
+            ("compact", PLANS["compact"], {}),
+            ("srresnet", PLANS["srresnet"], {}),
+            ("rrdb", PLANS["rrdb"], {"width": 64, "blocks": 23}),
+        )
+    }
+    assert counts["compact"] == 621_424  # SRVGGNetCompact of Real-ESRGAN
+    # 0.45 M of its enlarging convolutions are left out, and the 9x9 tail is 3x3 at low resolution
+    assert 1.2e6 < counts["srresnet"] < 1.3e6
+    assert 16.5e6 < counts["rrdb"] < 16.8e6  # 16.7 M
+
+
+@pytest.mark.parametrize("plan", SMALL, ids=lambda plan: plan.name)
+def test_plans_survive_being_written(plan):
+    assert Plan.from_dict(plan.to_dict()) == plan
+    assert plan.radius == reach_of(plan)
+
+
+def reach_of(plan):
+    """Return how far a change of one pixel can be seen: the radius, found without the formula."""
+    weights = {name: np.abs(array) for name, array in random_weights(plan).items()}
+    side = 2 * plan.radius + 5
+    middle, x = side // 2, np.zeros((1, side, side, 3))
+    nothing = forward(plan, weights, x)
+    x[0, middle, middle] = 1
+    changed = np.abs(forward(plan, weights, x) - nothing)[0].max(-1) > 0
+    return int(np.max(np.abs(np.argwhere(changed) - middle)))

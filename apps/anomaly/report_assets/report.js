@@ -105,6 +105,26 @@
       mark(cards[at], event.key);
     }
   });
+
+  // Strength of the maps: the map's picture over the input, more or less of it. Without script, and
+  // in print, the whole of it.
+  document.body.classList.add("has-script");
+  for (const over of document.querySelectorAll(".overlay img")) {
+    const input = over.closest(".card").querySelector(".input img");
+    if (!input) continue;
+    const layers = document.createElement("span");
+    layers.className = "layers";
+    over.replaceWith(layers);
+    const under = input.cloneNode();
+    under.alt = "";
+    under.className = "under";
+    over.classList.add("over");
+    layers.append(under, over);
+  }
+  const opacity = document.getElementById("opacity");
+  if (opacity) opacity.addEventListener("input", () => {
+    document.body.style.setProperty("--strength", opacity.value / 100);
+  });
   const quoted = (text) => `"${text.replaceAll('"', '""')}"`;
   const button = document.getElementById("feedback");
   if (button) button.addEventListener("click", () => {

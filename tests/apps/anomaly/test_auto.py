@@ -135,3 +135,9 @@ def test_errors(fitted, tmp_path):
     (tmp_path / "auto.json").write_text(json.dumps({**settings, "schema": 99}))
     with pytest.raises(UserError, match="another version"):
         Auto.load(tmp_path)
+
+
+def test_the_smallest_networks_take_large_pictures_too():
+    x = np.random.default_rng(0).uniform(-1, 1, (30, 64, 64, 1)).astype(np.float32)
+    found = Auto("tiny", steps=4).fit(x)
+    assert found.maps(x[:2]).shape == (2, 64, 64)

@@ -83,3 +83,32 @@ def test_errors(fitted):
         Encoder().fit(np.zeros((20, 32, 32, 2), np.float32))
     with pytest.raises(UserError, match="as fitted. Received"):
         fitted.parts(np.zeros((2, 32, 32, 1), np.float32))
+
+
+def heads(n, seed):
+    """Return bright ellipses of many sizes on black, `(n, 80, 80, 1)` in [-1, 1]."""
+    random, made = np.random.default_rng(seed), []
+    y, x = np.mgrid[-1:1:80j, -1:1:80j]
+    for _ in range(n):
+        wide, high = random.uniform(0.45, 0.8, 2)
+        made.append(np.where((x / wide) ** 2 + (y / high) ** 2 < 1, random.uniform(-0.1, 0.1), -1))
+    made = np.stack(made)[..., None]
+    return np.where(made > -1, made + random.normal(0, 0.03, made.shape), -1).astype(np.float32)
+
+
+def test_scans_are_ranked_by_the_oddest_place_within_the_object():
+    found, good = Encoder().fit(heads(60, 0)), heads(20, 1)
+    assert found.facts["scan"] and found.ranking == ("enc_near_max", "enc_patch_max")
+    odd = good.copy()
+    odd[:, 34:44, 40:50] = 0.9
+    low, high = found.parts(good), found.parts(odd)
+    assert np.mean(high["enc_near_max"][:, None] > low["enc_near_max"][None]) > 0.9
+    maps = found.maps(odd)
+    assert np.all(maps[:, 34:44, 40:50].mean(axis=(1, 2)) > maps[:, :8].mean(axis=(1, 2)))
+    assert np.all(found.maps(good)[:, 0, 0] == 0)  # nothing is judged outside
+
+
+def test_small_pictures_and_full_ones_are_no_scans(fitted):
+    assert not fitted.facts["scan"]
+    full = np.random.default_rng(0).uniform(-0.5, 0.5, (20, 80, 80, 1)).astype(np.float32)
+    assert not Encoder().fit(full).facts["scan"]

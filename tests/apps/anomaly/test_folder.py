@@ -68,13 +68,14 @@ def test_a_stopped_training_goes_on_only_where_it_is_the_same_job(tmp_path):
     place = tmp_path / "training"
 
     def left(settings, data=None, **how):
-        folder.training_folder(place, settings, data or looked(), **how)
+        folder.training_folder(place, settings, data or looked(), "secret", **how)
         found = (place / "state").exists()
         (place / "state").write_text("x")
         return found
 
     assert not left(Settings(seed=1))
     assert left(Settings(seed=1))
+    assert folder.project_salt(place / folder.NOTE) == "secret"
     assert left(Settings(seed=1, fpr=0.3))
     assert not left(Settings(seed=2))
     assert not left(Settings(seed=2), looked("xyz"))

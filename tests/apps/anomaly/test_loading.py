@@ -49,6 +49,44 @@ def test_colour_is_decided_by_content_of_most(tmp_path):
     assert loading.load(reader, items, loading.Levels(3), 16).shape == (3, 16, 16, 3)
 
 
+class Drawn:
+    """Opens items that are pictures themselves."""
+
+    def pixels(self, item):
+        return item.facts[0]
+
+
+def scans(background, count=10, series="s"):
+    """Return items of bright discs, float32 levels of 0 to 1."""
+    y, x = np.mgrid[:40, :40]
+    disc, random = (y - 20) ** 2 + (x - 18) ** 2 < 150, np.random.default_rng(0)
+    noise = random.normal(0, 0.02, (count, 40, 40))
+    drawn = np.where(disc, 0.7, background) + noise
+    drawn = [one.clip(0, 1).astype(np.float32)[..., None] for one in drawn]
+    return [Item(None, str(i), series=series, facts=(one,)) for i, one in enumerate(drawn)], disc
+
+
+def test_scans_on_black_are_masked_and_nothing_else_is():
+    items, disc = scans(0.05)
+    levels = loading.learn_levels(Drawn(), items)
+    assert levels == loading.Levels(1, 0.0, 1.0, masked=True)
+    pixels = items[0].facts[0].copy()
+    pixels[2:5, 2:30] = 0.4  # a table, or text
+    out = loading.to_levels(pixels, levels)
+    plain = loading.to_levels(pixels, loading.Levels())
+    assert (out[2:5] == -1).all() and (plain[2:5, 2:30] > -0.3).all()
+    np.testing.assert_array_equal(out[disc], plain[disc])
+    assert out.dtype == np.float32
+    few = [*items[:8], *scans(0.5, 2)[0]]  # one in five without: nobody is masked
+    for other in (few, scans(0.5)[0], scans(0.05, series="")[0]):
+        assert not loading.learn_levels(Drawn(), other).masked
+        grey = other[0].facts[0]
+        again = loading.to_levels(grey, loading.learn_levels(Drawn(), other[:1] * 3 + other))
+        assert not (again == -1).all(axis=2)[:5].all()
+    assert loading.learn_levels(Drawn(), scans(0.05, series="")[0], scans=True).masked
+    assert not loading.learn_levels(Drawn(), scans(0.5, series="")[0], scans=True).masked
+
+
 def test_alpha_lies_on_white():
     pixels = np.array([[[0, 0], [0, 255]]], np.uint8)
     out = loading.to_levels(pixels, loading.Levels())
@@ -80,19 +118,6 @@ def test_windows_cover_everything_and_blend_to_what_they_were(shape):
     assert windows.shape[1:] == (16, 16, 1)
     out = loading.blend(windows[..., 0], corners, *shape)
     np.testing.assert_allclose(out, picture[..., 0], atol=1e-5)
-
-
-def test_foreground_of_a_disc_and_of_a_texture():
-    y, x = np.mgrid[:64, :64]
-    disc = ((y - 30) ** 2 + (x - 34) ** 2 < 400) & ~((y - 30) ** 2 + (x - 34) ** 2 < 25)
-    noise = np.random.default_rng(0).normal(0, 0.02, (64, 64))
-    picture = (np.where(disc, 0.5, -0.98) + noise).clip(-1, 1).astype(np.float32)[..., None]
-    found = loading.foreground(picture)
-    filled = (y - 30) ** 2 + (x - 34) ** 2 < 400
-    assert (found == filled).mean() > 0.95  # a ring of one pixel is blurred in
-    assert found[30, 34]  # the hole belongs to it
-    texture = np.random.default_rng(1).uniform(-0.5, 0.5, (64, 64, 1)).astype(np.float32)
-    assert loading.foreground(texture).all()
 
 
 def test_masks(tmp_path):

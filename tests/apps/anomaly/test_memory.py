@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from gantools.apps.anomaly.memory import Cells, Gaussian, Neighbours, top_mean, unit
+from gantools.apps.anomaly.memory import Cells, Gaussian, Nearby, Neighbours, top_mean, unit
 from sklearn.covariance import LedoitWolf
 from sklearn.neighbors import NearestNeighbors
 
@@ -77,3 +77,21 @@ def test_top_mean():
 def test_unit_keeps_zeros():
     found = unit(np.array([[3.0, 4.0], [0.0, 0.0]]))
     np.testing.assert_allclose(found, [[0.6, 0.8], [0, 0]])
+
+
+def test_nearby_compares_with_the_same_place_of_the_most_alike():
+    random = np.random.default_rng(0)
+    wholes = np.repeat(np.eye(2), 30, axis=0) + random.normal(0, 0.01, (60, 2))
+    cells = np.zeros((60, 5, 5, 3)) + np.repeat([0.0, 4.0], 30)[:, None, None, None]
+    cells[:30, 1, 1] = 9.0  # only there, and only in the first kind
+    memory = Nearby.fit(wholes, cells)
+    query = np.zeros((3, 5, 5, 3))
+    query[1, 2, 2] = 9.0  # one step from where the first kind has it
+    query[2, 4, 4] = 9.0
+    found = memory.score(np.eye(2)[[0, 0, 0]], query)
+    assert found.shape == (3, 5, 5) and found.dtype == np.float64
+    assert np.all(found[0] == 0) and found[1, 2, 2] == 0  # seen around
+    np.testing.assert_allclose(found[2, 4, 4], 9 * np.sqrt(3))
+    again = Nearby(**memory.arrays())
+    assert np.array_equal(again.score(np.eye(2)[:1], query[2:]), found[2:])
+    assert len(Nearby.fit(wholes, cells, most=10).cells) == 10

@@ -38,6 +38,25 @@ def test_published_f_anogan_has_two_stages():
     assert np.isfinite(found.parts(pictures(2))["f_anogan"]).all()
 
 
+@pytest.mark.parametrize("name", ["egbad", pytest.param("anogan", marks=pytest.mark.slow)])
+def test_scoring_is_compiled_once(name, monkeypatch):
+    from gantools.core import gradients
+
+    made, compile_it = [], gradients.compiled
+    monkeypatch.setattr(
+        gradients, "compiled", lambda fn, state: made.append(fn) or compile_it(fn, state)
+    )
+    found = Named(name, "tiny", steps=2).fit(pictures(24))
+    first, known = found.parts(pictures(3)), len(made)
+    assert known in (1, 3)  # the search of AnoGAN has two more
+    again = found.parts(pictures(3))
+    found.maps(pictures(5))
+    found.restored(pictures(1))
+    assert len(made) == known
+    for part, values in first.items():
+        assert np.array_equal(again[part], values)
+
+
 def test_a_picture_of_nan_has_no_score():
     found = Named("ganomaly", "tiny", steps=3).fit(pictures(24))
     x = np.concatenate([pictures(2), np.full((1, 16, 16, 1), np.nan, np.float32)])

@@ -67,6 +67,8 @@ def test_it_tells_everything_without_script(text):
         assert f'<section id="{anchor}">' in plain
         assert f'href="#{anchor}"' in plain
     assert "no medical device" in plain
+    assert '<label class="screen scripted">' in plain  # hidden until the script shows it
+    assert ".scripted{display:none}" in plain
     assert 'id="item-0"' in plain
 
 
@@ -151,6 +153,19 @@ cards[3].querySelector("[data-mark='f']").click();
 found.marked = document.getElementById("marked").textContent;
 send("m");
 found.off = document.body.classList.contains("maps-off");
+document.getElementById("opacity").value = 25;
+document.getElementById("opacity").dispatchEvent(new Event("input"));
+const over = document.querySelector(".overlay img.over");
+const under = over.parentElement.querySelector(".under");
+const shown = (image) => getComputedStyle(image).opacity;
+const input = cards[0].querySelector(".input img");
+found.strength = [shown(over), shown(under), under.src === input.src];
+const places = [over, under].map((image) => image.getBoundingClientRect());
+found.aligned = ["left", "top", "width", "height"].every((k) => places[0][k] === places[1][k]);
+found.slider = getComputedStyle(document.querySelector(".scripted")).display;
+const rules = [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules]);
+const print = rules.filter((r) => r instanceof CSSMediaRule && r.conditionText === "print");
+found.print = print.map((r) => r.cssText).join(" ");
 document.getElementById("feedback").click();
 const link = document.getElementById("feedback-link").href;
 found.feedback = decodeURIComponent(link.slice(link.indexOf(",") + 1));
@@ -189,6 +204,11 @@ def test_the_script_sorts_flags_walks_and_hands_out_feedback(tmp_path, text):
     assert found["focus"] == 1
     assert found["marked"] == "3 marked"
     assert found["off"]
+    assert found["strength"] == ["0.25", "1", True]
+    assert found["aligned"]
+    assert found["slider"] == "inline"
+    assert re.search(r"\.layers \.over \{ opacity: 1; \}", found["print"])
+    assert ".has-script .scripted { display: none; }" in found["print"]
     lines = found["feedback"].splitlines()
     assert lines[0] == "path,verdict"
     assert lines[1] == '"' + NAME.replace('"', '""') + '",normal'

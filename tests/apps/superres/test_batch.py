@@ -141,7 +141,7 @@ def test_folders_inside_folders_are_mirrored(tmp_path):
 def test_patterns_name_the_results(tmp_path):
     touch(tmp_path, "in/a.png", "in/sub/b.jpg")
     out = tmp_path / "large/{stem}_{model}_x{scale}.{ext}"
-    assert targets(plan_jobs([tmp_path / "in/a.png"], out), tmp_path) == ["large/a_fast_x4.png"]
+    assert targets(plan_jobs([tmp_path / "in/a.png"], out), tmp_path) == ["large/a_photo_x4.png"]
     jobs = plan_jobs([tmp_path / "in"], out, recursive=True, model="mine", format="webp")
     assert targets(jobs, tmp_path) == ["large/a_mine_x4.webp", "large/sub/b_mine_x4.webp"]
     for wrong in ("{name}.png", "{}.png", "{stem"):

@@ -232,13 +232,23 @@ def test_eval_prints_a_table_and_json(run, tmp_path, picture):
     code, out, err = run("eval", tmp_path / "sharp")
     assert code == DONE
     assert err.split() == ["a.png", "b.png"]
-    head, line = out.splitlines()
-    assert head.split() == ["x4", "PSNR-Y", "SSIM-Y", "bicubic", "SSIM-Y", "gain"]
-    assert line.startswith(str(tmp_path / "sharp"))
+    head, folder, *lines = out.splitlines()
+    assert head.split()[1:] == ["x4", "PSNR-Y", "SSIM-Y", "NIQE", "spectrum", "patches", "consist.",
+                                "drift"]  # fmt: skip
+    assert folder.startswith(str(tmp_path / "sharp"))
+    assert [line.split()[0] for line in lines] == ["network", "bicubic", "lanczos", "original"]
     code, out, _ = run("eval", tmp_path / "sharp", "-v", "-q")
-    assert len(out.splitlines()) == 4
-    code, out, _ = run("eval", tmp_path / "sharp", "--json", "-q")
-    found = json.loads(out)["folders"][0]
-    values = [score["psnr"] for score in found["pictures"]]
-    assert found["mean"]["psnr"] == pytest.approx(np.mean(values))
-    assert line.split()[1] == f"{np.mean(values):.2f}"
+    assert len(out.splitlines()) == 1 + 3 * 5
+    page = tmp_path / "page.html"
+    code, out, _ = run(
+        "eval", tmp_path / "sharp", "--json", "-q", "--html", page, "--tta", 2, "--no-projection"
+    )
+    document = json.loads(out)
+    assert (document["views"], document["projection"]) == (2, False)
+    found = document["folders"][0]
+    values = [score["network"]["psnr"] for score in found["pictures"]]
+    assert found["mean"]["network"]["psnr"] == pytest.approx(np.mean(values))
+    assert found["mean"]["network"]["niqe"] is None  # smaller than one block
+    assert "The worst crops" in page.read_text()
+    assert run("eval", tmp_path, tmp_path, "--lr", tmp_path)[0] == USAGE
+    assert run("eval", tmp_path / "sharp", "--scale", "3")[0] == USAGE

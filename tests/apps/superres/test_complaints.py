@@ -4,9 +4,11 @@ Where the fault was reported: "ours" would be the same mistake made here.
 """
 
 import json
+import re
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,7 +120,7 @@ def test_grey_turns_yellow(upscaler, picture, tmp_path):
     assert made.pixels.shape == (120, 120, 1)
 
 
-@pytest.mark.parametrize("target", ["png", "jpg", "webp", "tif"])
+@pytest.mark.parametrize("target", ["png", "jpg", "webp", "tif", "avif"])
 def test_the_colour_profile_is_dropped(target, tmp_path, upscaler, picture):
     """upscayl #84, #565, #746: Display P3 photographs faded."""
     made, _ = through(tmp_path, upscaler, Picture(picture(), Metadata(icc=ICC)), target=target)
@@ -136,7 +138,7 @@ def test_a_profile_told_by_a_chunk_is_dropped(tmp_path, upscaler, picture):
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("target", ["png", "jpg", "webp", "tif", "bmp"])
+@pytest.mark.parametrize("target", ["png", "jpg", "webp", "tif", "bmp", "avif"])
 def test_png_to_jpeg_is_grey_garbage(channels, dtype, target, tmp_path, upscaler, picture):
     """upscayl #1040: every kind of picture in every format shows the same picture."""
     pixels = picture(24, 36, channels, dtype)
@@ -158,7 +160,7 @@ def test_png_to_jpeg_is_grey_garbage(channels, dtype, target, tmp_path, upscaler
     )
 
 
-@pytest.mark.parametrize("target", ["png", "jpg", "webp", "tif"])
+@pytest.mark.parametrize("target", ["png", "jpg", "webp", "tif", "avif"])
 def test_exif_is_lost(target, tmp_path, upscaler, picture):
     """upscayl #214, #327, #941: date, place, and the camera."""
     book = {
@@ -318,3 +320,21 @@ def test_inks_are_taken_for_light(tmp_path, upscaler):
     made = enlarge_file(tmp_path / "a.jpg", tmp_path / "b.png", upscaler)
     assert "CMYK" in made.notes[0]
     assert read(tmp_path / "b.png").pixels[32, 32, 0] > 200
+
+
+def test_every_complaint_names_a_test_that_exists():
+    """docs/superres.md: each row names tests, or says why there is none."""
+    root = Path(__file__).parents[3]
+    text = (root / "docs/superres.md").read_text(encoding="utf-8")
+    part = text.split("## What others are complained about")[1].split("\n## ")[0]
+    rows = [line for line in part.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) >= 16
+    known = {
+        name
+        for path in (root / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    for row in rows:
+        named = re.findall(r"`(test_\w+)`", row)
+        assert named or "no test" in row, row
+        assert set(named) <= known, set(named) - known

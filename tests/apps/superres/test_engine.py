@@ -41,6 +41,16 @@ def test_all_engines_give_the_same_picture(name, scale, make_network, picture):
         assert np.mean(np.abs(levels - expected) > 0.51) < 0.02
 
 
+@pytest.mark.parametrize("kind", list(plans.PLANS))
+def test_every_kind_of_network_runs_on_all_engines(kind, make_network, picture):
+    network = make_network(plans.PLANS[kind](2, width=16, blocks=1))
+    pixels = tile(picture(12, 15)).astype(np.float32)
+    found = {name: open_engine(network, name, deep=True).run(pixels).copy() for name in choose()}
+    assert len(found) > 1
+    for result in found.values():
+        np.testing.assert_allclose(result, found["opencv"], atol=2e-3)
+
+
 @pytest.mark.parametrize("name", ENGINES)
 def test_flat_colours_stay_exact(name, make_network):
     """The base alone: its weights survive bfloat16, so white stays 255 and no pattern appears."""

@@ -36,8 +36,8 @@ def test_files_equal_what_is_made_in_memory(tmp_path, upscaler, picture, channel
     assert sorted(f.name for f in tmp_path.iterdir()) == ["a.png", "b.png"]
 
 
-@pytest.mark.parametrize("source", ["png", "jpg", "webp", "tif", "bmp"])
-@pytest.mark.parametrize("target", ["png", "jpg", "webp", "tif", "bmp"])
+@pytest.mark.parametrize("source", ["png", "jpg", "webp", "tif", "bmp", "avif"])
+@pytest.mark.parametrize("target", ["png", "jpg", "webp", "tif", "bmp", "avif"])
 def test_every_format_into_every_other(tmp_path, upscaler, picture, source, target):
     icc_free = Metadata(exif=EXIF)
     write(tmp_path / f"a.{source}", Picture(picture(24, 36), icc_free))
@@ -95,7 +95,7 @@ def test_an_interrupted_picture_leaves_nothing(
     def stop(*_, **__):
         raise error
 
-    monkeypatch.setattr("gantools.data.png.PngWriter._write", stop)
+    monkeypatch.setattr("gantools.data.png.PngWriter._job", stop)
     monkeypatch.setattr("gantools.data.writing._encoded", stop)
     expected = KeyboardInterrupt if error is KeyboardInterrupt else UserError
     with pytest.raises(expected):

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from gantools.apps.superres import family as families
 from gantools.apps.superres import model
 from gantools.apps.superres.family import Family, blend, family
 
@@ -46,7 +45,7 @@ def test_networks_are_read_when_first_used(make_network):
 
 def test_shipped_networks():
     assert family("fast").scales == (2, 4)
-    with pytest.raises(UserError, match="no network 'slow'. Shipped: fast x2, fast x4"):
+    with pytest.raises(UserError, match="no network 'slow'. Shipped: fast x2, fast x4, photo"):
         family("slow")
 
 
@@ -67,13 +66,15 @@ def test_strength_lies_between_a_network_and_its_twin(tmp_path, make_network):
 
 
 def test_shipped_twins(tmp_path, make_network, monkeypatch):
-    monkeypatch.setattr(families, "SHIPPED", tmp_path)
     monkeypatch.setattr(model, "SHIPPED", tmp_path)
     model.write(tmp_path / "nice_x4.safetensors", make_network(seed=0))
     with pytest.raises(UserError, match="'nice' has no adversarially trained twin"):
         family("nice", 0.5)
     model.write(tmp_path / "nice-gan_x4.safetensors", make_network(seed=1))
     assert family("nice", 0.5).network(4).card["strength"] == 0.5
+    model.write(tmp_path / "nice_x2.safetensors", make_network(plans.fast(2, width=8, blocks=1)))
+    assert family("nice").scales == (2, 4)
+    assert family("nice", 0.5).scales == (4,)  # x2 has no twin, so it is reduced from x4
 
 
 def test_only_equal_plans_are_blended(make_network):

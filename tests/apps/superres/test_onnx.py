@@ -17,7 +17,9 @@ def every_operation(scale):
         last = f"{op}_a"
     steps += [
         Step("add", "sum", (last, "head", "relu_a")),
-        Step("conv", "tail", ("sum",), 3 * scale**2, kernel=1),
+        Step("concat", "both", ("sum", "head", "silu_c")),
+        Step("scale", "less", ("both",), slope=0.7),
+        Step("conv", "tail", ("less",), 3 * scale**2, kernel=1),
     ]
     return Plan("every", scale, tuple(steps))
 
@@ -40,6 +42,10 @@ def by_hand(network, pixels):
             y = np.where(x > 0, x, slope * x)
         elif step.op == "add":
             y = sum(results[name] for name in step.inputs)
+        elif step.op == "concat":
+            y = np.concatenate([results[name] for name in step.inputs], axis=-1)
+        elif step.op == "scale":
+            y = step.slope * x
         else:
             y = x * (1 / (1 + np.exp(-x)) - (0.5 if step.op == "gate" else 0))
         results[step.out] = y

@@ -85,3 +85,15 @@ def test_a_note_is_told_once_for_a_folder(job, capsys):
     err = capsys.readouterr().err
     assert err.count("b.png, 8x8") == 3
     assert err.count("Note: BMP cannot keep EXIF.") == 1
+
+
+def test_of_a_clip_speed_and_the_time_that_is_left_are_told(job, capsys, monkeypatch):
+    now = iter([0.0, 0.0, 0.0, 100.0, 100.0, 120.0, 120.0])
+    monkeypatch.setattr(progress, "monotonic", lambda: next(now))
+    told = Progress(1)
+    told.started(job)
+    told._begun = (100.0, 0.4)  # goes on after 40 %
+    told.advance(0.5, "2.5 frames/s")
+    assert capsys.readouterr().err == "a.png: 50 %, 2.5 frames/s, 0 s left\n"
+    told.advance(0.6, "2.5 frames/s")
+    assert capsys.readouterr().err == "a.png: 60 %, 2.5 frames/s, 40 s left\n"

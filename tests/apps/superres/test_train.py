@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from gantools.apps.superres import model as files
+from gantools.apps.superres import stages, train_cli
 from gantools.apps.superres import train as training
 from gantools.apps.superres.patches import UNIT, Patches, load_photos, shuffle, unshuffle
 from gantools.apps.superres.train import PATCH, Settings, train
@@ -15,6 +16,7 @@ from gantools.apps.superres.train import PATCH, Settings, train
 from gantools import record
 from gantools.data.resample import resize
 from gantools.errors import UserError
+from gantools.nets import plans
 
 
 @pytest.fixture
@@ -27,6 +29,14 @@ def photos(tmp_path):
         coarse = random.integers(0, 256, (side // 8, side // 8, 3), dtype=np.uint8)
         cv2.imwrite(str(folder / f"{name}.png"), cv2.resize(coarse, (side, side)))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def small_discriminator(monkeypatch):
+    """Make the second stage's discriminator small."""
+    monkeypatch.setattr(
+        training, "discriminator", lambda scale, seed: stages.discriminator(scale, seed, width=4)
+    )
 
 
 def settings(photos, **changes):
@@ -69,6 +79,50 @@ def test_both_stages_make_a_network_and_a_resume_equals_the_whole(photos, tmp_pa
     assert keras.config.dtype_policy().name == "float32"
     again = train(tmp_path / "whole", both)
     assert again.score == pytest.approx(outcome.score, abs=0.01)
+
+
+def test_photo_networks_say_how_they_are_projected_and_are_scored_on_both_kinds(photos, tmp_path):
+    run = tmp_path / "run"
+    photo = settings(photos, steps=2, degrade="photo", gan_steps=3)
+    outcome = train(run, photo)
+    for stage, cycle in (("fidelity", 2), ("gan", 3)):
+        network = files.read(run / f"{stage}.safetensors")
+        assert network.projection == "smooth"
+        assert network.card["settings"]["degrade"] == "photo"
+        line = json.loads((run / f"{stage}-scores.jsonl").read_text().splitlines()[-1])
+        assert line["cycle"] == cycle
+        assert line["psnr_y_damaged"] < line["psnr_y"]
+        mean = (line["psnr_y_damaged"] + line["psnr_y"]) / 2
+        assert network.card["validation_psnr_y"] == pytest.approx(mean, abs=1e-3)
+    assert outcome.score == pytest.approx(mean, abs=1e-3)
+    assert files.read(run / "gan-000003.safetensors").digest == network.digest
+    train(tmp_path / "clean", settings(photos, steps=1))
+    assert files.read(tmp_path / "clean" / "fidelity.safetensors").projection == "full"
+
+
+def test_the_second_stage_can_follow_another_runs_first(photos, tmp_path):
+    train(tmp_path / "first", settings(photos))
+    base = files.read(tmp_path / "first" / "fidelity.safetensors")
+    given = settings(photos, steps=0, base=base.digest, gan_steps=1)
+    train(tmp_path / "second", given, base=base)
+    same = files.read(tmp_path / "second" / "fidelity.safetensors")
+    assert same.digest == base.digest
+    assert files.read(tmp_path / "second" / "gan.safetensors").plan.steps == base.plan.steps
+    with pytest.raises(UserError, match="tail"):
+        train(tmp_path / "third", settings(photos, steps=0, scale=3), base=base)
+
+
+def test_the_command_offers_every_kind_of_network():
+    (option,) = (option for option in train_cli.train.params if option.name == "network")
+    assert list(option.type.choices) == list(plans.PLANS)
+
+
+@pytest.mark.parametrize("kind", ["compact", "srresnet", "rrdb"])
+def test_other_kinds_of_networks_are_trained(kind, photos, tmp_path):
+    other = settings(photos, steps=1, network=kind, width=8, name=None)
+    network = files.read(train(tmp_path / "run", other).path)
+    assert network.plan.name == kind
+    assert network.plan == training.plan_of(other)
 
 
 def test_other_settings_are_refused_by_name(photos, tmp_path):

@@ -1,0 +1,62 @@
+"""What a step is given: minibatches as Keras hands them over, and the draws of a turn."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from gantools.errors import UserError
+
+
+class Draws(dict):
+    """Random numbers by name, drawn when first asked for: samples need few of a game's draws."""
+
+    def __init__(self, samplers, size, seeds):
+        super().__init__()
+        self.samplers, self.size, self.seeds = samplers, size, seeds
+
+    def __missing__(self, name):
+        self[name] = self.samplers[name](self.size, self.seeds[name], {})
+        return self[name]
+
+
+def given_draw(game, name, value, n):
+    """Return what `AdversarialModel.sample` was given for a draw as an array `(n, ...)`."""
+    value = np.asarray(value)
+    value = value.astype("float32" if value.dtype.kind == "f" else "int32")
+    value = np.full(n, value) if value.ndim == 0 else value
+    if name not in game.samplers or len(value) != n:
+        raise UserError(
+            f"Expected {n} values for one of the draws {', '.join(game.samplers)}. "
+            f"Received: {len(value)} for {name!r}."
+        )
+    return value
+
+
+def unpack(data):
+    """Return `(batch, size)` of what Keras hands over.
+
+    Args:
+        data: A tensor `(batch, ...)`, named "x"; a dict of tensors; or a tuple or list that holds
+            one of them. The dict may hold a dict "minibatches" of tensors `(batch, n, ...)`: n
+            minibatches for the updates of one cycle. uint8 is scaled to float32 in [-1, 1].
+    """
+    while isinstance(data, (tuple, list)):
+        data = data[0]
+    batch = data if isinstance(data, dict) else {"x": data}
+    batch = keras.tree.map_structure(to_float, batch)
+    return batch, ops.shape(keras.tree.flatten(batch)[0])[0]
+
+
+def to_float(x):
+    """Return a tensor: uint8 scaled to float32 in [-1, 1], others as they are."""
+    x = ops.convert_to_tensor(x)  # `train_on_batch` hands NumPy arrays through on PyTorch
+    if keras.backend.standardize_dtype(x.dtype) != "uint8":
+        return x
+    return ops.cast(x, "float32") / 127.5 - 1.0
+
+
+def nth_minibatch(batch, n):
+    """Return the n-th minibatch of a cycle: tensors without that axis are used again."""
+    several = batch.get("minibatches", {})
+    fresh = {name: x[:, n % x.shape[1]] for name, x in several.items()}
+    return {**{name: x for name, x in batch.items() if name != "minibatches"}, **fresh}
