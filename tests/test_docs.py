@@ -138,8 +138,9 @@ def test_figures_of_the_readme_are_the_measured_ones():
     ((_, times),) = newest_rows("superres_time", "command").items()
     assert f"{times['shell_to_file_s']:.2f} s (`cv2.imwrite`" in readme
     assert f"{times['imwrite_s']:.2f} s)" in readme
+    assert f"{times['torch_s']:.2f} / {times['onnxruntime_s']:.2f} s" in readme
     ((_, clips),) = newest_rows("video", "scale").items()
-    told = [f"{clips[f'{name}_processor_s']:.1f}" for name in ("moving", "screen")]
+    told = [f"{clips[f'{name}_frames_per_s']:.1f}" for name in ("moving", "screen")]
     assert f"{told[0]} where everything moves, {told[1]} of a screen" in readme
     assert f"({100 * clips['screen_tiles_reused']:.0f} % of its tiles unchanged)" in readme
 

@@ -1,9 +1,10 @@
-"""From shell to file: `gantools superres` on a 512x512 PNG, beside OpenCV writing the same result.
+"""From shell to file: `gantools superres` on a 512x512 PNG, beside scripts with the same network.
 
     python -m benchmarks.speed.superres [--runs 5]
 
-Each run is a fresh process, started after one warm-up that compiles the network and fills its
-cache. `cv2.imwrite` is timed inside this process: encoding the 2048x2048 result alone.
+Each run is a fresh process; one of each is a warm-up, and the rivals take turns (see
+`superres_rivals`: PyTorch and ONNX Runtime with Pillow; those that are installed). `cv2.imwrite` is
+timed inside this process: encoding the 2048x2048 result alone.
 """
 
 import statistics
@@ -11,11 +12,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 import cv2
 import numpy as np
+from gantools.apps.superres.model import load
+from gantools.apps.superres.onnx import serving
+from gantools.apps.superres.options import MODEL
 
 from benchmarks.rows import append
 
@@ -29,19 +34,39 @@ def main(runs):
         picture(source)
         command = [sys.executable, "-m", "gantools", "superres", str(source), "-o", str(target)]
         command += ["--overwrite", "-q"]
-        seconds = [timed(lambda: subprocess.run(command, check=True)) for _ in range(runs + 1)][1:]
+        commands = {"shell_to_file_s": command} | rivals(folder, source)
+        seconds = {name: [] for name in commands}
+        for i in range(runs + 1):
+            for name, words in commands.items():
+                took = timed(lambda words=words: subprocess.run(words, check=True))
+                seconds[name] += [took] if i else []
         result = cv2.imread(str(target), cv2.IMREAD_UNCHANGED)
         writing = [timed(lambda: cv2.imwrite(str(target), result)) for _ in range(runs)]
         heavy = imported(command)
-    row = {"shell_to_file_s": statistics.median(seconds), "imwrite_s": statistics.median(writing)}
+    row = {name: statistics.median(each) for name, each in seconds.items()}
+    row |= {"imwrite_s": statistics.median(writing)}
     row = {name: round(value, 3) for name, value in row.items()}
     click.echo(
-        f"shell to file {row['shell_to_file_s']:.2f} s   cv2.imwrite {row['imwrite_s']:.2f} s"
+        "   ".join(f"{name.removesuffix('_s')} {value:.2f} s" for name, value in row.items())
     )
     click.echo(f"training frameworks imported: {', '.join(heavy) or 'none'}")
     append(
         "superres_time", f"python -m benchmarks.speed.superres --runs {runs}", imported=heavy, **row
     )
+
+
+def rivals(folder, source):
+    """Return `{name: command}` of the rivals that are installed, their networks written."""
+    network, found = load(MODEL, 4), {}
+    np.savez(Path(folder, "network.npz"), **network.arrays)
+    Path(folder, "network.onnx").write_bytes(
+        serving(network, 512, 512, projection=network.projection)
+    )
+    for name, file in (("torch", "network.npz"), ("onnxruntime", "network.onnx")):
+        if find_spec(name) and find_spec("PIL"):
+            words = [name, str(Path(folder, file)), str(source), str(Path(folder, f"{name}.png"))]
+            found[f"{name}_s"] = [sys.executable, "-m", "benchmarks.speed.superres_rivals", *words]
+    return found
 
 
 def picture(path):
