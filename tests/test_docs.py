@@ -131,10 +131,10 @@ def test_figures_of_the_readme_are_the_measured_ones():
         for recipe in {key[0] for key in modes}:
             found = ", ".join(str(modes[recipe, seed]["modes"]) for seed in (0, 1, 2))
             assert f"| {found} |" in readme, (benchmark, recipe)
-    steps = newest_rows("step_time", "case", "rival")
-    steps = [row for (_, rival), row in steps.items() if rival == "tensorflow"]
-    for key in ("ratio", "memory_ratio"):
-        assert " / ".join(f"{row[key]:.2f}" for row in steps) in readme, key
+    known = newest_rows("step_time", "case", "rival")
+    for rival, key in (("tensorflow", "ratio"), ("tensorflow", "memory_ratio"), ("torch", "ratio")):
+        rows = [row for (_, other), row in known.items() if other == rival]
+        assert " / ".join(f"{row[key]:.2f}" for row in rows) in readme, (rival, key)
     ((_, times),) = newest_rows("superres_time", "command").items()
     assert f"{times['shell_to_file_s']:.2f} s (`cv2.imwrite`" in readme
     assert f"{times['imwrite_s']:.2f} s)" in readme
