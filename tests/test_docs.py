@@ -126,6 +126,11 @@ def test_figures_of_the_readme_are_the_measured_ones():
         own = " | ".join(f"{row['psnr_y']:.2f}" for row in sets)
         plain = " / ".join(f"{row['bicubic_psnr_y']:.2f}" for row in sets)
         assert f"| {own} | {plain} |" in readme, (name, scale)
+    ways = newest_rows("damaged", "kind", "way")
+    for kind in ("clean", "damaged"):
+        columns = [ways[kind, w] for w in ("fast", "photo", "photo, strength 1", "bicubic")]
+        cells = " | ".join(f"{row['psnr_y']:.2f}, {row['niqe']:.2f}" for row in columns)
+        assert f"| {cells} |" in readme, kind
     for benchmark in ("modes", "ring"):
         modes = newest_rows(benchmark, "recipe", "seed")
         for recipe in {key[0] for key in modes}:

@@ -3,7 +3,7 @@
     y <- y + U(e),  e = x - D(y),  U and D the exact bicubic enlargement and reduction
 
 One step brings the reduction of the result nearer to the input, by 5 dB at x2 and 9 dB at x4, and
-removes drifts of colour (`gantools superres eval Set14/`, with and without --no-projection). With
+removes drifts of colour (`gantools superres eval Set14/ --model fast`, also --no-projection). With
 y = U(x) + r, r the network's residual, e = (1 - D U) x - D r: both terms are small, so they lose
 nothing in bfloat16, and all is done at low resolution, on the channels before the pixel shuffle, by
 convolutions along one axis each. That costs a tenth of `fast`.
