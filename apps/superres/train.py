@@ -23,6 +23,7 @@ from gantools.errors import UserError
 from gantools.gans.progress import Progress
 from gantools.gans.run import Budget
 from gantools.nets import plans
+from gantools.nets.growth import grow
 from gantools.nets.superres import build, get_weights_by_name, set_weights_by_name
 
 from . import model as files
@@ -166,7 +167,7 @@ def _first_stage(out, settings, base, stream, checks, quiet):
     plan, best = plan_of(settings), out / "fidelity.safetensors"
     net = build(plan, seed=settings.seed)
     if base is not None:
-        set_weights_by_name(net, base.arrays, partial=settings.steps != 0)
+        take_over(net, plan, base, whole=settings.steps == 0)
     keep = partial(_write, best, settings, len(stream.pairs))
     make = partial(_fidelity_model, settings)
     steps = settings.steps
@@ -181,6 +182,12 @@ def _first_stage(out, settings, base, stream, checks, quiet):
     model = make(steps, net)
     done = _play(model, stream, steps, out, "fidelity", [check], quiet)
     return Outcome(best, check.best, not done)
+
+
+def take_over(net, plan, base, *, whole):
+    """Start a model from a trained network: all of it, or as `nets.growth` makes it fit."""
+    grown = base.arrays if whole else grow(plan, get_weights_by_name(net), base.arrays)
+    set_weights_by_name(net, grown)
 
 
 def _second_stage(out, settings, first, stream, checks, quiet, say):

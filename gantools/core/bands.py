@@ -23,6 +23,16 @@ def keeps_pace(row) -> bool:
     return not runs_away(row)
 
 
+def is_ranked(row) -> bool:
+    """Return whether the samples have so many features that their effective rank is measured."""
+    return row.get("rank") is not None
+
+
+def is_unranked(row) -> bool:
+    """Return the opposite of `is_ranked`."""
+    return not is_ranked(row)
+
+
 @dataclass(frozen=True)
 class Band:
     """A witness, the values it has in healthy runs, and from where on it is an alarm.
@@ -36,7 +46,7 @@ class Band:
         change: What to change.
         times: Checks in a row that make an alarm.
         error: Key of the witness's standard error: `high` is at least twice that; None: exact.
-        when: Which rows the finding is about; None for all that have the witness.
+        when: Which rows the finding is about: all of these hold; rows without the witness never.
         begins_badly: Healthy runs too begin outside: it is no alarm while the excess over the limit
             more than halves within the checks of an alarm. Once raised, an alarm stands until the
             witness is back within the limit.
@@ -51,7 +61,7 @@ class Band:
     high: float | None = None
     times: int = TIMES
     error: str | None = None
-    when: Callable | None = None
+    when: tuple[Callable, ...] = ()
     begins_badly: bool = False
 
     def limits(self, row) -> tuple[float | None, float | None]:
@@ -60,12 +70,15 @@ class Band:
             return self.low, self.high
         return self.low, max(self.high, 2.0 * row.get(self.error, 0.0))
 
+    def concerns(self, row, witness) -> bool:
+        """Return whether a row has the witness and is one that the finding is about."""
+        return row.get(witness) is not None and all(holds(row) for holds in self.when)
+
     def excess(self, row, witness) -> float:
         """Return how far a row lies beyond the limit; 0 within it or where it was not measured."""
-        value = row.get(witness)
-        if value is None or (self.when and not self.when(row)):
+        if not self.concerns(row, witness):
             return 0.0
-        low, high = self.limits(row)
+        value, (low, high) = row[witness], self.limits(row)
         return max(0.0 if low is None else low - value, 0.0 if high is None else value - high, 0.0)
 
 
@@ -79,7 +92,7 @@ BANDS = (
         "or give it more updates or a wider network.",
         high=0.25,
         begins_badly=True,
-        when=keeps_pace,
+        when=(keeps_pace,),
     ),
     Band(
         "outrun discriminator",
@@ -90,7 +103,7 @@ BANDS = (
         "discriminator's, or give it more updates.",
         high=0.25,
         begins_badly=True,
-        when=runs_away,
+        when=(runs_away,),
     ),
     Band(
         "overfitting discriminator",
@@ -112,27 +125,37 @@ BANDS = (
         high=0.02,
         error="auc_gap_error",
     ),
-    Band(
-        "collapse",
-        "diversity",
-        "mean distance of fakes over that of reals",
-        (0.95, 1.06),
-        "The generator makes nearly the same sample again and again: lower both learning rates, "
-        "or use the relativistic objective with R1 and R2.",
-        low=0.85,
-        begins_badly=True,
-        when=keeps_pace,
-    ),
-    Band(
-        "runaway generator",
-        "diversity",
-        "mean distance of fakes over that of reals",
-        (0.95, 1.06),
-        "It runs to whatever the discriminator does not know yet: lower the generator's learning "
-        "rate, raise the discriminator's, or give it more updates.",
-        low=0.85,
-        begins_badly=True,
-        when=runs_away,
+    # Points first. Of pictures the rank is the better witness: the contrast of a young generator's
+    # pictures is low and swings, so that only a small diversity means anything.
+    *(
+        Band(
+            finding,
+            "diversity",
+            "mean distance of fakes over that of reals",
+            healthy,
+            change,
+            low=low,
+            begins_badly=True,
+            when=(pace, size),
+        )
+        for size, low, healthy in (
+            (is_unranked, 0.85, (0.95, 1.06)),
+            (is_ranked, 0.5, (0.64, 1.04)),
+        )
+        for finding, pace, change in (
+            (
+                "collapse",
+                keeps_pace,
+                "The generator makes nearly the same sample again and again: lower both learning "
+                "rates, or use the relativistic objective with R1 and R2.",
+            ),
+            (
+                "runaway generator",
+                runs_away,
+                "It runs to whatever the discriminator does not know yet: lower the generator's "
+                "learning rate, raise the discriminator's, or give it more updates.",
+            ),
+        )
     ),
     Band(
         "collapse",

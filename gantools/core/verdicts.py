@@ -92,7 +92,7 @@ def _witnesses(band, row):
         if band.witness.endswith("*")
         else [band.witness]
     )
-    return [n for n in names if row.get(n) is not None and (not band.when or band.when(row))]
+    return [name for name in names if band.concerns(row, name)]
 
 
 def _verdict(band, witness, rows) -> Verdict:
@@ -115,7 +115,7 @@ def _verdict(band, witness, rows) -> Verdict:
         f"{band.says}{player} {newest[witness]:.3g}, alarm {' or '.join(sides)} in {band.times} "
         f"checks in a row, healthy {band.healthy[0]:g} to {band.healthy[1]:g}"
     )
-    if excesses and band.when is runs_away:
+    if excesses and runs_away in band.when:
         text += f"; the generator's rate is {newest['rate_ratio']:.3g} times the discriminator's"
     change = band.change if excesses else ""
     return Verdict(state, band.finding, text, change, witness, newest[witness])

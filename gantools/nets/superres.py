@@ -94,28 +94,21 @@ def get_weights_by_name(model: keras.Model) -> dict[str, np.ndarray]:
     return arrays
 
 
-def set_weights_by_name(
-    model: keras.Model, arrays: Mapping[str, np.ndarray], *, partial: bool = False
-) -> list[str]:
+def set_weights_by_name(model: keras.Model, arrays: Mapping[str, np.ndarray]):
     """Put `arrays` into a model from `build`.
 
     Args:
         model: The model to change.
         arrays: Arrays of any float dtype by name, as `get_weights_by_name` returns them.
-        partial: Take what fits by name and shape and leave the rest as it is: starts a x4 network
-            from the trunk of a x2 one. By default everything must fit.
-
-    Returns:
-        The names that were set.
 
     Raises:
-        UserError: names or shapes differ and `partial` is false; nothing is changed then.
+        UserError: names or shapes differ; nothing is changed then.
     """
     variables = _variables(model)
     shapes = {name: _plan_shape(name, variable) for name, variable in variables.items()}
     fitting = [n for n in shapes if n in arrays and tuple(arrays[n].shape) == shapes[n]]
     wrong = sorted((set(shapes) | set(arrays)) - set(fitting))
-    if wrong and not partial:
+    if wrong:
         raise UserError(
             f"The weights do not belong to the network {model.name!r}: expected the names and "
             f"shapes of its plan. Received something else for {', '.join(wrong[:5])}."
@@ -123,7 +116,6 @@ def set_weights_by_name(
     for name in fitting:
         value = np.asarray(arrays[name], "float32")
         variables[name].assign(value.reshape(variables[name].shape))
-    return fitting
 
 
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:

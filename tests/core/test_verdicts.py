@@ -19,7 +19,9 @@ FAULTS = [
     ("blind discriminator", {"blindness": 0.37}),
     ("outrun discriminator", {"blindness": 0.75, "rate_ratio": 500.0}),
     ("runaway generator", {"diversity": 0.4, "rate_ratio": 50.0}),
+    ("runaway generator", {"diversity": 0.6, "rate_ratio": 50.0, "rank": None}),
     ("collapse", {"diversity": 0.4}),
+    ("collapse", {"diversity": 0.6, "rank": None}),  # of points; of pictures it means little
     ("collapse", {"rank": 0.3}),
     ("overfitting discriminator", {"overfitting": 0.118}),
     ("overfitting discriminator", {"auc_gap": 0.029}),
@@ -52,7 +54,7 @@ def test_every_fault_has_its_alarm_after_three_checks(finding, change):
         outside = [verdict for verdict in found if verdict.state != "ok"]
         assert {(v.finding, v.state) for v in outside} == {(finding, state)}
     assert found[0].state == "alarm"
-    (value,) = [v for k, v in change.items() if k != "rate_ratio"]
+    (value,) = [v for k, v in change.items() if v is not None and k != "rate_ratio"]
     assert f"{value:.3g}" in found[0].line()
     assert "healthy" in found[0].line()
     assert found[0].change
@@ -75,6 +77,10 @@ def test_an_alarm_stands_until_the_witness_is_back():
     blind = [{"blindness": value} for value in (0.4, 0.4, 0.4, 0.3, 0.26)]
     assert states(judge(rows(*blind)))["blind discriminator"] == "alarm"
     assert states(judge(rows(*blind, {"blindness": 0.2})))["blind discriminator"] == "ok"
+
+
+def test_low_contrast_of_pictures_is_no_collapse():
+    assert states(judge(rows(*[{"diversity": 0.6}] * 4)))["collapse"] == "ok"
 
 
 def test_noise_is_no_overfitting():
@@ -125,3 +131,16 @@ def test_the_documentation_has_this_table_and_the_measured_faults():
         raised = ", ".join(f"{name} ({cycle})" for name, cycle in row["first"].items())
         assert f"| {case} | {raised or 'none'} |" in page
         assert row["passed"]
+
+
+def test_recorded_runs_on_pictures_are_judged_as_expected():
+    from benchmarks.quality import health_pictures as runs
+
+    rows = list(runs.recorded())
+    assert len(rows) >= len(runs.CASES)
+    page = (ROOT / "docs" / "health.md").read_text(encoding="utf-8")
+    for row in rows:
+        first = runs.first_alarms(row["series"])
+        assert runs.as_expected(first, row["expected"]), (row["case"], first)
+        raised = ", ".join(f"{name} ({cycle})" for name, cycle in first.items()) or "none"
+        assert f"| {raised} |" in page

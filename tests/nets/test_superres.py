@@ -89,7 +89,7 @@ def test_weights_have_the_names_and_shapes_of_the_plan(plan):
     assert {name: array.shape for name, array in weights.items()} == plan.weight_shapes()
     assert sum(a.size for a in weights.values()) == model.count_params()
     fresh = random_weights(plan)
-    assert sorted(superres.set_weights_by_name(model, fresh)) == sorted(fresh)
+    superres.set_weights_by_name(model, fresh)
     for name, array in superres.get_weights_by_name(model).items():
         np.testing.assert_array_equal(array, fresh[name])
 
@@ -107,21 +107,6 @@ def test_half_precision_weights_are_taken():
     superres.set_weights_by_name(model, half)
     kernel = superres.get_weights_by_name(model)["body/kernel"]
     np.testing.assert_array_equal(kernel, half["body/kernel"].astype("float32"))
-
-
-def test_another_scale_starts_from_the_same_trunk():
-    small, large = (
-        superres.build(fast(2, width=8, blocks=1)),
-        superres.build(fast(4, width=8, blocks=1), seed=1),
-    )
-    weights = superres.get_weights_by_name(small)
-    with pytest.raises(UserError, match="tail/bias, tail/kernel"):
-        superres.set_weights_by_name(large, weights)
-    names = superres.set_weights_by_name(large, weights, partial=True)
-    assert not {"tail/kernel", "tail/bias"} & set(names)
-    taken = superres.get_weights_by_name(large)
-    np.testing.assert_array_equal(taken["pair0a/kernel"], weights["pair0a/kernel"])
-    assert taken["tail/kernel"].shape == (3, 3, 8, 48)
 
 
 def test_foreign_names_are_refused_and_change_nothing():
