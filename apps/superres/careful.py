@@ -1,9 +1,11 @@
 """An engine that does not give up: too little memory halves the tile, NaN is computed again.
 
-Results do not change: a tile in parts has the same finished pixels, see `tiles`.
+Results do not change: a tile in parts has the same finished pixels, see `tiles`. And an engine that
+must first show that it is right: bfloat16 stays only if the first tile is that of float32.
 """
 
 from contextlib import suppress
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from . import tiles
 from .projection import CONTEXT
 
 SMALLEST = 48  # pixels a side: a tile that does not fit then will not fit at all
+CORNER, AGREED = 64, 0.5  # pixels a side compared; levels, root mean square, that nobody sees
 BLOCK, FAR = 16, 40  # BLOCK x BLOCK pixels that became black or white, FAR levels from the truth
 
 
@@ -21,14 +24,20 @@ class Careful:
 
     Args:
         engine: An `engine.Engine`.
-        spare: Function that returns the engine to ask when a tile of 8 bits goes astray; it takes
-            and gives float32 levels.
+        spare: Function that returns the engine to ask when a tile of 8 bits goes astray, and once
+            about bfloat16; it takes and gives float32 levels.
         reach: Pixels of context that finished pixels need.
+
+    Attributes:
+        largest: Side of a tile that the memory holds, None while nothing has failed.
+        redone: Tiles that were computed again.
+        apart: Levels, root mean square, that bfloat16 was from float32; None if not compared.
     """
 
     def __init__(self, engine, spare, reach: int):
         self.engine, self.scale, self._spare, self.reach = engine, engine.scale, spare, reach
-        self.largest, self.redone = None, 0
+        self.largest, self.redone, self.apart = None, 0, None
+        self._unproven = engine.precision == "bf16"
 
     def prepare(self, height: int, width: int) -> None:
         """Compile for tiles of one size; if that fails, `run` will see to it."""
@@ -44,7 +53,10 @@ class Careful:
         height, width = (side - 2 * CONTEXT for side in tile.shape[:2])
         if self.largest is None or max(height, width) <= self.largest:
             try:
-                return self._checked(tile, self.engine.run(tile))
+                made = self.engine.run(tile)
+                if self._unproven and tile.dtype == np.uint8:
+                    made = self._proven(tile, made)
+                return self._checked(tile, made)
             except (MemoryError, RuntimeError, *_cv2_errors()) as error:
                 if not _is_about_memory(error):
                     raise
@@ -55,6 +67,23 @@ class Careful:
                 "programs or take a smaller network.", ALL_FAILED,
             )  # fmt: skip
         return self._in_parts(tile, height, width)
+
+    def _proven(self, tile, made):
+        """Return what bfloat16 made of the first tile if float32 agrees, else what float32 makes.
+
+        The middle of the tile is compared, with the context that it needs: 50 ms, most of them for
+        compiling that size.
+        """
+        self._unproven = False
+        rows, columns = (_middle(side, self.reach, self.scale) for side in tile.shape[:2])
+        part = np.ascontiguousarray(tile[rows.seen, columns.seen]).astype(np.float32)
+        wanted = self._spare().run(part)[rows.kept, columns.kept]
+        error = np.rint(wanted) - made[rows.made, columns.made]
+        self.apart = float(np.sqrt(np.mean(error * error)))
+        if self.apart <= AGREED:  # NaN is not
+            return made
+        self.engine.use_float32()
+        return self.engine.run(tile)
 
     def _in_parts(self, tile, height, width):
         """Return the enlarged tile from smaller ones."""
@@ -81,6 +110,27 @@ class Careful:
         self.redone += 1
         levels = self._spare().run(tile.astype(np.float32))
         return np.rint(self._checked(tile.astype(np.float32), levels)).astype(np.uint8)
+
+
+class _Middle(NamedTuple):
+    """Rows or columns: those of the tile seen, of what is made of them kept, and of the whole."""
+
+    seen: slice
+    kept: slice
+    made: slice
+
+
+def _middle(side, reach, scale):
+    """Return the middle `CORNER` pixels of a tile's side, its context of 2 * `CONTEXT` included."""
+    side -= 2 * CONTEXT
+    first = max(0, (side - CORNER) // 2 - reach)
+    last = min(side, (side + CORNER) // 2 + reach)
+    margin = [reach if first > 0 else 0, reach if last < side else 0]
+    return _Middle(
+        slice(first, last + 2 * CONTEXT),
+        slice(margin[0] * scale, (last - first - margin[1]) * scale),
+        slice((first + margin[0]) * scale, (last - margin[1]) * scale),
+    )
 
 
 def _astray(low, made, scale):

@@ -66,6 +66,12 @@ class Engine:
         height, width = (side - 2 * CONTEXT for side in tile.shape[:2])
         return self._infer(self._for(height, width), np.ascontiguousarray(tile))
 
+    def use_float32(self) -> None:
+        """Compute in float32 from now on, see `careful`."""
+        with self._lock:
+            self.precision = "f32"
+            self._compiled.clear()
+
     def _for(self, height: int, width: int):
         with self._lock:
             if (height, width) not in self._compiled:
@@ -96,17 +102,16 @@ class OpenVino(Engine):
         self._core = openvino.Core()
         able = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self.precision = "bf16" if "BF16" in able and not deep else "f32"
-        # Said aloud, or else it depends on the machine.
-        self._options = {
-            "INFERENCE_PRECISION_HINT": self.precision,
-            "PERFORMANCE_HINT": "LATENCY",
-            **({"INFERENCE_NUM_THREADS": threads} if threads else {}),
-        }
 
     def _compile(self, height, width):
         # 0.05 s, while the picture is decoded: keeping the result on disk saved nothing.
         model = self._core.read_model(self._graph(height, width))
-        return self._core.compile_model(model, "CPU", self._options).create_infer_request()
+        options = {
+            "INFERENCE_PRECISION_HINT": self.precision,  # or else it depends on the machine
+            "PERFORMANCE_HINT": "LATENCY",
+            **({"INFERENCE_NUM_THREADS": self.threads} if self.threads else {}),
+        }
+        return self._core.compile_model(model, "CPU", options).create_infer_request()
 
     def _infer(self, compiled, tile):
         compiled.infer([tile[None]], share_inputs=True)

@@ -15,6 +15,7 @@ from gantools.data.pictures import Picture
 from gantools.errors import UserError
 
 from . import colours
+from .careful import AGREED
 from .fidelity import Fidelity
 from .sizes import Wish
 from .upscaler import Upscaler, enlarged_metadata
@@ -59,6 +60,7 @@ class Result:
         fidelity: See `fidelity.Fidelity.found`; empty if not measured.
         networks: `(name, scale, digest)` of those that ran, first to last; empty if not measured.
         redone: Tiles that had to be computed again in float32.
+        apart: Levels that bfloat16 was from float32 in the first tile; None if not compared.
         figures: Of clips, see `video.enlarge_clip`.
     """
 
@@ -72,6 +74,7 @@ class Result:
     fidelity: dict = field(default_factory=dict)
     networks: tuple[tuple[str, int, str], ...] = ()
     redone: int = 0
+    apart: float | None = None
     figures: dict = field(default_factory=dict)
 
 
@@ -116,12 +119,15 @@ def enlarge_file(
     redone = upscaler.redone() - before
     if redone:
         notes.append("Tiles that were spoilt in 8 bits (NaN) were made again in float32.")
+    apart = upscaler.apart()
+    if apart is not None and not apart <= AGREED:
+        notes.append(f"bfloat16 is {apart:.2g} levels from float32 here, so float32 is used.")
     networks = upscaler.passes(*picture.pixels.shape[:2], size)
     engine = upscaler.engine(picture.pixels.dtype != np.uint8, networks[-1])
     ran = tuple((n.plan.name, n.scale, n.digest) for n in networks if output.measured)
     return Result(
         source, target, *size, f"{engine.name} {engine.precision}", perf_counter() - start,
-        tuple(notes), fidelity, ran, redone,
+        tuple(notes), fidelity, ran, redone, apart,
     )  # fmt: skip
 
 

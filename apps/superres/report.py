@@ -55,6 +55,7 @@ def write(path: str | Path, outcomes: list[Outcome], upscaler: Upscaler) -> None
         "wrap": upscaler.wrap,
         "largest_tile": upscaler.largest,
         "tiles_redone": sum(result.redone for result in made),
+        "bfloat16_apart": max((r.apart for r in made if r.apart is not None), default=None),
         "seconds": round(sum(picture.get("seconds", 0) for picture in pictures), 3),
         "pictures": pictures,
     }

@@ -137,6 +137,11 @@ class Upscaler:
         """Return how many tiles had to be computed again in float32."""
         return sum(careful.redone for careful, _ in self._runners.values())
 
+    def apart(self) -> float | None:
+        """Return how far bfloat16 was from float32 at most, in levels; None if not compared."""
+        found = [careful.apart for careful, _ in self._runners.values()]
+        return max((levels for levels in found if levels is not None), default=None)
+
     def _bands(self, pixels, size):
         """Yield bands of whole numbers, or of float32 levels from 0 to 255."""
         layers = colours.split(pixels)

@@ -13,6 +13,7 @@ class Small:
 
     def __init__(self, engine, most, error=None):
         self.engine, self.scale, self.most = engine, engine.scale, most
+        self.precision = "f32"
         self.error, self.seen = error or MemoryError("std::bad_alloc"), []
 
     def prepare(self, height, width):
@@ -57,6 +58,7 @@ class Broken:
 
     def __init__(self, engine, value=0):
         self.engine, self.scale, self.value = engine, engine.scale, value
+        self.precision = "f32"
 
     def run(self, tile):
         made = self.engine.run(tile).copy()
@@ -91,3 +93,61 @@ def test_nan_in_float32_is_one_sentence(make_network):
     engine = Broken(open_engine(make_network(), deep=True), np.nan)
     with pytest.raises(UserError, match=r"no numbers \(NaN\)"):
         Careful(engine, None, 5).run(np.full((60, 60, 3), 99, np.float32))
+
+
+class Coarse:
+    """An engine whose bfloat16 is `levels` off, until it is told to use float32."""
+
+    def __init__(self, engine, levels):
+        self.engine, self.scale, self.levels, self.precision = engine, engine.scale, levels, "bf16"
+
+    def run(self, tile):
+        made = self.engine.run(tile)
+        return made if self.precision == "f32" else made + np.uint8(self.levels)
+
+    def use_float32(self):
+        self.precision = "f32"
+
+
+@pytest.mark.parametrize("size", [(40, 200), (150, 130), (33, 48)])
+@pytest.mark.parametrize("levels", [0, 3])
+def test_bfloat16_stays_only_if_the_first_tile_agrees_with_float32(
+    size, levels, make_network, picture
+):
+    network = make_network()
+    pixels = picture(*size) // 2 + 60
+    tile = np.pad(pixels, ((CONTEXT,) * 2, (CONTEXT,) * 2, (0, 0)), mode="symmetric")
+    exact = open_engine(network, "opencv", projection="full")
+    engine = Coarse(exact, levels)
+    asked = []
+
+    def spare():
+        asked.append(1)
+        return open_engine(network, "opencv", deep=True, projection="full")
+
+    careful = Careful(engine, spare, network.reach("full"))
+    wanted = exact.run(tile).copy()
+    for _ in range(2):
+        np.testing.assert_array_equal(careful.run(tile), wanted)
+    assert len(asked) == 1  # the first tile only
+    assert engine.precision == ("bf16" if levels == 0 else "f32")
+    assert careful.apart == pytest.approx(levels, abs=0.05)  # halves are rounded either way
+
+
+def test_bfloat16_that_gives_no_numbers_is_left(make_network, picture):
+    network = make_network()
+    engine = Coarse(open_engine(network, "opencv"), 0)
+    spare = open_engine(network, "opencv", deep=True)
+    careful = Careful(engine, lambda: Broken(spare, np.nan), 5)
+    careful.run(np.pad(picture(80, 80), ((CONTEXT,) * 2, (CONTEXT,) * 2, (0, 0))))
+    assert engine.precision == "f32"
+
+
+def test_an_engine_told_to_use_float32_does(make_network, picture):
+    network, tile = make_network(), picture(48, 48)
+    engine, other = open_engine(network, "openvino"), open_engine(network, "openvino", deep=True)
+    engine.run(tile)
+    engine.use_float32()
+    assert engine.precision == "f32"
+    wanted = np.rint(other.run(tile.astype(np.float32)))
+    assert np.mean(engine.run(tile) != wanted) < 1e-3  # the same but for halves
