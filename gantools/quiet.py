@@ -1,9 +1,55 @@
-"""Loading heavy packages for a command, without start-up notices and what reports usage."""
+"""Libraries kept quiet: no start-up notices, no remarks on files, no reports of usage."""
 
 import os
 import sys
 import tempfile
 from importlib import import_module
+from threading import Lock
+
+
+class Held:
+    """The error stream held back: what libraries write there while they work is not shown.
+
+    Several threads may hold it at once; it flows again when the last lets go.
+    """
+
+    def __init__(self):
+        self._lock, self._holders, self._stream, self._file = Lock(), 0, None, None
+
+    def __enter__(self):
+        with self._lock:
+            self._holders += 1
+            if self._holders == 1:
+                self._begin()
+        return self
+
+    def __exit__(self, *_):
+        with self._lock:
+            self._holders -= 1
+            if not self._holders and self._stream is not None:
+                os.dup2(self._stream, 2)
+                os.close(self._stream)
+                self._file.close()
+                self._stream = None
+
+    def show(self):
+        """Write what was held back so far to the stream after all."""
+        if self._stream is not None:
+            self._file.seek(0)
+            os.write(self._stream, self._file.read())
+
+    def _begin(self):
+        try:
+            self._stream = os.dup(2)
+        except OSError:  # closed, as in a windowed program
+            return
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  closed by the last that lets go
+        if sys.stderr:
+            sys.stderr.flush()
+        os.dup2(self._file.fileno(), 2)
+
+
+error_stream_held = Held()
 
 
 def import_core():
@@ -16,22 +62,12 @@ def import_core():
         UserError: there is no backend to train on.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        stream = os.dup(2)
-    except OSError:  # closed, as in a windowed program
-        return import_module("gantools.core")
-    with tempfile.TemporaryFile() as held:
-        sys.stderr.flush()
-        os.dup2(held.fileno(), 2)
+    with error_stream_held as held:
         try:
             return import_module("gantools.core")
         except BaseException:
-            held.seek(0)
-            os.write(stream, held.read())
+            held.show()
             raise
-        finally:
-            os.dup2(stream, 2)
-            os.close(stream)
 
 
 def import_openvino():

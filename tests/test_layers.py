@@ -18,7 +18,8 @@ LIGHT = {
 # layer: the layers of gantools that it may import, besides itself
 ALLOWED = {
     "gantools.errors": set(),
-    "gantools.data": {"gantools.errors"},
+    "gantools.quiet": set(),
+    "gantools.data": {"gantools.errors", "gantools.quiet"},
     "gantools.metrics": {"gantools.errors", "gantools.data"},
     "gantools.report": {"gantools.errors"},
     "gantools.record": {"gantools", "gantools.errors", "gantools.data"},

@@ -31,6 +31,7 @@ class Header:
         floating: Whether the levels of a TIFF are floating point.
         cmyk: Whether the colours are those of printing inks.
         density: `(x, y)` pixels per inch of PNG and JPEG, else None.
+        profiled: Whether a PNG says that it has a colour profile.
         chunks: `(kind, data)` of a PNG's colour and text chunks.
     """
 
@@ -44,6 +45,7 @@ class Header:
     floating: bool = False
     cmyk: bool = False
     density: tuple[float, float] | None = None
+    profiled: bool = False
     chunks: tuple[tuple[bytes, bytes], ...] = ()
 
 
@@ -72,7 +74,7 @@ def parse(data):
 def _png(data):
     width, height, depth, colour = struct.unpack(">IIBB", data[16:26])
     channels = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}.get(colour, 0)
-    transparent, density, kept = None, None, []
+    transparent, density, profiled, kept = None, None, False, []
     for kind, at, length in _chunks(data):
         if kind == b"tRNS" and colour == 0:
             transparent = struct.unpack(">H", data[at : at + 2])[0]
@@ -80,12 +82,15 @@ def _png(data):
         elif kind == b"pHYs":
             x, y, unit = struct.unpack(">IIB", data[at : at + 9])
             density = (x * 0.0254, y * 0.0254) if unit == 1 and x and y else None
+        elif kind == b"iCCP":
+            profiled = True
         elif kind in COLOUR_CHUNKS or (kind in TEXT_CHUNKS and length < LARGEST_TEXT):
             chunk = bytes(data[at : at + length])
             kept += [] if chunk.startswith(XMP_START) else [(kind, chunk)]
     return Header(
-        "png", height, width, channels, depth, transparent, density=density, chunks=tuple(kept)
-    )
+        "png", height, width, channels, depth, transparent, density=density, profiled=profiled,
+        chunks=tuple(kept),
+    )  # fmt: skip
 
 
 def _chunks(data):

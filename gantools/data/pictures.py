@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gantools.errors import MISSING_EXTRA, UserError
+from gantools.quiet import error_stream_held
 
 from . import avif, exif, headers, tiff
 from .files import atomic
@@ -122,7 +123,7 @@ def read(path, max_pixels=MAX_PIXELS):
     if found.format == "tiff":
         metadata = Metadata(*tiff.metadata(data.data))
     metadata = replace(metadata, density=found.density or metadata.density, chunks=found.chunks)
-    return Picture(_normal(pixels, found), metadata, found.format, _notes(found))
+    return Picture(_normal(pixels, found), metadata, found.format, _notes(found, metadata))
 
 
 def _unreadable(path, reason):
@@ -132,10 +133,11 @@ def _unreadable(path, reason):
 def _decode(data):
     """Return `(pixels as OpenCV has them or None, Metadata)` of the bytes of a file."""
     cv2 = opencv()
-    try:
-        pixels, kinds, blocks = cv2.imdecodeWithMetadata(data, cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        return None, Metadata()
+    with error_stream_held:  # libpng and libtiff remark on profiles, times and tags
+        try:
+            pixels, kinds, blocks = cv2.imdecodeWithMetadata(data, cv2.IMREAD_UNCHANGED)
+        except cv2.error:
+            return None, Metadata()
     found = {kind: np.asarray(block).tobytes() for kind, block in zip(kinds, blocks, strict=True)}
     xmp = found.get(cv2.IMAGE_METADATA_XMP)
     return pixels, Metadata(
@@ -186,15 +188,18 @@ def _straight(pixels):
     return np.concatenate([np.minimum(colours, 255).astype(np.uint8), pixels[:, :, 3:]], axis=2)
 
 
-def _notes(found):
+def _notes(found, metadata):
     """Return what a user should know about a file, in sentences."""
+    notes = []
+    if found.profiled and metadata.icc is None:
+        notes.append("Its colour profile cannot be used: its colours are taken for those of sRGB.")
     for kind, data in found.chunks:
         if kind == b"cICP" and len(data) == 4 and data[1] in HDR_TRANSFERS:
-            return (
+            notes.append(
                 f"The levels are {HDR_TRANSFERS[data[1]]}, of high dynamic range; the networks "
-                "know ordinary ones and take them as such.",
+                "know ordinary ones and take them as such."
             )
-    return ()
+    return tuple(notes)
 
 
 def _read_by_others(path, found):

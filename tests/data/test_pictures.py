@@ -179,3 +179,16 @@ def test_what_cannot_be_written(tmp_path):
         with pytest.raises(UserError, match=words):
             write(tmp_path / name, Picture(array))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_profile_that_cannot_be_used_is_told_in_one_sentence_and_by_nobody_else(tmp_path, capfd):
+    whole = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+    body = b"iCCP" + b"bad\0\0" + zlib.compress(b"\0" * 140)
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    path = tmp_path / "in.png"
+    path.write_bytes(whole[:33] + chunk + whole[33:])
+    found = pictures.read(path)
+    assert found.metadata.icc is None
+    (note,) = found.notes
+    assert "cannot be used" in note
+    assert capfd.readouterr() == ("", "")
