@@ -6,9 +6,11 @@ with joblib.parallel_config(backend="dask"):  # or "ray", after ray.util.joblib.
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from gantools.errors import UserError
 
+ROUND = 8  # tasks of each process between two reports, where results cannot be streamed
 _OPENED = threading.local()  # what is opened serves one thread; a Dask worker may have several
 
 
@@ -29,14 +31,27 @@ def results(
     Raises:
         UserError: a process died.
     """
-    from joblib import Parallel, delayed
+    from joblib import delayed
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
-    pool = Parallel(n_jobs=processes, return_as="generator")
     try:
-        yield from pool(delayed(do)(*task) for task in tasks)
+        yield from _streamed(processes, (delayed(do)(*task) for task in tasks))
     except BrokenProcessPool as error:
         raise UserError(f"A process died, probably of too little memory. {advice}") from error
+
+
+def _streamed(processes, calls):
+    """Yield the results of joblib's calls as they come; of Ray's backend a round at a time."""
+    from joblib import Parallel, effective_n_jobs
+
+    try:
+        pool = Parallel(n_jobs=processes, return_as="generator")
+    except ValueError:  # the backend gives lists only
+        pool, size = Parallel(n_jobs=processes), ROUND * effective_n_jobs(processes)
+        while some := list(islice(calls, size)):
+            yield from pool(some)
+    else:
+        yield from pool(calls)
 
 
 def opened(key, make: Callable):

@@ -30,6 +30,24 @@ def test_joblib_decides_where_nobody_says(monkeypatch):
         assert list(workers.results(square, [(3,), (4,)])) == [9, 16]
 
 
+def test_a_backend_that_gives_lists_only_is_asked_in_rounds(monkeypatch):
+    from joblib._parallel_backends import ThreadingBackend
+
+    monkeypatch.setattr(ThreadingBackend, "supports_return_generator", False)
+    begun, count = [], 3 * 2 * workers.ROUND + 1
+
+    def tasks():
+        for n in range(count):
+            begun.append(n)
+            yield (n,)
+
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        found = workers.results(square, tasks())
+        assert next(found) == 0
+        assert len(begun) == 2 * workers.ROUND
+        assert [0, *found] == [n * n for n in range(count)]
+
+
 def test_errors_come_through_and_a_dead_process_gets_a_sentence():
     with pytest.raises(UserError, match="no 1"):
         list(workers.results(fail, [(1,)], 2))
