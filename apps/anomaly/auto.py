@@ -15,6 +15,7 @@ from gantools.errors import UserError
 from . import restoration, stored
 from .engine import Engine
 from .fingerprint import ALIGNED
+from .given import given
 from .memory import Neighbours
 from .restoration import MEMORIES, SOURCES
 from .serving import restorer_graph, weights_of
@@ -68,7 +69,7 @@ class Auto:
         """
         from .training import trained_restorer  # Keras
 
-        pictures = _checked(pictures)
+        pictures = given(pictures)
         if len(pictures) < FEWEST:
             raise UserError(f"Expected at least {FEWEST} normals. Received: {len(pictures)}.")
         order = np.random.default_rng(seed).permutation(len(pictures))
@@ -93,7 +94,7 @@ class Auto:
 
     def parts(self, pictures):
         """Return name -> raw scores `(n,)` float64, higher is odder; NaN for NaN pictures."""
-        pictures, found = self._same(pictures), []
+        pictures, found = given(pictures, self.shape), []
         for part, out in self._outputs(pictures):
             turns = self._turns(part)
             found.append(restoration.parts(part, out, turns, *self._known()))
@@ -101,12 +102,12 @@ class Auto:
 
     def maps(self, pictures):
         """Return heat-maps `(n, h, w)` float32: 1 is the 99.9 % level of held-out normals."""
-        found = self._outputs(self._same(pictures))
+        found = self._outputs(given(pictures, self.shape))
         return np.concatenate([restoration.heat(part, out, *self._known()) for part, out in found])
 
     def restored(self, pictures):
         """Return the pictures as they would look if they were normal, `(n, h, w, c)` float32."""
-        found = [out["restored"] for _, out in self._engine.batches(self._same(pictures))]
+        found = [out["restored"] for _, out in self._engine.batches(given(pictures, self.shape))]
         return np.concatenate(found)
 
     def save(self, folder):
@@ -198,30 +199,10 @@ class Auto:
         turned = (np.rot90(pictures, k, axes=(1, 2)) for k in quarters)
         return np.stack([self._turning.run(pictures)["rotation"] for pictures in turned])
 
-    def _same(self, pictures):
-        pictures = _checked(pictures)
-        if tuple(pictures.shape[1:]) != self.shape:
-            raise UserError(
-                f"Expected pictures of shape {self.shape}, as fitted. Received: "
-                f"{tuple(pictures.shape[1:])}."
-            )
-        return pictures
-
 
 def mask_level(shape):
     """Return which halving the damage mask is read from, of pictures `(h, w, c)`."""
     return 2 if min(shape[:2]) >= 56 else 1  # as gantools.nets.restorer.mask_stride
-
-
-def _checked(pictures):
-    pictures = np.asarray(pictures, np.float32)
-    if pictures.ndim != 4 or not len(pictures):
-        raise UserError(
-            f"Expected pictures (n, height, width, channels). Received: {pictures.shape}."
-        )
-    if np.nanmin(pictures) < -1.001 or np.nanmax(pictures) > 1.001:
-        raise UserError("Expected values in [-1, 1]. Received: others.")
-    return pictures
 
 
 def _level_of(maps):

@@ -17,6 +17,7 @@ from . import efficientnet, stored
 from .engine import Engine
 from .fingerprint import ALIGNED
 from .foreground import foreground
+from .given import given
 from .memory import Cells, Gaussian, Nearby, Neighbours, top_mean, unit
 
 SCHEMA = 2
@@ -24,6 +25,7 @@ BATCH = 16
 MEMORY = 6000  # patches
 SIDES = {48: 96, 192: 160}  # pictures up to that many pixels are shown at that size; others at 224
 LARGEST = 224
+CHANNELS = (1, 3)
 HELD, MOST_HELD = 0.1, 200  # normals that only set the level of the maps
 # Chosen by `benchmarks.quality.ranking`, one vote a data set: a mean AUROC of .921 on pictures that
 # are not aligned (two parts of means and two of patches: .895), and of .967 on aligned ones (.958).
@@ -79,7 +81,7 @@ class Encoder:
         Raises:
             UserError: too few pictures, or of another form.
         """
-        pictures = _checked(pictures)
+        pictures = given(pictures, channels=CHANNELS)
         if len(pictures) < 10:
             raise UserError(f"Expected at least 10 normals. Received: {len(pictures)}.")
         self.shape = tuple(pictures.shape[1:])
@@ -111,7 +113,7 @@ class Encoder:
 
     def parts(self, pictures):
         """Return name -> raw scores `(n,)` float64, higher is odder; NaN for NaN pictures."""
-        pictures, found = self._same(pictures), []
+        pictures, found = given(pictures, self.shape), []
         for where, seen in self._looks(pictures):
             cells = seen["cells"]
             near, placed = self._near(cells), self._memories["cells"].score(cells)
@@ -139,7 +141,7 @@ class Encoder:
     def maps(self, pictures):
         """Return heat-maps `(n, h, w)` float32: 1 is the 99.9 % level of held-out normals."""
         found, (height, width) = [], self.shape[:2]
-        pictures = self._same(pictures)
+        pictures = given(pictures, self.shape)
         for where, seen in self._looks(pictures):
             cells = seen["cells"]
             if self.facts["scan"]:
@@ -234,15 +236,6 @@ class Encoder:
             > 0.5
         )
 
-    def _same(self, pictures):
-        pictures = _checked(pictures)
-        if tuple(pictures.shape[1:]) != self.shape:
-            raise UserError(
-                f"Expected pictures of shape {self.shape}, as fitted. Received: "
-                f"{tuple(pictures.shape[1:])}."
-            )
-        return pictures
-
 
 def _top(maps):
     """Return the mean of the oddest sixteenth of the places."""
@@ -260,13 +253,3 @@ def _resized(picture, side):
 def _alike(pictures):
     """Return the share of the variance that the mean picture explains."""
     return float(1 - np.var(pictures - pictures.mean(axis=0)) / max(np.var(pictures), 1e-12))
-
-
-def _checked(pictures):
-    pictures = np.asarray(pictures, np.float32)
-    if pictures.ndim != 4 or not len(pictures) or pictures.shape[-1] not in (1, 3):
-        raise UserError(
-            "Expected pictures (n, height, width, channels) of 1 or 3 channels. Received: "
-            f"{pictures.shape}."
-        )
-    return pictures

@@ -14,6 +14,7 @@ from gantools.quiet import import_core
 
 from . import restoration, stored
 from .fitting import train
+from .given import given
 
 SCHEMA = 1
 NAMES = ("anogan", "f_anogan", "egbad", "alad", "ganomaly", "skip_ganomaly")
@@ -50,9 +51,9 @@ class Named:
         """Learn what normal is; arguments as for `auto.Auto.fit`.
 
         Raises:
-            UserError: too few pictures.
+            UserError: too few pictures, or of another form.
         """
-        pictures = np.asarray(pictures, np.float32)
+        pictures = given(pictures)
         if len(pictures) < FEWEST:
             raise UserError(f"Expected at least {FEWEST} normals. Received: {len(pictures)}.")
         core = import_core()
@@ -79,18 +80,18 @@ class Named:
 
     def parts(self, pictures):
         """Return name -> raw scores `(n,)` float64, higher is odder; NaN for NaN pictures."""
-        pictures = self._same(pictures)
+        pictures = given(pictures, self.shape)
         lost = ~np.isfinite(pictures).all(axis=(1, 2, 3))
         found = self._explained(np.where(lost[:, None, None, None], 0, pictures))[0]
         return {name: np.where(lost, np.nan, values) for name, values in found.items()}
 
     def maps(self, pictures):
         """Return heat-maps `(n, h, w)` float32: 1 is the 99.9 % level of held-out normals."""
-        return (self._residual(self._same(pictures)) / self.level).astype(np.float32)
+        return (self._residual(given(pictures, self.shape)) / self.level).astype(np.float32)
 
     def restored(self, pictures):
         """Return what the generator makes of the pictures, `(n, h, w, c)` float32."""
-        return self._explained(self._same(pictures))[1]
+        return self._explained(given(pictures, self.shape))[1]
 
     def save(self, folder):
         """Write the detector into a folder: arrays and JSON, nothing that can run."""
@@ -137,15 +138,6 @@ class Named:
             name: group for name, group in groups if name.split("/")[0] in ("player", "averaged")
         }
         return {f"{name}/{i:03d}": v for name, group in kept.items() for i, v in enumerate(group)}
-
-    def _same(self, pictures):
-        pictures = np.asarray(pictures, np.float32)
-        if tuple(pictures.shape[1:]) != self.shape or not len(pictures):
-            raise UserError(
-                f"Expected pictures of shape {self.shape}, as fitted. Received: "
-                f"{tuple(pictures.shape)}."
-            )
-        return pictures
 
 
 def _enough(pictures, batch):

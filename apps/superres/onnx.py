@@ -34,7 +34,7 @@ def serving(
     graph, scale = Graph(), network.scale
     levels = "tile" if deep else graph.node("Cast", "tile", to=TYPES["float32"])
     levels = graph.node("Transpose", levels, perm=(0, 3, 1, 2))
-    residual = _network(graph, network, _cropped(graph, levels, CONTEXT))
+    residual = convolutions(graph, network, _cropped(graph, levels, CONTEXT))
     error = None
     if projection != "none":
         size = (height, width)
@@ -101,8 +101,17 @@ def _shuffle(graph, picture, height, width, scale):
     graph.node("Reshape", picture, whole, out="picture")
 
 
-def _network(graph, network, levels):
-    """Add the steps of the plan; levels 0 to 255 in and out, the scaling folded into weights."""
+def convolutions(graph: Graph, network: Network, levels: str) -> str:
+    """Add the steps of the plan; levels 0 to 255 in and out, the scaling folded into weights.
+
+    Args:
+        graph: Where they are added.
+        network: The trained network.
+        levels: Name of the tile `(1, 3, height, width)` float32.
+
+    Returns:
+        Name of the residual `(1, 3 * scale**2, height, width)`, in levels.
+    """
     names, plan = {"input": levels}, network.plan
     last = [step.out for step in plan.steps if step.op == "conv"][-1]
     units = {"input": np.full(3, 1 / 255, np.float32)}  # of each channel that is no plain number

@@ -22,10 +22,9 @@ Differs from the paper:
 import keras
 from keras import ops
 
-from gantools.core import Ema, Game, Turn, objective
-from gantools.core.gradients import no_gradient
+from gantools.core import Turn, objective
+from gantools.gans.enlarging import discriminator_turn, enlarging_game, generator_weights
 from gantools.gans.likeness import distance, matching
-from gantools.gans.lowres import low_pictures
 from gantools.gans.recipe import Recipe
 from gantools.gans.settings import choose, switched
 from gantools.nets import rrdb, srgan
@@ -73,27 +72,18 @@ def game(size="small", shape=(128, 128, 3), *, seed=0, **overrides) -> Recipe:
         "discriminator": srgan.discriminator(shape, seed=seed, **judge),
     } | ({"vgg": srgan.vgg_features(shape[-1], s["vgg"], active=False)} if s["vgg"] else {})
     turns = (
-        Turn("discriminator", ("discriminator",), _discriminator_terms),
-        Turn("generator", ("generator",), _generator_terms, weights=_weights(s)),
-    )
-    description = Game(
-        players,
-        turns,
-        samplers={"low": low_pictures(shape, s["scale"])},
-        ema={"generator": Ema(s["half_life"])} if s["half_life"] else {},
-        sample=lambda model, draw: ops.clip(model(draw["low"]), -1.0, 1.0),
+        discriminator_turn(SIDES),
+        Turn(
+            "generator", ("generator",), _generator_terms,
+            weights=generator_weights(s, vgg=1.0, pixels=s["pixels"]),
+        ),
+    )  # fmt: skip
+    description = enlarging_game(
+        players, turns, shape, s, lambda model, draw: ops.clip(model(draw["low"]), -1.0, 1.0)
     )
     rate = s["rate"], s["rate"] / 2, s["pretrain"]
     adam = {turn.name: keras.optimizers.Adam(switched(*rate)) for turn in turns}
     return Recipe(description, adam, s["batch"])
-
-
-def _discriminator_terms(model, batch, draw):
-    with no_gradient():
-        fake = ops.stop_gradient(model.player("generator")(draw["low"]))
-    r, _ = model.player("discriminator")(batch["x"])
-    f, _ = model.player("discriminator")(fake)
-    return {"adv": SIDES.discriminator(r, f)}, {"real": ops.mean(r), "fake": ops.mean(f)}
 
 
 def _generator_terms(model, batch, draw):
@@ -104,10 +94,3 @@ def _generator_terms(model, batch, draw):
     if "vgg" not in model.game.players:
         return {**terms, "matching": matching(maps, wanted)}
     return {**terms, "vgg": distance(*(model.player("vgg")(x) for x in (batch["x"], fake)))}
-
-
-def _weights(s):
-    """Return the terms' weights: pixels alone at first, for `pretrain` pictures."""
-    later = {"adv": s["adversarial"], "vgg": 1.0, "matching": s["matching"]}
-    weights = {name: switched(0.0, weight, s["pretrain"]) for name, weight in later.items()}
-    return {**weights, "pixels": switched(1.0, s["pixels"] if s["vgg"] else 1.0, s["pretrain"])}

@@ -1,0 +1,35 @@
+"""Pictures that a detector is given: checked, or refused in a sentence."""
+
+import numpy as np
+
+from gantools.errors import UserError
+
+
+def given(
+    pictures, shape: tuple[int, ...] | None = None, channels: tuple[int, ...] = ()
+) -> np.ndarray:
+    """Return pictures as `(n, height, width, channels)` float32.
+
+    Args:
+        pictures: Array of such a shape in [-1, 1]; NaN is let through, its score will be NaN.
+        shape: What each must have, `(height, width, channels)`; None while fitting.
+        channels: How many are possible; empty for any number.
+
+    Raises:
+        UserError: another shape, none at all, or values outside [-1, 1].
+    """
+    pictures = np.asarray(pictures, np.float32)
+    fits = pictures.ndim == 4 and len(pictures)
+    if not fits or (channels and pictures.shape[-1] not in channels):
+        of = f" of {' or '.join(map(str, channels))} channels" if channels else ""
+        raise UserError(
+            f"Expected pictures (n, height, width, channels){of}. Received: {pictures.shape}."
+        )
+    if shape is not None and tuple(pictures.shape[1:]) != tuple(shape):
+        raise UserError(
+            f"Expected pictures of shape {tuple(shape)}, as fitted. Received: "
+            f"{tuple(pictures.shape[1:])}."
+        )
+    if np.fmin.reduce(pictures, None) < -1.001 or np.fmax.reduce(pictures, None) > 1.001:
+        raise UserError("Expected values in [-1, 1]. Received: others.")
+    return pictures
