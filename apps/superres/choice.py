@@ -24,6 +24,7 @@ class Choice:
         projection: Whether results are projected back onto the small picture.
         views: Turned and mirrored views whose mean is taken: 1, 2, 4 or 8.
         wrap: Whether pictures are seamless textures.
+        device: "cpu" or "gpu".
     """
 
     model: str | Path = MODEL
@@ -34,6 +35,7 @@ class Choice:
     projection: bool = True
     views: int = 1
     wrap: bool = False
+    device: str = "cpu"
 
     def open(self) -> Upscaler:
         """Return the upscaler; networks and engines are opened with the first picture.
@@ -48,5 +50,5 @@ class Choice:
             more["largest"] = tile_for(self.memory, networks.network(networks.scales[-1]))
         return Upscaler(
             networks, self.engine, self.threads, projection=self.projection, views=self.views,
-            wrap=self.wrap, **more,
+            wrap=self.wrap, device=self.device, **more,
         )  # fmt: skip

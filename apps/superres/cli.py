@@ -158,6 +158,7 @@ def _choice(chosen):
     return Choice(
         chosen["model"], chosen["strength"], chosen["engine"], chosen["threads"], chosen["memory"],
         not chosen["no_projection"], int(chosen["tta"]), chosen["wrap"],
+        chosen["device"],
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ that have it); OpenCV is always there; Keras serves where nothing else does and 
 None of them is imported before it is chosen.
 """
 
+import os
 import sys
 from collections import OrderedDict
 from importlib.util import find_spec
@@ -149,7 +150,7 @@ class OpenCv(Engine):
 
 
 class Keras(Engine):
-    """The model as it was trained, with the base added in numpy."""
+    """The model as it was trained, on the device that Keras uses; the base is added in numpy."""
 
     name = "keras"
 
@@ -167,14 +168,12 @@ class Keras(Engine):
         return self._model  # any size
 
     def _infer(self, compiled, tile):
-        from keras import ops
-
         from .patches import shuffle
         from .tiles import bicubic
 
         low = tile[CONTEXT:-CONTEXT, CONTEXT:-CONTEXT].astype(np.float32)
-        residual = compiled(low[None] / np.float32(255), training=False)
-        residual = shuffle(ops.convert_to_numpy(residual)[0], self.scale)
+        residual = compiled.predict_on_batch(low[None] / np.float32(255))
+        residual = shuffle(residual[0], self.scale)
         levels = bicubic(tile, self.scale) + np.float32(255) * residual
         levels = np.clip(projected(levels, low, self.projection), 0, 255)
         return levels if self.deep else np.rint(levels).astype(np.uint8)
@@ -213,9 +212,51 @@ def choose(name: str = "auto") -> list[str]:
     return [name]
 
 
+def _on_graphics(name: str) -> str:
+    """Make Keras use a graphics processor and return the name of its engine."""
+    if name not in ("auto", "keras"):
+        raise UserError(f"--device gpu is for --engine keras. Received: --engine {name}.")
+    choose("keras")
+    loaded = sys.modules.get("keras")
+    wanted = loaded.config.backend() if loaded else os.environ.get("KERAS_BACKEND")
+    asked = (wanted,) if wanted else GRAPHICS
+    reached = next((b for b in asked if b in GRAPHICS and _installed(b) and GRAPHICS[b]()), None)
+    if reached is None:
+        raise UserError(
+            f"No graphics processor is reached by {' or '.join(asked)}. Install JAX or PyTorch "
+            "with its support for yours, or leave out --device gpu."
+        )
+    os.environ["KERAS_BACKEND"] = reached
+    return "keras"
+
+
+def _jax_reaches() -> bool:
+    import jax
+
+    try:
+        return bool(jax.devices("gpu"))
+    except RuntimeError:  # no such platform
+        return False
+
+
+def _torch_reaches() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _tensorflow_reaches() -> bool:
+    import tensorflow
+
+    return bool(tensorflow.config.list_physical_devices("GPU"))
+
+
+GRAPHICS = {"jax": _jax_reaches, "torch": _torch_reaches, "tensorflow": _tensorflow_reaches}
+
+
 def open_engine(
     network: Network, name: str = "auto", *, deep: bool = False, threads: int | None = None,
-    projection: str = "none",
+    projection: str = "none", device: str = "cpu",
 ) -> Engine:  # fmt: skip
     """Return an engine for `network`.
 
@@ -225,10 +266,13 @@ def open_engine(
         deep: For pictures of more than 8 bits: float32 in, out and inside.
         threads: Processor threads; None leaves it to the engine.
         projection: One of `projection.MODES`.
+        device: "cpu", or "gpu": Keras on a backend that reaches one.
 
     Raises:
-        UserError: the engine is unknown, missing, or does not start.
+        UserError: the engine is unknown, missing, or does not start; there is no such device.
     """
+    if device == "gpu":
+        name = _on_graphics(name)
     if not isinstance(network, Network):
         from .foreign_onnx import open_file_engine
 

@@ -72,6 +72,13 @@ engine = click.option(
     show_default=True,
     help="auto takes the fastest that is installed.",
 )
+device = click.option(
+    "--device",
+    type=click.Choice(("cpu", "gpu")),
+    default="cpu",
+    show_default=True,
+    help="gpu: Keras on JAX or PyTorch.",
+)
 threads = click.option(
     "--threads", type=click.IntRange(1), help="Processor threads; all if not given."
 )
@@ -180,7 +187,7 @@ _TOLD = (
 
 def enlarging(command):
     """Add all options of enlarging to a function."""
-    groups = (*_SIZE, model, *_NETWORK, *_FILES, *_CLIPS, engine, threads, *_MANY, *_TOLD)
+    groups = (*_SIZE, model, *_NETWORK, *_FILES, *_CLIPS, engine, device, threads, *_MANY, *_TOLD)
     for option in reversed(groups):
         command = option(command)
     return command

@@ -50,6 +50,7 @@ def write(path: str | Path, outcomes: list[Outcome], upscaler: Upscaler) -> None
         "gantools": __version__,
         "model": upscaler.family.name,
         "networks": [dict(zip(("name", "scale", "digest"), n, strict=True)) for n in ran],
+        "device": upscaler.device,
         "projection": upscaler.projection,
         "views": upscaler.views,
         "wrap": upscaler.wrap,

@@ -31,6 +31,7 @@ class SuperResolver:
         wrap: Whether pictures are seamless textures.
         strength: From 0, the network, to 1, its adversarially trained twin; None without a twin.
         memory: Bytes that the program may take, about; 1 GB or less is enough for any picture.
+        device: "cpu", or "gpu": Keras on a backend that reaches one.
 
     Raises:
         UserError: no such network, a factor out of range, no twin, or too little memory.
@@ -40,10 +41,10 @@ class SuperResolver:
         self, model: str | Path = MODEL, *, scale: float | None = None,
         size: tuple[int, int] | None = None, engine: str = "auto", threads: int | None = None,
         projection: bool = True, tta: int = 1, wrap: bool = False, strength: float | None = None,
-        memory: int | None = None,
+        memory: int | None = None, device: str = "cpu",
     ):  # fmt: skip
         self.upscaler = Choice(
-            model, strength, engine, threads, memory, projection, tta, wrap
+            model, strength, engine, threads, memory, projection, tta, wrap, device
         ).open()
         if scale is None and size is None:
             scale = self.upscaler.family.scales[-1]

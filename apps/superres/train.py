@@ -1,9 +1,10 @@
 """Train a super-resolution network on a folder of photographs, resuming by itself.
 
 Stage one is a reconstruction game, stage two (`gan_minutes`) an adversarial one on its result. The
-run folder holds, for each stage, the states for exact resume, a log and the scores on the
-validation pictures, and the results: `fidelity.safetensors` (the averaged weights that did best)
-and `gan.safetensors` (the last averaged weights, and some before them as `gan-CYCLE.safetensors`).
+run folder holds, for each stage, the states for exact resume, a log, the scores on the validation
+pictures and a page that shows some of them, and the results: `fidelity.safetensors` (the averaged
+weights that did best) and `gan.safetensors` (the last averaged weights, and some before them as
+`gan-CYCLE.safetensors`).
 """
 
 import shutil
@@ -174,7 +175,9 @@ def _first_stage(out, settings, base, stream, checks, quiet):
     if steps is None:
         steps = _steps(out, "fidelity", settings.minutes, make, plan, stream)
     scores = out / "fidelity-scores.jsonl"
-    check = Validation(checks, settings.scale, scores, steps, keep, kind=settings.degrade)
+    check = Validation(
+        checks, settings.scale, scores, steps, keep, kind=settings.degrade, page="fidelity.html"
+    )
     if steps == 0:
         score = check.score(net, 0)
         keep(net, score)
@@ -206,7 +209,7 @@ def _second_stage(out, settings, first, stream, checks, quiet, say):
 
     check = Validation(
         checks, settings.scale, out / "gan-scores.jsonl", steps, each=snapshot, every=1000,
-        kind=settings.degrade)  # fmt: skip
+        kind=settings.degrade, page="gan-{cycle:06d}.html")  # fmt: skip
     watched = _watched(checks, settings)
     health = Health(watched, every=200, path=out / "gan-health.jsonl", say=say)
     done = _play(model, stream, steps, out, "gan", [check, health], quiet)

@@ -34,16 +34,18 @@ class Upscaler:
         projection: Whether results are projected back onto the small picture.
         views: Turned and mirrored views whose mean is taken: 1, 2, 4 or 8.
         wrap: Whether pictures go on at their edges with the opposite side, as seamless textures.
+        device: "cpu" or "gpu", see `engine.open_engine`.
     """
 
     def __init__(
         self, networks: Network | Family, engine: str = "auto", threads: int | None = None,
         largest: int = tiles.LARGEST, *, projection: bool = True, views: int = 1,
-        wrap: bool = False,
+        wrap: bool = False, device: str = "cpu",
     ):  # fmt: skip
         self.family = networks if isinstance(networks, Family) else Family.of(networks)
         self.largest, self.projection, self.views, self.wrap = largest, projection, views, wrap
-        self.threads, self._name, self._engines, self._runners = threads, engine, {}, {}
+        self.threads, self.device, self._name = threads, device, engine
+        self._engines, self._runners = {}, {}
 
     @cached_property
     def network(self) -> Network:
@@ -67,6 +69,7 @@ class Upscaler:
                 deep=deep,
                 threads=self.threads,
                 projection=self._mode(network),
+                device=self.device,
             )
         return self._engines[network.scale, deep]
 

@@ -16,6 +16,7 @@ from gantools.data.resample import resize
 from gantools.metrics.pixels import psnr_y
 
 from . import degrade
+from .checkpoint_page import write_page
 from .patches import shuffle
 
 
@@ -31,13 +32,16 @@ class Validation(keras.callbacks.Callback):
         every: Cycles between two measurements.
         each: Callable `(network, cycle, score in dB)`, called at each measurement.
         kind: "clean" or "photo", see `patches.Patches`.
+        page: Name of an HTML file beside `path`, which each measurement writes; "{cycle}" in it is
+            filled in. None writes none.
     """
 
     def __init__(
         self, photos, scale, path, last_cycle, keep=lambda *_: None, every=1000,
-        each=lambda *_: None, kind="clean",
+        each=lambda *_: None, kind="clean", page=None,
     ):  # fmt: skip
         super().__init__()
+        self.page, self.names = page, [name for name, _ in photos]
         self.scale, self.path, self.every = scale, Path(path), every
         self.keep, self.each, self.last_cycle = keep, each, last_cycle
         self.pairs = {"psnr_y": [(pixels, resize(pixels, 1 / scale)) for _, pixels in photos]}
@@ -72,11 +76,32 @@ class Validation(keras.callbacks.Callback):
             self.best = score
             self.keep(network, score)
         self.each(network, self._cycle, score)
+        if self.page:
+            path = self.path.with_name(self.page.format(cycle=self._cycle))
+            write_page(path, self, network, self._cycle, score)
+
+    def kinds(self):
+        """Return `("clean" or "damaged", [(sharp, small)])` of each kind of small picture."""
+        return [
+            ("damaged" if name.endswith("damaged") else "clean", pairs)
+            for name, pairs in self.pairs.items()
+        ]
+
+    def enlarged(self, network, low):
+        """Return what a network makes of a small picture `(h, w, 3)` uint8, uint8 too."""
+        residual = network.predict_on_batch(low[None].astype(np.float32) / 255.0)[0]
+        base = resize(low.astype(np.float32), self.scale)
+        levels = base + 255.0 * shuffle(residual, self.scale)
+        return np.round(np.clip(levels, 0, 255)).astype(np.uint8)
 
     def score(self, network, cycle):
         """Measure a network after `cycle` cycles, add a line to the file, return what chooses."""
         scores = {
-            name: float(np.mean([self._psnr(network, *pair) for pair in pairs]))
+            name: float(
+                np.mean(
+                    [psnr_y(self.enlarged(network, low), high, self.scale) for high, low in pairs]
+                )
+            )
             for name, pairs in self.pairs.items()
         }
         rounded = {name: round(value, 4) for name, value in scores.items()}
@@ -84,10 +109,3 @@ class Validation(keras.callbacks.Callback):
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         return float(np.mean(list(scores.values())))
-
-    def _psnr(self, network, high, low):
-        residual = network.predict_on_batch(low[None].astype(np.float32) / 255.0)[0]
-        enlarged = resize(low.astype(np.float32), self.scale) + 255.0 * shuffle(
-            residual, self.scale
-        )
-        return psnr_y(np.round(np.clip(enlarged, 0, 255)).astype(np.uint8), high, self.scale)

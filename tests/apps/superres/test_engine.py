@@ -7,6 +7,7 @@ import pytest
 from gantools.apps.superres import engine as engines
 from gantools.apps.superres.engine import ENGINES, choose, open_engine
 
+from gantools.data.pictures import Picture, write
 from gantools.errors import MISSING_EXTRA, UserError
 from gantools.nets import plans
 
@@ -117,3 +118,38 @@ import openvino.tools.ovc  # still there for who wants it
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert json.loads(run.stdout.splitlines()[0]) == [], run.stderr
+
+
+def test_a_graphics_processor_is_used_or_its_lack_told(monkeypatch, make_network, picture):
+    network, pixels = make_network(), tile(picture(20, 24))
+    open_engine(network, "keras")
+    backend = sys.modules["keras"].config.backend()
+    monkeypatch.setitem(engines.GRAPHICS, backend, lambda: True)  # as if it had one
+    used = open_engine(network, device="gpu")
+    assert used.name == "keras"
+    wanted = open_engine(network).run(pixels)
+    assert np.abs(used.run(pixels).astype(int) - wanted).max() <= 1
+    monkeypatch.setitem(engines.GRAPHICS, backend, lambda: False)
+    with pytest.raises(UserError, match=f"No graphics processor is reached by {backend}"):
+        open_engine(network, device="gpu")
+    with pytest.raises(UserError, match="--device gpu is for --engine keras. Received: --engine o"):
+        open_engine(network, "opencv", device="gpu")
+
+
+@pytest.mark.parametrize("backend", engines.GRAPHICS)
+def test_every_backend_can_be_asked_for_a_graphics_processor(backend):
+    pytest.importorskip(backend)
+    assert engines.GRAPHICS[backend]() in (True, False)
+
+
+def test_device_gpu_without_one_is_one_sentence(weights, tmp_path, picture):
+    write(tmp_path / "in.png", Picture(picture(8, 8)))
+    words = ["superres", str(tmp_path / "in.png"), "--model", str(weights), "--device", "gpu"]
+    done = subprocess.run(
+        [sys.executable, "-m", "gantools", *words], capture_output=True, text=True, check=False
+    )
+    if done.returncode == 0:
+        pytest.skip("this machine has a graphics processor")
+    assert done.stderr.count("No graphics processor is reached by") == 1
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "in_x4.png").exists()

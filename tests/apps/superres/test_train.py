@@ -112,6 +112,17 @@ def test_the_second_stage_can_follow_another_runs_first(photos, tmp_path):
         train(tmp_path / "third", settings(photos, steps=0, scale=3), base=base)
 
 
+def test_every_checkpoint_has_a_page(photos, tmp_path):
+    train(tmp_path / "run", settings(photos, degrade="photo", gan_steps=2))
+    names = {p.name for p in (tmp_path / "run").glob("*.html")}
+    assert names == {"fidelity.html", "gan-000002.html"}
+    page = (tmp_path / "run" / "fidelity.html").read_text()
+    assert "mini x2 after 4 cycles" in page
+    assert "a.png, clean" in page
+    assert "a.png, damaged" in page
+    assert cv2.imread(str(tmp_path / "run" / "fidelity.png")).shape[1] > 100
+
+
 def test_the_command_offers_every_kind_of_network():
     (option,) = (option for option in train_cli.train.params if option.name == "network")
     assert list(option.type.choices) == list(plans.PLANS)
