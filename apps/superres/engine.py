@@ -14,7 +14,7 @@ from threading import Lock
 import numpy as np
 
 from gantools.errors import UserError, missing_extra
-from gantools.quiet import import_core, import_openvino, onnx_session
+from gantools.quiet import error_stream_held, import_core, import_openvino, onnx_session
 
 from . import onnx
 from .model import Network
@@ -220,8 +220,9 @@ def _on_graphics(name: str) -> str:
     loaded = sys.modules.get("keras")
     wanted = loaded.config.backend() if loaded else os.environ.get("KERAS_BACKEND")
     asked = (wanted,) if wanted else GRAPHICS
-    reached = next((b for b in asked if b in GRAPHICS and _installed(b) and GRAPHICS[b]()), None)
-    if reached is None:
+    with error_stream_held:  # backends remark on what they do not find
+        reached = next((b for b in asked if b in GRAPHICS and _installed(b) and GRAPHICS[b]()), "")
+    if not reached:
         raise UserError(
             f"No graphics processor is reached by {' or '.join(asked)}. Install JAX or PyTorch "
             "with its support for yours, or leave out --device gpu."
