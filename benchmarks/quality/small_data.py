@@ -7,7 +7,8 @@ and R2, no momentum) with DCGAN networks for CPUs learns from 500 digits, batch 
 "translation,cutout" filled black and once without; both have the same seeds and cycles. After every
 quarter the averaged generator's Frechet distance to held-out digits is measured, 5 000 against
 5 000, in the features of a classifier that never saw either. `same set` is that distance between
-two sets of real digits: nothing can be below it.
+two sets of real digits: nothing can be below it. At the end, `CHECKS` checks of `Health` on unseen
+digits, while the run goes on for so long, say whether the discriminator knows the 500 by heart.
 
 A run that is stopped goes on where it was when the command is given again.
 """
@@ -22,6 +23,7 @@ import numpy as np
 from benchmarks.rows import append
 
 PICTURES, JUDGED, SAMPLES, BATCH = 500, 20_000, 5_000, 64
+CHECKS, APART = 3, 100  # of the run's health at its end; cycles
 SHAPE, RATE, GAMMA, HALF_LIFE = (28, 28, 1), 2e-4, 1.0, 22_000  # half-life in pictures
 ARMS = {"none": None, "diffaugment": "translation,cutout"}
 
@@ -57,7 +59,8 @@ class Digits:
         self.x = x[:PICTURES]
         chosen = slice(PICTURES, PICTURES + JUDGED)
         self.judge = Judge(x[chosen], y[chosen], out, "small_data")
-        held_out = scaled(mnist(folder, "test")[0])
+        self.unseen = mnist(folder, "test")[0]
+        held_out = scaled(self.unseen)
         self.held_out, other = (
             self.judge.features(part) for part in (held_out[:SAMPLES], held_out[SAMPLES:])
         )
@@ -71,7 +74,7 @@ class Digits:
 
 
 def play(arm, seed, cycles, every, digits, out):
-    """Train one arm to the end; return `(distance after each quarter, seconds)`.
+    """Train one arm to the end; return `(distance after each quarter, seconds, alarms)`.
 
     What is done is kept in `out`: the state of the run, and notes with it.
     """
@@ -99,7 +102,16 @@ def play(arm, seed, cycles, every, digits, out):
         samples = model.sample(SAMPLES, seed=1, batch=500)
         notes["distances"].append(digits.distance(digits.judge.features(samples)))
         model.save(root, notes=notes)
-    return notes["distances"], notes["seconds"]
+    return notes["distances"], notes["seconds"], alarms(model, stream, digits)
+
+
+def alarms(model, stream, digits):
+    """Return what `Health` raises while the run goes on for some checks; nothing is saved."""
+    from gantools.core.health import Health
+
+    health = Health(digits.unseen, digits.x, every=APART, budget=None)
+    model.fit(stream, steps_per_epoch=CHECKS * APART, verbose=0, callbacks=[health])
+    return sorted({alarm["finding"] for alarm in health.alarms})
 
 
 @click.command()
@@ -119,14 +131,15 @@ def main(data, cycles, seeds, every, out):
     click.echo(f"{'arm':12} {'seed':>4} {'after each quarter of the cycles':>36} {'seconds':>8}")
     for seed in range(seeds):
         for arm in ARMS:
-            distances, seconds = play(arm, seed, cycles, every, digits, out)
+            distances, seconds, found = play(arm, seed, cycles, every, digits, out)
             quarters = " ".join(f"{d:8.2f}" for d in distances)
-            click.echo(f"{arm:12} {seed:4} {quarters:>36} {seconds:8.0f}")
+            listed = ", ".join(found) or "no alarm"
+            click.echo(f"{arm:12} {seed:4} {quarters:>36} {seconds:8.0f}  {listed}")
             if f"{arm}/{seed}" not in rows:
                 append(
                     "small_data", command, arm=arm, seed=seed, cycles=cycles, every=every,
                     pictures=PICTURES, frechet=distances, same_set=digits.same_set,
-                    seconds=round(seconds, 1),
+                    seconds=round(seconds, 1), alarms=found,
                 )  # fmt: skip
             rows[f"{arm}/{seed}"] = distances
             rows_file.write_text(json.dumps(rows))
