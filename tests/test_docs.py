@@ -144,6 +144,11 @@ def test_figures_of_the_readme_are_the_measured_ones():
     assert f"{times['shell_to_file_s']:.2f} s (`cv2.imwrite`" in readme
     assert f"{times['imwrite_s']:.2f} s)" in readme
     assert f"{times['torch_s']:.2f} / {times['onnxruntime_s']:.2f} s" in readme
+    large = {name: row for (name,), row in newest_rows("superres_large", "case").items()}
+    peaks = ", ".join(f"{row['peak_mb']}" for row in large.values() if "peak_mb" in row)
+    assert f"| {peaks} MB |" in readme
+    paces = [f"{large[f'photo x{scale}']['ratio']:.2f}" for scale in (2, 4)]
+    assert f"| {' and '.join(paces)} of its time |" in readme
     ((_, clips),) = newest_rows("video", "scale").items()
     told = [f"{clips[f'{name}_frames_per_s']:.1f}" for name in ("moving", "screen")]
     assert f"{told[0]} where everything moves, {told[1]} of a screen" in readme

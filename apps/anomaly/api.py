@@ -16,16 +16,18 @@ import numpy as np
 from gantools.data.tables import column, from_frame
 from gantools.errors import UserError
 
-from . import job, table_job, table_model
-from .audit import Audit
-from .audit_measure import measure_arrays
-from .calibrate import adjusted
-from .crossfit import FEWEST
+from . import job
+from .audit.measure import measure_arrays
+from .audit.run import Audit
+from .calibration.calibrate import adjusted
+from .calibration.crossfit import FEWEST
 from .fingerprint import fingerprint
 from .items import Collection, Item
-from .outputs import Maps
+from .reporting.outputs import Maps
 from .settings import Settings
-from .table_rows import Roles
+from .tables import job as table_job
+from .tables import model as table_model
+from .tables.rows import Roles
 
 HERE = Path("array")
 
@@ -69,7 +71,7 @@ class Detector:
         scans: Whether pictures are scans: the dark around the patient is left out.
 
     Attributes:
-        model: After `fit`: `fitted.Fitted` or `table_model.FittedTable`.
+        model: After `fit`: `fitted.Fitted` or `tables.model.FittedTable`.
         facts: After `fit`: counts, seconds, settings.
     """
 

@@ -9,9 +9,9 @@ BELOW = {
     "score": (".scoring:score", "Score pictures or rows with a kept model."),
     "merge": (".scoring:merge", "Put the shards of several machines together."),
     "audit": (".commands:audit", "Only look at the data: duplicates, leaks, shortcuts."),
-    "eval": (".measuring:evaluation", "Measure on labelled data, over several seeds."),
+    "eval": (".evaluation.measuring:evaluation", "Measure on labelled data, over several seeds."),
     "refine": (".refining:refine", "Take a person's verdicts into the calibration."),
-    "export": (".export_cli:export", "Write a model as one ONNX file: pixels in, p out."),
+    "export": (".export.cli:export", "Write a model as one ONNX file: pixels in, p out."),
 }
 
 

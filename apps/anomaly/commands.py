@@ -23,9 +23,11 @@ def whole(data, out, chosen, *, fresh=False, quiet=False) -> dict:
         fresh: Fit again where a model is already there.
         quiet: Tell only errors.
     """
-    from . import folder, outputs, stream
+    from . import folder
+    from .calibration import stream
+    from .reporting import outputs
     from .settings import Settings
-    from .table_model import load_model
+    from .tables.model import load_model
 
     say, start = teller(quiet), time.perf_counter()
     out = folder.output_folder(out)
@@ -93,7 +95,7 @@ def audit(ctx, data, as_json, **chosen):
 
     Exit code 4 where an error was found, a fault that makes every figure on these data mislead.
     """
-    from .findings import ordered
+    from .audit.findings import ordered
 
     lines = []
     _, looked = opened(required(data), chosen, "audit", lines.append, to_fit=False)
@@ -136,8 +138,8 @@ def opened(data, chosen, salt, say, **how):
             raise UserError(f"{' and '.join(wrong)}: '{data}' holds pictures, no table.")
         mine = {key: value for key, value in how.items() if key in ("to_fit", "spacing")}
         return job, job.look(found, say, **mine)
-    from . import table_job
-    from .table_rows import Roles
+    from .tables import job as table_job
+    from .tables.rows import Roles
 
     how.pop("spacing", None)
     roles = Roles(chosen.get("label"), groups, chosen.get("time_col"))
@@ -168,7 +170,7 @@ def told(out, looked, items, scored, model, maps, settings, order, say, *, keep=
         say: Called with each line a person should read.
         keep: Whether to write the outcome as well, for `merge`.
     """
-    from . import telling
+    from .reporting import telling
 
     gather = telling.table_outcome if model.is_table else telling.pictures_outcome
     outcome = gather(looked, items, scored, model, maps, order)

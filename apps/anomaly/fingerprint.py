@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from .audit_measure import Sheet
+from .audit.measure import Sheet
 from .items import Collection
 
 SCHEMA = 1

@@ -17,10 +17,11 @@ from threadpoolctl import threadpool_limits
 
 from gantools.errors import ALL_FAILED, UserError
 
-from . import loading, many, model_files, references, views
-from .drift import Fingerprint
-from .foreground import foreground
-from .judge import Judge, Raw
+from . import loading, many, model_files, views
+from .calibration.drift import Fingerprint
+from .calibration.judge import Judge, Raw
+from .detectors import references
+from .scans.foreground import foreground
 
 CHUNK = 32  # pictures scored at once
 KERAS_CHUNK = 64  # the same where the batch of `gantools.gans.scoring` is filled up
@@ -295,19 +296,19 @@ def detector_class(kind):
         UserError: there is none of that name.
     """
     if kind == "encoder":
-        from .encoder import Encoder
+        from .detectors.encoder import Encoder
 
         return Encoder
     if kind == "references":
-        from .simple import Simple
+        from .detectors.simple import Simple
 
         return Simple
     if kind == "restorer":
-        from .auto import Auto
+        from .detectors.auto import Auto
 
         return Auto
     if kind in LITERATURE:
-        from .named import Named
+        from .detectors.named import Named
 
         def start(self, name=kind, *args, **options):
             Named.__init__(self, name, *args, **options)

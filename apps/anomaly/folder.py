@@ -62,7 +62,7 @@ def kept_model(folder, settings, looked, load, *, fresh, say):
     Args:
         folder: Of the model.
         settings: `settings.Settings`.
-        looked: `job.Looked` or `table_job.LookedTable`: normals that changed are told.
+        looked: `job.Looked` or `tables.job.LookedTable`: normals that changed are told.
         load: Function from the folder to the model.
         fresh: Whether a model that is there does not count.
         say: Called with a line when it is used.

@@ -13,17 +13,18 @@ import numpy as np
 from gantools.data.damage import SCANS
 from gantools.errors import ALL_FAILED, UserError
 
-from . import baselines, fitted, loading, references, views
-from .audit import Audit, audit
-from .audit_duplicates import copies
-from .crossfit import FEWEST
-from .drift import Fingerprint
+from . import fitted, loading, views
+from .audit.duplicates import copies
+from .audit.run import Audit, audit
+from .calibration.crossfit import FEWEST
+from .calibration.drift import Fingerprint
+from .calibration.judge import Judge, Raw
+from .calibration.split import FEW, bucket, folds, keys, split
+from .detectors import baselines, references
 from .fingerprint import fingerprint
 from .items import Collection
-from .judge import Judge, Raw
-from .medical import is_nifti
+from .scans.medical import is_nifti
 from .settings import Settings
-from .split import FEW, bucket, folds, keys, split
 
 MOST_BYTES = 600_000_000  # of tensors that a detector is fitted on
 LEAST_TO_SCALE = 20  # normals, where there are that many
@@ -137,7 +138,7 @@ def _spacing(collection):
     paths = sorted({item.path for item in collection.normals() if is_nifti(item.path)})
     if not paths:
         return None
-    from .nifti import spacing_of
+    from .scans.nifti import spacing_of
 
     return spacing_of(paths)
 

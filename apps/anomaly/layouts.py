@@ -21,9 +21,9 @@ from pathlib import Path
 from gantools.errors import ALL_FAILED, UserError
 
 from . import manifest as lists
+from .calibration.split import bucket
 from .items import Collection, Item
-from .medical import NIFTI, ending, expand, is_dicom
-from .split import bucket
+from .scans.medical import NIFTI, ending, expand, is_dicom
 
 LAYOUTS = ("manifest", "mvtec", "normal-abnormal", "train-test", "dicom", "nifti", "arrays",
            "flat", "table")  # fmt: skip

@@ -9,9 +9,9 @@ import numpy as np
 
 from gantools.errors import UserError
 
-from .foreground import foreground
 from .items import Item
-from .medical import ending, is_dicom, is_nifti
+from .scans.foreground import foreground
+from .scans.medical import ending, is_dicom, is_nifti
 
 PERCENTILES = (0.1, 99.9)  # of the levels of deep training pictures
 DARK = 0.9  # share of training scans with a dark background, from which all are masked
@@ -90,11 +90,11 @@ class Reader:
             stored = _array(item.path, item.member)[item.index]
             return stored if stored.ndim == 3 else stored[..., None]
         if is_nifti(item.path):
-            from .nifti import read_slice
+            from .scans.nifti import read_slice
 
             return read_slice(item.path, item.index, self.spacing)
         if item.series or is_dicom(item.path):
-            from . import dicom_pixels
+            from .scans import dicom_pixels
 
             frame = dicom_pixels.read_frame(item.path, item.index)
             return dicom_pixels.levels(frame, self._window(item, frame))
@@ -109,7 +109,7 @@ class Reader:
         """
         if not item.series or is_nifti(item.path):
             return None
-        from . import dicom_pixels
+        from .scans import dicom_pixels
 
         return dicom_pixels.display(item.path, item.index)
 
@@ -121,7 +121,7 @@ class Reader:
         return found
 
     def _window(self, item, frame):
-        from . import dicom_pixels
+        from .scans import dicom_pixels
 
         if frame.modality not in dicom_pixels.BY_SERIES:
             return dicom_pixels.window_of([frame])
@@ -178,7 +178,7 @@ def read_mask(item: Item, shape=None) -> np.ndarray:
     if item.mask is None:
         raise UserError(f"'{item.name}' has no mask.")
     if is_nifti(item.mask):
-        from .nifti import read_mask_slice, read_slice
+        from .scans.nifti import read_mask_slice, read_slice
 
         shape = shape or read_slice(item.path, item.index).shape
         return read_mask_slice(item.mask, item.index, shape)

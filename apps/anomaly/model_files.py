@@ -8,9 +8,9 @@ from pathlib import Path
 from gantools.data.files import atomic, make_folder, unwritable
 from gantools.errors import UserError
 
-from . import references
-from .drift import Fingerprint
-from .judge import Judge
+from .calibration.drift import Fingerprint
+from .calibration.judge import Judge
+from .detectors import references
 
 SCHEMA = 2
 

@@ -24,8 +24,8 @@ def refine(model, feedback, data, out, quiet, **chosen):
     p-values are counted on, so that the like of them is flagged no more; the detector itself stays.
     Items marked anomalous are only told: nothing is ever fitted on them.
     """
-    from . import outputs
-    from .table_model import load_model
+    from .reporting import outputs
+    from .tables.model import load_model
 
     say = teller(quiet)
     if out is not None and out.exists():
@@ -67,7 +67,7 @@ def take(model, reader, items, marked) -> list[str]:
 
     import numpy as np
 
-    from .calibrate import Calibration
+    from .calibration.calibrate import Calibration
 
     judge = model.judge
     if judge.is_crossed:

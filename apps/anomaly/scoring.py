@@ -27,9 +27,11 @@ def score(ctx, model, data, out, shard, threads, jobs, as_json, quiet, **chosen)
     """
     from gantools.data.shards import parsed
 
-    from . import folder, outputs, stream
+    from . import folder
+    from .calibration import stream
+    from .reporting import outputs
     from .settings import Settings
-    from .table_model import load_model
+    from .tables.model import load_model
 
     say, part = teller(quiet), parsed(shard)
     out = folder.output_folder(out)
@@ -69,8 +71,9 @@ def merge(ctx, shards, out, fpr, confidence, as_json, quiet):
     SHARDS are the folders that `score --shard` wrote. Scores and p-values stay what they are;
     adjusted p-values, verdicts and the report are made over all items. Maps are copied.
     """
-    from . import folder, telling
-    from .outcome import Outcome, join
+    from . import folder
+    from .reporting import telling
+    from .reporting.outcome import Outcome, join
     from .settings import Settings
 
     say = teller(quiet)

@@ -9,9 +9,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin  # noqa: TID253 - only who asks comes here
 from sklearn.utils.validation import check_is_fitted, validate_data  # noqa: TID253
 
-from . import table_job
 from .api import looked_table
 from .settings import Settings
+from .tables import job as table_job
 
 LEAST = 6  # rows; with fewer nothing can be held out
 
@@ -26,7 +26,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         seed: Of the division of the rows.
 
     Attributes:
-        model_: `table_model.FittedTable`.
+        model_: `tables.model.FittedTable`.
         offset_: Score of the most anomalous row that still counts as an inlier.
         n_features_in_: Columns.
     """

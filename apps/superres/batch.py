@@ -11,10 +11,10 @@ from gantools.data.folders import picture_files
 from gantools.data.pictures import SUFFIXES
 from gantools.errors import ALL_FAILED, DONE, SOME_FAILED, UserError
 
+from .clips.take import KEPT as CLIPS
+from .clips.take import check_installed, is_clip
 from .enlarge import Output, Result, Upscaler, enlarge_file
 from .options import MODEL
-from .video_take import KEPT as CLIPS
-from .video_take import check_installed, is_clip
 
 # Formats that results keep; others become PNG.
 KEPT = {"png": "png", "jpeg": "jpg", "webp": "webp", "tiff": "tif", "avif": "avif"}
@@ -212,7 +212,7 @@ def _maker(job):
     if not is_clip(job.source):
         return enlarge_file
     check_installed()
-    from .video import enlarge_clip
+    from .clips.run import enlarge_clip
 
     return enlarge_clip
 

@@ -5,9 +5,9 @@ import click
 from . import options
 
 BELOW = {
-    "train": (".train_cli:train", "Train a network on a folder of photographs."),
+    "train": (".training.cli:train", "Train a network on a folder of photographs."),
     "eval": (
-        ".evaluate_cli:evaluate",
+        ".evaluation.cli:evaluate",
         "Measure a network on sharp pictures, beside bicubic and Lanczos.",
     ),
 }
@@ -73,8 +73,8 @@ def enlarge(inputs, out, **chosen):
     from gantools.data.shards import parsed
 
     from . import batch, many, pipes
+    from .clips.take import take_for
     from .enlarge import Output
-    from .video_take import take_for
 
     choice, wish, part = _choice(chosen), _wish(chosen), parsed(chosen["shard"])
     upscaler = choice.open()

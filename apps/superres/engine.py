@@ -168,8 +168,8 @@ class Keras(Engine):
         return self._model  # any size
 
     def _infer(self, compiled, tile):
-        from .patches import shuffle
         from .tiles import bicubic
+        from .training.patches import shuffle
 
         low = tile[CONTEXT:-CONTEXT, CONTEXT:-CONTEXT].astype(np.float32)
         residual = compiled.predict_on_batch(low[None] / np.float32(255))

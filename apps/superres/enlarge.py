@@ -16,10 +16,10 @@ from gantools.errors import UserError
 
 from . import colours
 from .careful import AGREED
+from .clips.take import Take
 from .fidelity import Fidelity
 from .sizes import Wish
 from .upscaler import Upscaler, enlarged_metadata
-from .video_take import Take
 
 __all__ = ["Output", "Result", "Upscaler", "enlarge_file"]
 
@@ -36,7 +36,7 @@ class Output:
         background: RGB from 0 to 255 to put behind transparent pictures, None to keep alpha.
         strip: Whether to leave out EXIF, XMP, texts and resolution.
         measured: Whether to compare each result with its source.
-        take: Of clips, which part and how, see `video_take.Take`.
+        take: Of clips, which part and how, see `clips.take.Take`.
     """
 
     wish: Wish | None = None
@@ -61,7 +61,7 @@ class Result:
         networks: `(name, scale, digest)` of those that ran, first to last; empty if not measured.
         redone: Tiles that had to be computed again in float32.
         apart: Levels that bfloat16 was from float32 in the first tile; None if not compared.
-        figures: Of clips, see `video.enlarge_clip`.
+        figures: Of clips, see `clips.run.enlarge_clip`.
     """
 
     source: Path

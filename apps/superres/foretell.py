@@ -5,10 +5,10 @@ from gantools.data.writing import STREAMED, kind_of
 from gantools.errors import UserError
 
 from .batch import Job
+from .clips.take import is_clip
 from .enlarge import Output, check_target, target_size
 from .estimate import estimate
 from .upscaler import Upscaler
-from .video_take import is_clip
 
 MEGABYTE = 1e6
 
@@ -27,7 +27,7 @@ def foretold(job: Job, upscaler: Upscaler, output: Output, overwrite: bool = Fal
         return record | {"status": "kept"}
     try:
         if is_clip(job.source):
-            from .video import foretold_clip
+            from .clips.run import foretold_clip
 
             return record | foretold_clip(job.source, job.target, upscaler, output)
         found = pictures.header(job.source)

@@ -96,7 +96,7 @@ def add_error(graph, levels, residual, size, scale, mode, base):
     """Add e to a graph, with 2 pixels of mirrored context.
 
     Args:
-        graph: `graph.Graph` under construction.
+        graph: `gantools.data.onnx.Graph` under construction.
         levels: Name of the small picture, whole levels with `CONTEXT` pixels around.
         residual: Name of the residual, `(1, 3 * scale**2, h, w)`.
         size: `(h, w)`.

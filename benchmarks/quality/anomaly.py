@@ -22,8 +22,9 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
-from gantools.apps.anomaly import job, layouts, trials
+from gantools.apps.anomaly import job, layouts
 from gantools.apps.anomaly.api import Detector
+from gantools.apps.anomaly.evaluation import trials
 from gantools.apps.anomaly.fitted import ROWS
 from gantools.apps.anomaly.settings import Settings
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import click
 import numpy as np
-from gantools.apps.superres import degrade
-from gantools.apps.superres.evaluate import sharp_pictures
+from gantools.apps.superres.evaluation.evaluate import sharp_pictures
 from gantools.apps.superres.resolver import SuperResolver
+from gantools.apps.superres.training import degrade
 
 from benchmarks.rows import append
 from gantools.data.resample import resize

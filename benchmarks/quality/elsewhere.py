@@ -15,8 +15,8 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
-from gantools.apps.superres.evaluate import METHODS, evaluate, mean
-from gantools.apps.superres.evaluate_page import Worst
+from gantools.apps.superres.evaluation.evaluate import METHODS, evaluate, mean
+from gantools.apps.superres.evaluation.page import Worst
 from gantools.apps.superres.model import load, shipped
 from gantools.apps.superres.options import MODEL
 from gantools.apps.superres.upscaler import Upscaler

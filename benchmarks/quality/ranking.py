@@ -15,8 +15,8 @@ import click
 import cv2
 import numpy as np
 from gantools.apps.anomaly.api import Detector
+from gantools.apps.anomaly.calibration.parts import PartScales
 from gantools.apps.anomaly.fitted import ROWS
-from gantools.apps.anomaly.parts import PartScales
 
 from benchmarks.quality.anomaly import load_cifar, load_idx
 from benchmarks.rows import append

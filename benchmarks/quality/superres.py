@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 from gantools.apps.superres.enlarge import Upscaler
-from gantools.apps.superres.evaluate import evaluate, mean
+from gantools.apps.superres.evaluation.evaluate import evaluate, mean
 from gantools.apps.superres.family import TWIN
 from gantools.apps.superres.model import load, shipped
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import click
 import numpy as np
-from gantools.apps.anomaly.calibrate import Calibration
-from gantools.apps.anomaly.drift import batch
-from gantools.apps.anomaly.parts import PartScales
-from gantools.apps.anomaly.references import TABLE_REFERENCES, Forest, Knn, Pca
-from gantools.apps.anomaly.tables import TableTransform, row_hashes
+from gantools.apps.anomaly.calibration.calibrate import Calibration
+from gantools.apps.anomaly.calibration.drift import batch
+from gantools.apps.anomaly.calibration.parts import PartScales
+from gantools.apps.anomaly.detectors.references import TABLE_REFERENCES, Forest, Knn, Pca
+from gantools.apps.anomaly.tables.transform import TableTransform, row_hashes
 
 from benchmarks.rows import append
 from gantools.data.tables import read_table

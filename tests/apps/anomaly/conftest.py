@@ -61,7 +61,7 @@ def fitted_tiles(tile_folder):
 @pytest.fixture(autouse=True, scope="session")
 def few_resamples():
     """Let intervals be rough: 2000 draws a row take a third of a small job's time."""
-    from gantools.apps.anomaly import evaluate
+    from gantools.apps.anomaly.evaluation import evaluate
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluate, "_resamples", lambda items: 80)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gantools.apps.anomaly.audit_measure import measure_arrays
+from gantools.apps.anomaly.audit.measure import measure_arrays
 from gantools.apps.anomaly.fingerprint import explained, fingerprint
 from gantools.apps.anomaly.items import Collection
 

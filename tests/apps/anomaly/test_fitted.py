@@ -90,14 +90,14 @@ def test_what_was_fitted_on_gets_no_p(fitted_tiles):
 
 
 def test_a_copy_between_fit_and_calibration_is_refused(fitted_tiles):
-    from gantools.apps.anomaly.judge import Judge
+    from gantools.apps.anomaly.calibration.judge import Judge
 
     _, model = fitted_tiles
     first, second, hashes = model.held
     shared = dataclasses.replace(second, hashes=[*second.hashes[:-1], first.hashes[0]])
     judge = Judge.fit(model.judge.ranking, first, shared, hashes)
     assert len(judge.normal_scores) == len(second) - 1  # the copy does not count
-    from gantools.apps.anomaly.calibrate import Calibration
+    from gantools.apps.anomaly.calibration.calibrate import Calibration
 
     with pytest.raises(UserError, match="both fit and calibration"):
         Calibration.fit([1.0, 2.0], ["a", "b"], ["b"])
@@ -139,8 +139,8 @@ def test_settings_and_counts_are_kept(fitted_tiles, tmp_path):
 
 
 def test_every_detector_of_the_command_line_has_a_class():
-    from gantools.apps.anomaly import named
     from gantools.apps.anomaly.cli import DETECTORS
+    from gantools.apps.anomaly.detectors import named
 
     assert fitted.LITERATURE == named.NAMES
     assert set(DETECTORS) == {"auto", "encoder", "restorer", "references", *named.NAMES}

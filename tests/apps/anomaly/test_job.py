@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from gantools.apps.anomaly import fitted, job, layouts
+from gantools.apps.anomaly.detectors.simple import Simple
 from gantools.apps.anomaly.items import Item
 from gantools.apps.anomaly.settings import Settings
-from gantools.apps.anomaly.simple import Simple
 
 from gantools.errors import ALL_FAILED, UserError
 

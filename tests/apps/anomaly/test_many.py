@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from gantools.apps.anomaly import Detector, efficientnet, fitted, many
+from gantools.apps.anomaly import Detector, fitted, many
+from gantools.apps.anomaly.detectors import efficientnet
 
 from gantools import cli
 from gantools.data import workers

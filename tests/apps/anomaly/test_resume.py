@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 from gantools.apps.anomaly import fitted
-from gantools.apps.anomaly.auto import Auto
+from gantools.apps.anomaly.detectors.auto import Auto
 
 from gantools import cli
 from gantools.errors import DONE, INTERRUPTED
@@ -42,7 +42,7 @@ def test_ctrl_c_in_training_changes_nothing(tiles, tmp_path, monkeypatch):
         if share > 0.4:
             raise KeyboardInterrupt
 
-    from gantools.apps.anomaly import training
+    from gantools.apps.anomaly.detectors import training
 
     whole = training.trained_restorer
     with monkeypatch.context() as patch:

@@ -229,8 +229,8 @@ def enlarge(make_network, tmp_path):
     from gantools.apps.superres.upscaler import Upscaler
 
     pytest.importorskip("av")
-    from gantools.apps.superres.video import enlarge_clip
-    from gantools.apps.superres.video_take import Take
+    from gantools.apps.superres.clips.run import enlarge_clip
+    from gantools.apps.superres.clips.take import Take
 
     upscaler = Upscaler(make_network(), threads=1)
 

@@ -1,0 +1,85 @@
+"""The audit: what is wrong with the data before anything is fitted on them."""
+
+from dataclasses import dataclass
+
+from gantools.errors import ALL_FAILED, UserError
+
+from ..items import Collection
+from ..loading import Reader
+from ..scans.medical import is_dicom, is_nifti
+from . import contents
+from .duplicates import duplicate_findings
+from .findings import Finding, ordered
+from .measure import Sheet, measure
+from .shortcuts import shortcut_findings
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit leaves behind.
+
+    Attributes:
+        findings: Errors first.
+        sheet: What was measured, for the fingerprint and for later rules.
+    """
+
+    findings: tuple[Finding, ...]
+    sheet: Sheet
+
+    def worst(self) -> str | None:
+        """Return "error", "warning", "note" or None when nothing was found."""
+        return self.findings[0].severity if self.findings else None
+
+    def to_dict(self) -> dict:
+        """Return the findings as JSON knows them."""
+        return {"schema": 1, "findings": [finding.to_dict() for finding in self.findings]}
+
+
+def audit(collection: Collection, reader: Reader | None = None) -> Audit:
+    """Look at every picture once and hold it against all rules.
+
+    Args:
+        collection: What `layouts.find` returned.
+        reader: Opens the items; None makes one.
+
+    Raises:
+        UserError: there is only one picture, or none can be read.
+    """
+    items = collection.items
+    if collection.table is not None:
+        raise UserError(f"'{collection.table}' is a table. Expected pictures.")
+    if len(items) < 2:
+        raise UserError(
+            f"'{collection.root}' holds {len(items)} picture. Expected at least "
+            f"{contents.REFUSE} normals for training; one picture has nothing to be compared "
+            "with.",
+            ALL_FAILED,
+        )
+    sheet = measure(items, (reader or Reader(items)).pixels)
+    if not len(sheet):
+        reason = sheet.unreadable[0][1]
+        raise UserError(
+            f"None of {len(items)} pictures can be read. The first: {reason}", ALL_FAILED
+        )
+    found = audit_sheet(sheet)
+    found += contents.empty_masks(items)
+    found += contents.mixed_modalities(_modalities(items))
+    return Audit(tuple(ordered(found)), sheet)
+
+
+def audit_sheet(sheet: Sheet) -> list[Finding]:
+    """Return what all rules find in what was measured, errors first."""
+    found = contents.content_findings(sheet)
+    if not any(finding.rule == "all-identical" for finding in found):
+        found += duplicate_findings(sheet) + shortcut_findings(sheet)
+    return ordered(found)
+
+
+def _modalities(items):
+    """Return the modality of each DICOM series, once a series."""
+    first = {item.series: item for item in items if item.series and not is_nifti(item.path)}
+    if not first:
+        return []
+    from ..scans.dicom import modality_of
+
+    return [modality_of(item.path) for item in first.values() if is_dicom(item.path)]

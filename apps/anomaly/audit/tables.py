@@ -1,0 +1,236 @@
+"""Rules about tables: repeated rows; columns empty, constant, too good or made from labels."""
+
+import re
+
+import numpy as np
+
+from .contents import imbalance_of, too_few_of
+from .duplicates import exact, groups_across
+from .findings import Finding, first, some
+from .shortcuts import NOTE, WARNING, separations
+
+# A column of such a name was written after the label was known.
+AFTERWARDS = re.compile(
+    r"(^|[_ .-])(difficulty|score|pred|predict(ed|ion)?|prob(ability)?|outcome|result|label|target"
+    r"|class|split|fold|is_?anomaly|ground_?truth)($|[_ .-])",
+    re.IGNORECASE,
+)
+LEAK = 0.999  # area under the curve of a column that is the label
+
+TROUBLES = {
+    "empty": ("empty-column", "warning", "Columns without a value in any row are left out: {}."),
+    "sparse": ("missing-values", "warning", "Columns with more than a fifth missing: {}."),
+    "infinite": (
+        "infinite-values",
+        "warning",
+        "Columns with infinite values, taken as missing: {}.",
+    ),
+    "constant": ("constant-column", "note", "Columns that are constant and say nothing: {}."),
+    "text": ("text-column", "note", "Columns of text, taken as categories: {}."),
+}
+
+
+def audit_table(columns, labels=None, parts=None, kinds=None, groups=None, names=None):
+    """Audit a table before anything is fitted on it.
+
+    Args:
+        columns: name -> `(n,)` array of numbers or texts (object); the label is not among them.
+        labels: `(n,)` of 0 normal, 1 anomalous, -1 unknown; None for all unknown.
+        parts: `(n,)` "train", "val" or "test"; None for all "train".
+        kinds: `(n,)` names of kinds, or None.
+        groups: `(n,)` texts, "" for unknown, or None.
+        names: `(n,)` names of rows, or None for their numbers, from 1 as in a spreadsheet with a
+            heading (the first row of data is row 2).
+
+    Returns:
+        list of `findings.Finding`, errors first.
+    """
+    from .findings import ordered
+
+    n = len(next(iter(columns.values()))) if columns else 0
+    if not n:
+        return [Finding("empty-table", "error", "The table has no rows or no columns.", (), 0)]
+    parts = np.full(n, "train") if parts is None else np.asarray(parts)
+    labels = np.full(n, -1) if labels is None else np.asarray(labels)
+    names = np.array([f"row {i + 2}" for i in range(n)]) if names is None else np.asarray(names)
+    features = {name: v for name, v in columns.items() if not AFTERWARDS.search(name)} or columns
+    known = labels if kinds is None else np.unique(kinds, return_inverse=True)[1]
+    found = exact(row_digests(features), parts, names, known, "row")
+    found += _columns(columns) + one_column(columns, labels, parts)
+    if groups is not None:
+        found += groups_across(np.asarray(groups), parts, labels)
+    if kinds is not None:
+        found += _kinds(np.asarray(kinds), parts, labels)
+    found += too_few_of(int(((parts == "train") & (labels != 1)).sum()))
+    return ordered(found)
+
+
+def row_digests(columns) -> np.ndarray:
+    """Return one integer a row, equal where all columns are equal; NaN equals NaN.
+
+    Args:
+        columns: name -> `(n,)` array.
+
+    Returns:
+        int64 `(n,)`, numbered from 0 by content.
+    """
+    total = None
+    for values in columns.values():
+        codes = _codes(np.asarray(values))
+        if total is None:
+            total = codes
+            continue
+        joint = total * (int(codes.max()) + 1) + codes  # below n * n: fits 64 bits to 3e9 rows
+        total = np.unique(joint, return_inverse=True)[1]
+    return total
+
+
+def one_column(columns, labels, parts) -> list[Finding]:
+    """Return columns that alone tell the label, or that were written after it.
+
+    Texts are compared by how often each value occurs among the normals for training.
+    """
+    test = (parts == "test") & (labels >= 0)
+    both = (labels[test] == 0).any() and (labels[test] == 1).any()
+    chosen = test if both else labels >= 0
+    numbers = {name: _as_numbers(np.asarray(v), labels) for name, v in columns.items()}
+    rows = separations(
+        {name: v[chosen] for name, v in numbers.items()}, (labels == 1)[chosen], "anomalous"
+    )
+    found = []
+    late = [name for name in columns if AFTERWARDS.search(name)]
+    for name in late:
+        area = next((row.auroc for row in rows if row.name == name), None)
+        told = f" (alone it tells the label with AUROC {area:.3f})" if area else ""
+        found.append(
+            Finding(
+                "leak-column",
+                "error",
+                f"Column '{name}' is, by its name, made from labels or from other classifiers"
+                f"{told}: leave it out of the features.",
+                (name,),
+                area,
+            )
+        )
+    rows = [row for row in rows if row.sure and row.auroc >= NOTE and row.name not in late]
+    rows.sort(key=lambda row: -row.auroc)
+    found += [_is_label(row) for row in rows if row.auroc >= LEAK]
+    rest = [row for row in rows if row.auroc < LEAK]
+    return found + ([_best(rest)] if rest else [])
+
+
+def _is_label(row):
+    return Finding(
+        "leak-column",
+        "error",
+        f"Column '{row.name}' alone is the label (AUROC {row.auroc:.4f}): was it known before the "
+        "label? If not, leave it out.",
+        (row.name,),
+        row.auroc,
+    )
+
+
+def _best(rows):
+    """Return one finding for all columns that tell much: the best, and the names of the next."""
+    best = rows[0]
+    others = [f"{row.name} {row.auroc:.3f}" for row in rows[1:]]
+    return Finding(
+        "one-column-shortcut",
+        "warning" if best.auroc >= WARNING else "note",
+        f"Column '{best.name}' alone tells anomalous from normal with AUROC {best.auroc:.3f}"
+        + (f" (then {some(others)})" if others else "")
+        + ": a detector's figure must be read beside it.",
+        first(row.name for row in rows),
+        best.auroc,
+    )
+
+
+def _columns(columns):
+    """Return what is wrong with columns by themselves, one finding a rule."""
+    groups = {"empty": [], "constant": [], "sparse": [], "infinite": [], "text": []}
+    for name, values in columns.items():
+        for trouble in _troubles(np.asarray(values)):
+            groups[trouble].append(name)
+    return [
+        Finding(rule, severity, sentence.format(some(groups[trouble], 5)), first(groups[trouble]),
+                len(groups[trouble]))
+        for trouble, (rule, severity, sentence) in TROUBLES.items()
+        if groups[trouble]
+    ]  # fmt: skip
+
+
+def _troubles(values):
+    missing = _missing(values)
+    if missing.all():
+        return ["empty"]
+    known = values[~missing]
+    if (known == known[0]).all():
+        return ["constant"]
+    found = ["sparse"] if missing.mean() > 0.2 else []
+    if values.dtype.kind == "f" and np.isinf(values).any():
+        found.append("infinite")
+    if values.dtype.kind in "OUS" and _as_floats(known[:1000]) is None:
+        found.append("text")
+    return found
+
+
+def _kinds(kinds, parts, labels):
+    found = []
+    seen = set(kinds[parts != "test"])
+    new = (parts == "test") & ~np.isin(kinds, list(seen)) & (kinds != "") & (labels != 0)
+    if new.any() and seen - {""}:
+        names = sorted(set(kinds[new]))
+        found.append(
+            Finding(
+                "new-kinds",
+                "note",
+                f"{new.sum()} rows for test are of {len(names)} kinds that occur nowhere in "
+                f"training ({some(names)}): give their recall apart.",
+                first(names),
+                int(new.sum()),
+            )
+        )
+    bad = kinds[(labels == 1) & (kinds != "")]
+    names, counts = np.unique(bad, return_counts=True)
+    order = np.argsort(-counts)
+    if len(names) > 4 and counts[order[:2]].sum() > 0.9 * len(bad):
+        share = counts[order[:2]].sum() / len(bad)
+        two = " and ".join(str(name) for name in names[order[:2]])
+        sentence = (
+            f"{two} are {share:.1%} of the anomalous rows: results say nothing of the others."
+        )
+        found.append(Finding("dominant-kinds", "warning", sentence, first(names[order]), share))
+    return found + imbalance_of(kinds[kinds != ""])
+
+
+def _codes(values):
+    if values.dtype.kind == "O":
+        missing = _missing(values)
+        texts = np.array(["" if m else str(v) for v, m in zip(values, missing, strict=True)])
+        return np.unique(texts, return_inverse=True)[1].astype(np.int64)
+    return np.unique(values, return_inverse=True, equal_nan=True)[1].astype(np.int64)
+
+
+def _missing(values):
+    if values.dtype.kind in "OUS":
+        return np.array([v is None or v != v or str(v).strip() == "" for v in values], bool)
+    return np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
+
+
+def _as_floats(values):
+    try:
+        return np.array([np.nan if v is None or v == "" else float(v) for v in values])
+    except (TypeError, ValueError):
+        return None
+
+
+def _as_numbers(values, labels):
+    """Return a column as float64 `(n,)`: numbers as they are, texts as frequency among normals."""
+    if values.dtype.kind in "biuf":
+        return values.astype(float)
+    numbers = _as_floats(values)
+    if numbers is not None:
+        return numbers
+    codes = _codes(values)
+    counts = np.bincount(codes[labels != 1], minlength=codes.max() + 1)
+    return counts[codes].astype(float)

@@ -1,0 +1,1 @@
+"""From raw scores to p-values and verdicts: held-out normals, groups, drift."""

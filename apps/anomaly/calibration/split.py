@@ -1,0 +1,90 @@
+"""Dividing the normals: 65 % to fit, 10 % to stop early, 25 % to calibrate, whole groups each.
+
+The place of a group is a hash of its name and the seed, so that adding files moves nobody, and the
+calibration items were never seen by anything that was fitted.
+"""
+
+from dataclasses import dataclass
+
+from gantools.data.shards import bucket
+
+from ..items import Item
+
+FIT, EARLY = 6_500, 7_500  # below: fit, early stopping; from there: calibration
+FEW = 60  # normals; below, a quarter held out can flag nothing at 5 % with any confidence
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices into the items that were given, each in order.
+
+    Attributes:
+        fit: What weights are fitted on.
+        early: What decides when to stop, and how parts are weighed.
+        calibration: What p-values are counted on, and nothing else.
+    """
+
+    fit: tuple[int, ...]
+    early: tuple[int, ...]
+    calibration: tuple[int, ...]
+
+
+def keys(items: list[Item] | tuple[Item, ...], copies: dict[str, str] | None = None) -> list[str]:
+    """Return what decides the place of each item: its group, or its name.
+
+    Args:
+        items: The items.
+        copies: name -> name of the picture that it copies, as `audit.duplicates.copies` gives. All
+            groups that copies connect count as one. That one bears the first name in sorted order;
+            only a new copy with an earlier name can move it.
+    """
+    own = {item.name: item.group if item.group is not None else item.name for item in items}
+    head = {key: key for key in own.values()}
+
+    def find(key):
+        while head[key] != key:
+            key = head[key]
+        return key
+
+    for name, other in (copies or {}).items():
+        if name in own and other in own:
+            a, b = sorted((find(own[name]), find(own[other])))
+            head[b] = a
+    return [find(own[item.name]) for item in items]
+
+
+def split(items, seed: int = 0, copies: dict[str, str] | None = None) -> Split:
+    """Divide items by group.
+
+    Args:
+        items: Normals, as `Collection.normals` gives them.
+        seed: Another seed, another division.
+        copies: See `keys`.
+
+    Returns:
+        The three parts. With few groups one may be empty: see `folds` and `FEW`.
+    """
+    places = [bucket(key, seed) for key in keys(items, copies)]
+    return Split(
+        tuple(i for i, place in enumerate(places) if place < FIT),
+        tuple(i for i, place in enumerate(places) if FIT <= place < EARLY),
+        tuple(i for i, place in enumerate(places) if place >= EARLY),
+    )
+
+
+def folds(items, count: int = 5, seed: int = 0, copies=None) -> list[tuple[int, ...]]:
+    """Divide items into folds of whole groups and nearly equal size, for fewer than 60 normals.
+
+    The largest groups are placed first, each into the smallest fold; ties by hash.
+
+    Returns:
+        `count` tuples of indices, some empty when there are fewer groups than folds.
+    """
+    members = {}
+    for i, key in enumerate(keys(items, copies)):
+        members.setdefault(key, []).append(i)
+    order = sorted(members, key=lambda key: (-len(members[key]), bucket(key, seed, "fold"), key))
+    made = [[] for _ in range(count)]
+    for key in order:
+        min(made, key=len).extend(members[key])
+    return [tuple(sorted(fold)) for fold in made]

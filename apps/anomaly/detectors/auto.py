@@ -1,0 +1,218 @@
+"""The default detector: a restoration GAN, its parts of a score and its maps.
+
+Trained with Keras; scores come from an ONNX graph, so that a saved detector needs no Keras.
+`parts` are raw: they are scaled and combined by what held-out normals score (see `parts.py`).
+
+Source: own; parts as in the project's research, each known by itself: residuals and features from
+AnoGAN (arXiv 1703.05921) and f-AnoGAN, memories of patches from PatchCore (arXiv 2106.08265),
+rotation from arXiv 1805.10917, texture energies from Laws 1980.
+"""
+
+import numpy as np
+
+from gantools.errors import UserError
+
+from ..fingerprint import ALIGNED
+from . import restoration, stored
+from .engine import Engine
+from .given import given
+from .memory import Neighbours
+from .restoration import MEMORIES, SOURCES
+from .serving import restorer_graph, weights_of
+from .texture import Texture
+
+SCHEMA = 1
+BATCH = 32  # pictures that the graph takes at once
+FEWEST = 20  # normals
+HELD, MOST_HELD = 0.15, 200  # normals that only set the levels of the maps
+PATCHES = 40  # of a picture, drawn for the memory of patches
+# One part or two of each kind of evidence: places, restoration, what the discriminator sees (and
+# turns, where they are recognised). `benchmarks.quality.ranking`: a mean AUROC of .883 with turns,
+# where all ten parts of the first rule have .830 and with two simple rows .828.
+RANKING = ("place_top", "place_mean", "ssim", "d_maha")
+GUESS = 0.35  # share of turned normals recognised, below which rotation says nothing
+SOLVED = 0.002  # nats: a rotation that is always recognised is a shortcut
+
+
+class Auto:
+    """Restoration GAN with a self-supervised discriminator.
+
+    Args:
+        size: "tiny" or "small", see `gantools.gans.restorer`.
+        table: Kind of damage -> probability, see `gantools.data.damage`; None suits photographs.
+        steps: Training steps; None takes what fits into the minutes of `fit`.
+        threads: Processor threads of scoring; None leaves it to the engine.
+
+    Attributes:
+        facts: After `fit`: steps, ms a step, seconds, share of turned normals recognised.
+        ranking: Names of the parts that should rank; the others explain.
+    """
+
+    def __init__(self, size="small", table=None, steps=None, threads=None):
+        self.size, self.table, self.steps, self.threads = size, table, steps, threads
+        self.facts, self.ranking = {}, RANKING
+        self.shape = self.weights = self.levels = None
+        self._memories, self._texture = {}, None
+
+    def fit(self, pictures, *, minutes=1.5, seed=0, out=None, progress=None):
+        """Learn what normal is.
+
+        Args:
+            pictures: float32 `(n, h, w, c)` in [-1, 1], normals, at least 20.
+            minutes: Time for the training.
+            seed: Of everything random.
+            out: Folder in which a stopped training goes on; None keeps nothing.
+            progress: Callable `(share in [0, 1])`, or None.
+
+        Raises:
+            UserError: too few pictures, or of another form.
+        """
+        from .training import trained_restorer
+
+        pictures = given(pictures)
+        if len(pictures) < FEWEST:
+            raise UserError(f"Expected at least {FEWEST} normals. Received: {len(pictures)}.")
+        order = np.random.default_rng(seed).permutation(len(pictures))
+        held = order[: min(MOST_HELD, max(4, int(HELD * len(order))))]
+        rest = order[len(held) :]
+        self.shape = tuple(pictures.shape[1:])
+        model, self.facts = trained_restorer(
+            pictures[rest],
+            size=self.size,
+            table=self.table,
+            steps=self.steps,
+            minutes=minutes,
+            seed=seed,
+            out=out,
+            progress=progress,
+        )
+        self.weights = weights_of(model.game.players)
+        self._open()
+        self._remember(pictures[rest], seed)
+        self._level(pictures[held])
+        return self
+
+    def parts(self, pictures):
+        """Return name -> raw scores `(n,)` float64, higher is odder; NaN for NaN pictures."""
+        pictures, found = given(pictures, self.shape), []
+        for part, out in self._outputs(pictures):
+            turns = self._turns(part)
+            found.append(restoration.parts(part, out, turns, *self._known()))
+        return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+
+    def maps(self, pictures):
+        """Return heat-maps `(n, h, w)` float32: 1 is the 99.9 % level of held-out normals."""
+        found = self._outputs(given(pictures, self.shape))
+        return np.concatenate([restoration.heat(part, out, *self._known()) for part, out in found])
+
+    def restored(self, pictures):
+        """Return the pictures as they would look if they were normal, `(n, h, w, c)` float32."""
+        found = [out["restored"] for _, out in self._engine.batches(given(pictures, self.shape))]
+        return np.concatenate(found)
+
+    def save(self, folder):
+        """Write the detector into a folder: arrays and JSON, nothing that can run."""
+        arrays = {f"weights/{name}": array for name, array in self.weights.items()}
+        for name, memory in self._memories.items():
+            arrays |= {f"memory/{name}/{key}": array for key, array in memory.arrays().items()}
+        arrays |= {f"texture/{name}": array for name, array in self._texture.arrays().items()}
+        arrays |= {f"levels/{name}": np.asarray(level) for name, level in self.levels.items()}
+        settings = {"detector": "auto", "size": self.size, "facts": self.facts}
+        settings |= {"shape": list(self.shape), "ranking": list(self.ranking)}
+        stored.write(folder, "auto", SCHEMA, settings, arrays)
+
+    @classmethod
+    def load(cls, folder, threads=None):
+        """Return a saved detector.
+
+        Raises:
+            UserError: the folder holds none, or one of another version.
+        """
+        settings, arrays = stored.read(folder, "auto", SCHEMA)
+        found = cls(settings["size"], threads=threads)
+        found.shape, found.facts = tuple(settings["shape"]), settings["facts"]
+        found.ranking = tuple(settings["ranking"])
+        found.weights = stored.under(arrays, "weights/")
+        found.levels = stored.under(arrays, "levels/")
+        for name, (kind, options) in MEMORIES.items():
+            found._memories[name] = kind(**stored.under(arrays, f"memory/{name}/"), **options)
+        found._texture = Texture.from_arrays(stored.under(arrays, "texture/"))
+        found._open()
+        return found
+
+    def _open(self):
+        """Compile the graphs."""
+        level = mask_level(self.shape)
+        graphs = [
+            restorer_graph(self.weights, self.shape, BATCH, level=level, only_rotation=only)
+            for only in (False, True)
+        ]
+        self._engine, self._turning = (
+            Engine(content, BATCH, names, threads=self.threads) for content, names in graphs
+        )
+
+    def _remember(self, pictures, seed):
+        """Fill the memories with the descriptors of the pictures that were learnt from."""
+        random, rows = np.random.default_rng(seed), {name: [] for name in SOURCES.values()}
+        for _, out in self._engine.batches(pictures):
+            for name in ("means", "hidden", "latent"):
+                rows[name].append(out[name])
+            cells = out["patches"].reshape(len(out["patches"]), -1, out["patches"].shape[-1])
+            chosen = random.permutation(cells.shape[1])[:PATCHES]
+            rows["patches"].append(cells[:, chosen].reshape(-1, cells.shape[-1]))
+        rows = {name: np.concatenate(parts) for name, parts in rows.items()}
+        for name, (kind, options) in MEMORIES.items():
+            extra = {"seed": seed} if kind is Neighbours else {}
+            self._memories[name] = kind.fit(rows[SOURCES[name[0]]], **options, **extra)
+        self._texture = Texture.fit(pictures, seed)
+
+    def _level(self, pictures):
+        """Set the levels of residuals and maps by normals that were not learnt from."""
+        outs = list(self._outputs(pictures))
+        mean = np.concatenate([restoration.residual(p, out) for p, out in outs]).mean(axis=0)
+        alike = 1 - np.var(pictures - pictures.mean(axis=0)) / max(np.var(pictures), 1e-12)
+        self.levels = {
+            "residual": mean if alike >= ALIGNED else np.full_like(mean, mean.mean()),
+            "maps": np.ones(len(restoration.LAYERS), np.float32),
+            "map": np.float32(1),
+        }
+        found = np.concatenate([restoration.layers(*o, *self._known()) for o in outs])
+        self.levels["maps"] = np.array([_level_of(layer) for layer in np.swapaxes(found, 0, 1)])
+        found = np.concatenate([restoration.heat(*o, *self._known()) for o in outs])
+        self.levels["map"] = _level_of(found)
+        turns = np.concatenate([self._turns(p) for p, _ in outs], axis=1)
+        right, nats = restoration.recognised(turns)
+        self.facts |= {"turns_recognised": round(right, 3), "alike": round(float(alike), 3)}
+        self.ranking = (*RANKING, "rot_nll") if right >= GUESS and nats > SOLVED else RANKING
+
+    def _known(self):
+        return self.levels, self._memories, self._texture
+
+    def _outputs(self, pictures):
+        for where, out in self._engine.batches(pictures):
+            yield pictures[where], out
+
+    def _turns(self, pictures):
+        """Return the rotation head's logits `(4, n, 4)` for pictures turned by 0 to 3 quarters."""
+        height, width = self.shape[:2]
+        quarters = range(4) if height == width else (0, 0, 2, 2)
+        turned = (np.rot90(pictures, k, axes=(1, 2)) for k in quarters)
+        return np.stack([self._turning.run(pictures)["rotation"] for pictures in turned])
+
+
+def mask_level(shape):
+    """Return which halving the damage mask is read from, of pictures `(h, w, c)`."""
+    return 2 if min(shape[:2]) >= 56 else 1  # as gantools.nets.restorer.mask_stride
+
+
+def _level_of(maps):
+    """Return the 99.9 % level of maps `(n, h, w)`.
+
+    A few pictures know little of their tail: then it is at least what one in 15 pictures reaches,
+    by their own levels taken for log-normal.
+    """
+    whole = np.quantile(maps, 0.999)
+    if len(maps) < 100:
+        own = np.log(np.maximum(np.quantile(maps, 0.999, axis=(1, 2)), 1e-12))
+        whole = max(whole, np.exp(own.mean() + 1.5 * own.std()))
+    return np.float32(max(whole, 1e-6))

@@ -1,0 +1,255 @@
+"""The detector of the extra [encoder]: distances in the features of a network trained on photos.
+
+No training: a fit looks at the normals once. On natural pictures, radiographs and surfaces this
+ranks better than anything learnt from scratch in minutes; on digits it does not.
+
+Source: patches against a memory are PatchCore, Roth et al. 2021, arXiv 2106.08265; a Gaussian at
+every place is PaDiM, Defard et al. 2020, arXiv 2011.08785; pooled features with Mahalanobis
+distance are Rippel et al. 2020, arXiv 2005.14140.
+"""
+
+import cv2
+import numpy as np
+
+from gantools.errors import UserError
+
+from ..fingerprint import ALIGNED
+from ..scans.foreground import foreground
+from . import efficientnet, stored
+from .engine import Engine
+from .given import given
+from .memory import Cells, Gaussian, Nearby, Neighbours, top_mean, unit
+
+SCHEMA = 2
+BATCH = 16
+MEMORY = 6000  # patches
+SIDES = {48: 96, 192: 160}  # pictures up to that many pixels are shown at that size; others at 224
+LARGEST = 224
+CHANNELS = (1, 3)
+HELD, MOST_HELD = 0.1, 200  # normals that only set the level of the maps
+# Chosen by `benchmarks.quality.ranking`, one vote a data set: a mean AUROC of .921 on pictures that
+# are not aligned (two parts of means and two of patches: .895), and of .967 on aligned ones (.958).
+ANYWHERE = ("enc_gap_maha", "enc_patch_mean", "enc_late_knn", "enc_last_knn")
+PLACED = ("enc_gap_maha", "enc_patch_mean", "enc_late_knn", "enc_cell_mean")
+# In scans, an object on black, what is seen as a whole is the level of the slice and the size of
+# the head: only the oddest place within the object says something.
+WITHIN = ("enc_near_max", "enc_patch_max")
+DARK = 0.9  # share of the normals with a black background, from which pictures are scans
+LEAST = 64  # pixels a side of a scan: below, there are no places to compare
+MEMORIES = {  # name: (what it remembers, kind, options)
+    "enc_gap_maha": ("gap", Gaussian, {}),
+    "enc_gap_knn": ("gap", Neighbours, {"k": 3, "cosine": True}),
+    "enc_late_knn": ("late", Neighbours, {"k": 3, "cosine": True}),
+    "enc_last_knn": ("last", Neighbours, {"k": 3, "cosine": True}),
+    "patches": ("cells", Neighbours, {"k": 1, "cosine": True}),
+    "cells": ("cells", Cells, {}),
+}
+WHOLE = tuple(name for name, (source, *_) in MEMORIES.items() if source != "cells")
+
+
+class Encoder:
+    """Distances to normals in EfficientNet-Lite0's features.
+
+    Args:
+        side: Pixels at which pictures are shown to the network, a multiple of 32; None chooses by
+            the pictures' size.
+        threads: Processor threads; None leaves it to the engine.
+
+    Attributes:
+        ranking: Names of the parts that should rank.
+        facts: After `fit`: the side, and the share of variance that the mean picture explains.
+
+    Raises:
+        UserError: the extra is not installed.
+    """
+
+    def __init__(self, side=None, threads=None):
+        self.side, self.threads = side, threads
+        self.facts, self.shape, self.level = {}, None, 1.0
+        self.ranking = ANYWHERE
+        self._memories, self._engine = {}, None
+
+    def fit(self, pictures, *, minutes=None, seed=0, out=None, progress=None):
+        """Look at the normals once.
+
+        Args:
+            pictures: float32 `(n, h, w, c)` in [-1, 1], c 1 or 3, at least 10.
+            minutes, out: Not used: it takes 5 to 20 ms a picture and cannot be cut short.
+            seed: Of the choice of patches and of the normals held back.
+            progress: Callable `(share in [0, 1])`, or None.
+
+        Raises:
+            UserError: too few pictures, or of another form.
+        """
+        pictures = given(pictures, channels=CHANNELS)
+        if len(pictures) < 10:
+            raise UserError(f"Expected at least 10 normals. Received: {len(pictures)}.")
+        self.shape = tuple(pictures.shape[1:])
+        self.side = self.side or next(
+            (s for m, s in SIDES.items() if m >= max(self.shape[:2])), LARGEST
+        )
+        self._open()
+        order = np.random.default_rng(seed).permutation(len(pictures))
+        held = order[: min(MOST_HELD, max(2, int(HELD * len(order))))]
+        kept = order[len(held) :]
+        looked_at = pictures[:: max(1, len(pictures) // 200)]
+        dark = np.mean([not foreground(picture).all() for picture in looked_at])
+        scan = bool(dark >= DARK and min(self.shape[:2]) >= LEAST)
+        seen = self._described(pictures[kept], progress)
+        for name, (source, kind, options) in MEMORIES.items():
+            rows = seen[source]
+            if kind is Neighbours:
+                options = {**options, "seed": seed, "most": MEMORY}
+                rows = rows.reshape(-1, rows.shape[-1])
+            self._memories[name] = kind.fit(rows, **options)
+        if scan:
+            self._memories["nearby"] = Nearby.fit(seen["gap"], seen["cells"], seed=seed)
+        alike = _alike(pictures)
+        self.facts = {"side": self.side, "alike": round(alike, 3)}
+        self.facts |= {"aligned": alike >= ALIGNED, "scan": scan}
+        self.ranking = WITHIN if scan else PLACED if alike >= ALIGNED else ANYWHERE
+        self.level = max(float(np.quantile(self.maps(pictures[held]), 0.999)), 1e-6)
+        return self
+
+    def parts(self, pictures):
+        """Return name -> raw scores `(n,)` float64, higher is odder; NaN for NaN pictures."""
+        pictures, found = given(pictures, self.shape), []
+        for where, seen in self._looks(pictures):
+            cells = seen["cells"]
+            near, placed = self._near(cells), self._memories["cells"].score(cells)
+            more = {}
+            if self.facts["scan"]:
+                inside = self._inside(pictures[where], cells)
+                near = np.where(inside, near, near.min(axis=(1, 2), keepdims=True))
+                nearby = self._nearby(seen, inside)
+                more = {"enc_near_max": nearby.max(axis=(1, 2)), "enc_near_top": _top(nearby)}
+            found.append(
+                {name: self._memories[name].score(seen[MEMORIES[name][0]]) for name in WHOLE}
+                | more
+                | {
+                    "enc_patch_mean": near.mean(axis=(1, 2)),
+                    "enc_patch_top": _top(near),
+                    "enc_patch_max": near.max(axis=(1, 2)),
+                    "enc_cell_top": _top(placed),
+                    "enc_cell_mean": placed.mean(axis=(1, 2)),
+                }
+            )
+        lost = ~np.isfinite(pictures).all(axis=(1, 2, 3))
+        parts = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+        return {name: np.where(lost, np.nan, values) for name, values in parts.items()}
+
+    def maps(self, pictures):
+        """Return heat-maps `(n, h, w)` float32: 1 is the 99.9 % level of held-out normals."""
+        found, (height, width) = [], self.shape[:2]
+        pictures = given(pictures, self.shape)
+        for where, seen in self._looks(pictures):
+            cells = seen["cells"]
+            if self.facts["scan"]:
+                near = self._nearby(seen, self._inside(pictures[where], cells))
+            else:
+                aligned = self.facts["aligned"]
+                near = self._memories["cells"].score(cells) if aligned else self._near(cells)
+            for one in near.astype(np.float32):
+                large = cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR)
+                found.append(large / self.level)
+        return np.stack(found).astype(np.float32)
+
+    def restored(self, pictures):
+        """Return None: this detector cannot draw what a normal picture would look like."""
+
+    def save(self, folder):
+        """Write the detector into a folder; the encoder's weights stay in their package."""
+        arrays = {
+            f"{name}/{key}": array
+            for name, memory in self._memories.items()
+            for key, array in memory.arrays().items()
+        }
+        settings = {"detector": "encoder", "side": self.side, "level": self.level}
+        settings |= {"shape": list(self.shape), "facts": self.facts}
+        settings |= {"ranking": list(self.ranking), "weights": efficientnet.SHA256}
+        stored.write(folder, "encoder", SCHEMA, settings, arrays)
+
+    @classmethod
+    def load(cls, folder, threads=None):
+        """Return a saved detector.
+
+        Raises:
+            UserError: the folder holds none or one of another version, or the extra is missing.
+        """
+        settings, arrays = stored.read(folder, "encoder", SCHEMA)
+        if settings.get("weights") != efficientnet.SHA256:
+            raise stored.another_version(folder)
+        found = cls(settings["side"], threads)
+        found.shape, found.level = tuple(settings["shape"]), settings["level"]
+        found.facts, found.ranking = settings["facts"], tuple(settings["ranking"])
+        for name, (_, kind, options) in MEMORIES.items():
+            found._memories[name] = kind(**stored.under(arrays, f"{name}/"), **options)
+        if found.facts["scan"]:
+            found._memories["nearby"] = Nearby(**stored.under(arrays, "nearby/"))
+        found._open()
+        return found
+
+    def _open(self):
+        weights, channels = efficientnet.load_weights(), self.shape[-1]
+        content, names = efficientnet.graph(weights, self.side, channels, BATCH)
+        self._engine = Engine(content, BATCH, names, threads=self.threads)
+
+    def _looks(self, pictures):
+        """Yield `(slice, descriptions)`.
+
+        Descriptions are "gap" `(n, 152)`, "late" `(n, 192)` and "last" `(n, 320)`, averages over
+        places, and "cells" `(n, side / 16, side / 16, 152)`.
+        """
+        for first in range(0, len(pictures), BATCH):
+            where = slice(first, first + BATCH)
+            shown = np.stack([_resized(p, self.side) for p in pictures[where]])
+            out = self._engine.run(shown)
+            fine, coarse = out["fine"], out["coarse"]
+            gap = np.concatenate([a.mean(axis=(1, 2)) for a in (fine, coarse)], axis=1)
+            n, side = len(fine), coarse.shape[1]
+            fine = fine.reshape(n, side, 2, side, 2, -1).mean(axis=(2, 4))
+            cells = np.concatenate([unit(fine), unit(coarse)], axis=-1)
+            yield where, {"gap": gap, "late": out["late"], "last": out["last"], "cells": cells}
+
+    def _described(self, pictures, progress):
+        found = []
+        for where, seen in self._looks(pictures):
+            found.append(seen)
+            if progress:
+                progress(min(1.0, where.stop / len(pictures)))
+        return {name: np.concatenate([seen[name] for seen in found]) for name in found[0]}
+
+    def _near(self, cells):
+        found = self._memories["patches"].score(cells.reshape(-1, cells.shape[-1]))
+        return found.reshape(cells.shape[:3])
+
+    def _nearby(self, seen, inside):
+        """Return the distances of the places of scans to the normals most alike, 0 outside."""
+        return np.where(inside, self._memories["nearby"].score(seen["gap"], seen["cells"]), 0)
+
+    def _inside(self, pictures, cells):
+        """Return where the object is, bool `(n, side / 16, side / 16)`."""
+        side = cells.shape[1]
+        masks = (foreground(picture).astype(np.float32) for picture in pictures)
+        return (
+            np.stack([cv2.resize(m, (side, side), interpolation=cv2.INTER_AREA) for m in masks])
+            > 0.5
+        )
+
+
+def _top(maps):
+    """Return the mean of the oddest sixteenth of the places."""
+    return top_mean(maps, 1 / 16)
+
+
+def _resized(picture, side):
+    """Resize a picture `(h, w, c)` to the network's size."""
+    larger = min(picture.shape[:2]) > side
+    method = cv2.INTER_AREA if larger else cv2.INTER_CUBIC
+    found = cv2.resize(picture, (side, side), interpolation=method)
+    return np.clip(found.reshape(side, side, -1), -1.0, 1.0)
+
+
+def _alike(pictures):
+    """Return the share of the variance that the mean picture explains."""
+    return float(1 - np.var(pictures - pictures.mean(axis=0)) / max(np.var(pictures), 1e-12))

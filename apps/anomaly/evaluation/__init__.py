@@ -1,0 +1,1 @@
+"""Detectors against labels, over seeds, beside simple rows."""

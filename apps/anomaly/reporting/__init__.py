@@ -1,0 +1,1 @@
+"""What a job hands back: scores, maps, report, sentences."""

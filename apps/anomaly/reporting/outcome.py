@@ -1,0 +1,189 @@
+"""What came out of scoring: all that scores.csv and report.html tell, and nothing else.
+
+An outcome can be written down and read back without the data or the model, so that the shards of
+several machines become one: see `join`.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from gantools.data.files import atomic
+from gantools.errors import UserError
+
+from ..audit.findings import Finding
+from ..calibration.drift import Light
+from ..calibration.judge import Judge
+from ..fitted import Scored
+from ..tables.reasons import Reason
+
+SCHEMA = 1
+NAME = "outcome"  # outcome.json and outcome.npz
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is told of an item besides its scores.
+
+    Attributes:
+        name, group, kind, label: As in `items.Item`.
+    """
+
+    name: str
+    group: str | None = None
+    kind: str = ""
+    label: int | None = None
+
+
+@dataclass
+class Outcome:
+    """The result of scoring a collection.
+
+    Attributes:
+        title: Name of the collection.
+        found: One line: what the collection holds.
+        items: `Subject`s.
+        scored: `Scored`, in their order.
+        judge: The model's.
+        rows: Names of the reference rows among the parts.
+        model: "kind" and the model's facts.
+        findings: Of the audit.
+        lights: `drift.Light`s.
+        print: The fingerprint.
+        pixels: Figures against masks, or empty.
+        pictures: Item number -> name -> uint8 `(h, w, c)`, of the oddest items.
+        reasons: Item number -> `Reason`s, of the oddest rows of a table.
+        stream: Of a stream, the value of the martingale after each item, else empty.
+    """
+
+    title: str
+    found: str
+    items: list[Subject]
+    scored: Scored
+    judge: Judge
+    rows: tuple[str, ...]
+    model: dict
+    findings: tuple[Finding, ...] = ()
+    lights: tuple[Light, ...] = ()
+    print: dict = field(default_factory=dict)
+    pixels: dict = field(default_factory=dict)
+    pictures: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
+    reasons: dict[int, list[Reason]] = field(default_factory=dict)
+    stream: list[float] = field(default_factory=list)
+
+    def save(self, folder):
+        """Write `outcome.json` and `outcome.npz` into a folder."""
+        folder, scored = Path(folder), self.scored
+        arrays = {f"part/{name}": values for name, values in scored.parts.items()}
+        arrays |= {"scores": scored.scores, "p": scored.p, "stream": np.array(self.stream)}
+        for number, shown in self.pictures.items():
+            arrays |= {f"picture/{number}/{name}": pixels for name, pixels in shown.items()}
+        stored = {
+            "schema": SCHEMA,
+            **{
+                name: getattr(self, name) for name in ("title", "found", "model", "print", "pixels")
+            },
+            "rows": list(self.rows),
+            "items": [asdict(item) for item in self.items],
+            "hashes": scored.hashes,
+            "errors": scored.errors,
+            "groups": scored.groups,
+            "judge": self.judge.to_dict(),
+            "findings": [finding.to_dict() for finding in self.findings],
+            "lights": [asdict(light) for light in self.lights],
+            "reasons": {n: [asdict(r) for r in found] for n, found in self.reasons.items()},
+        }
+        with atomic(folder / f"{NAME}.npz") as part, part.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+        with atomic(folder / f"{NAME}.json") as part:
+            part.write_text(json.dumps(stored), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder) -> "Outcome":
+        """Return the outcome in a folder.
+
+        Raises:
+            UserError: there is none, or one of another version.
+        """
+        folder = Path(folder)
+        try:
+            stored = json.loads((folder / f"{NAME}.json").read_text(encoding="utf-8"))
+            with np.load(folder / f"{NAME}.npz", allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{folder} holds no outcome of `gantools anomaly score --shard` ({error})."
+            ) from error
+        if stored.get("schema") != SCHEMA:
+            raise UserError(f"{folder} is of another version. Score it again.")
+        return _restored(cls, stored, arrays)
+
+
+def join(outcomes) -> Outcome:
+    """Return one outcome of the shards of one collection.
+
+    Raises:
+        UserError: they are of different models, or an item is in two of them.
+    """
+    first = outcomes[0]
+    calibration = first.judge.to_dict()
+    if any(one.judge.to_dict() != calibration for one in outcomes[1:]):
+        raise UserError("The shards were scored by different models: their p cannot be compared.")
+    items = [item for one in outcomes for item in one.items]
+    names = [item.name for item in items]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UserError(f"'{twice}' is in two shards. Give each shard of one collection once.")
+    parts = [one.scored for one in outcomes]
+    scored = Scored(
+        names,
+        [text for one in parts for text in one.hashes],
+        {n: np.concatenate([one.parts[n] for one in parts]) for n in parts[0].parts},
+        np.concatenate([one.scores for one in parts]),
+        np.concatenate([one.p for one in parts]),
+        {name: text for one in parts for name, text in one.errors.items()},
+        {name: group for one in parts for name, group in one.groups.items()},
+    )
+    pictures, reasons = _shifted(outcomes, "pictures"), _shifted(outcomes, "reasons")
+    findings = {f.sentence: f for one in outcomes for f in one.findings}
+    return Outcome(
+        first.title, f"{len(items)} items of {len(outcomes)} shards.", items, scored, first.judge,
+        first.rows, first.model, tuple(findings.values()), (), first.print, {}, pictures, reasons,
+    )  # fmt: skip
+
+
+def _shifted(outcomes, name):
+    """Return a dict by item number of all shards, numbered through."""
+    found, start = {}, 0
+    for one in outcomes:
+        found |= {start + i: value for i, value in getattr(one, name).items()}
+        start += len(one.items)
+    return found
+
+
+def _restored(cls, stored, arrays):
+    items = [Subject(**item) for item in stored["items"]]
+    pictures = {}
+    for name, pixels in arrays.items():
+        if name.startswith("picture/"):
+            _, number, kind = name.split("/")
+            pictures.setdefault(int(number), {})[kind] = pixels
+    scored = Scored(
+        [item.name for item in items],
+        stored["hashes"],
+        {n[len("part/") :]: a for n, a in arrays.items() if n.startswith("part/")},
+        arrays["scores"],
+        arrays["p"],
+        stored["errors"],
+        {name: tuple(group) for name, group in stored["groups"].items()},
+    )
+    findings = [Finding(**f | {"items": tuple(f["items"])}) for f in stored["findings"]]
+    return cls(
+        stored["title"], stored["found"], items, scored, Judge.from_dict(stored["judge"]),
+        tuple(stored["rows"]), stored["model"], tuple(findings),
+        tuple(Light(**light) for light in stored["lights"]), stored["print"], stored["pixels"],
+        pictures, {int(n): [Reason(**r) for r in rs] for n, rs in stored["reasons"].items()},
+        arrays["stream"].tolist(),
+    )  # fmt: skip

@@ -1,0 +1,250 @@
+"""What a job tells when it is done: the files, the sentences, the report."""
+
+import numpy as np
+
+from gantools import record
+
+from .. import loading
+from ..calibration import drift
+from ..calibration.calibrate import FLAGGED, Rule, adjusted
+from ..calibration.stream import watch
+from ..evaluation.evaluate import HEAD, evaluate, pixel_figures, truths
+from ..model_files import write_json
+from . import outputs, report
+from .outcome import Outcome, Subject
+from .wording import method, sentences
+
+
+def pictures_outcome(looked, items, scored, model, maps, order=None) -> Outcome:
+    """Gather what came out of scoring pictures.
+
+    Args:
+        looked: `job.Looked`.
+        items: What was scored.
+        scored: `fitted.Scored`.
+        model: `fitted.Fitted`.
+        maps: `outputs.Maps` that the scoring filled.
+        order: Of the items as a stream, numbers; None is no stream.
+    """
+    shown = oddest(scored)[: report.CARDS]
+    pictures = {
+        int(i): _pictures(looked, model, items[i], maps.get(i))
+        for i in shown
+        if items[i].name not in scored.errors
+    }
+    light, values = stream_of(scored, model, order)
+    return Outcome(
+        looked.collection.root.resolve().name, looked.collection.description,
+        [Subject(i.name, i.group, i.kind, i.label) for i in items], scored, model.judge, model.rows,
+        _told_of(model), tuple(looked.audit.findings),
+        (*lights(items, scored, model, looked), *light), looked.print,
+        pixel_figures(list(truths(items, scored, maps))), pictures, {}, values,
+    )  # fmt: skip
+
+
+def table_outcome(looked, items, scored, model, maps, order=None) -> Outcome:
+    """Gather what came out of scoring rows. Args: as for `pictures_outcome`; there are no maps."""
+    shown = [i for i in oddest(scored)[: report.CARDS] if items[i].name not in scored.errors]
+    light, values = stream_of(scored, model, order)
+    return Outcome(
+        looked.collection.table.name, looked.collection.description,
+        [Subject(i.name, i.group, i.kind, i.label) for i in items], scored, model.judge, model.rows,
+        _told_of(model), tuple(looked.audit.findings),
+        (*lights(items, scored, model, looked), *light), looked.print, {}, {},
+        model.reasons(looked.reader, items, shown), values,
+    )  # fmt: skip
+
+
+def _told_of(model):
+    """Return the facts of a model that may be handed on: the secret of its codes may not."""
+    return {"kind": model.kind, **{k: v for k, v in model.facts.items() if k != "salt"}}
+
+
+def lights(items, scored, model, looked) -> tuple:
+    """Return the drift lights of a batch: its p-values, then its inputs.
+
+    Where anomalies are labelled as such, they are left out: that those differ is no news.
+
+    Args:
+        items: What was scored.
+        scored: `fitted.Scored`.
+        model: With `judge` and `inputs`.
+        looked: `job.Looked` or `tables.job.LookedTable`.
+    """
+    plain = [item for item in items if item.label != 1]
+    inputs = model.inputs.compare(*looked.numbers(plain)) if model.inputs and plain else []
+    return (batch_light(items, scored, model.judge), *inputs)
+
+
+def batch_light(items, scored, judge):
+    """Return the drift light of a batch by the p-values of what is not labelled anomalous."""
+    plain = np.array([item.label != 1 for item in items])
+    return drift.batch(scored.p[plain], len(judge.normal_scores))
+
+
+def stream_of(scored, model, order):
+    """Return `(lights, values)` of the watch on a stream, both empty where there is none.
+
+    Args:
+        scored: `fitted.Scored`.
+        model: With `judge`.
+        order: Numbers of the items as they came, or None.
+    """
+    if order is None:
+        return (), []
+    light, values = watch(model.judge.normal_scores, scored.scores, scored.hashes, order)
+    return (light,), values
+
+
+def oddest(scored):
+    """Return item numbers, the oddest first, those without a p-value last."""
+    p = np.nan_to_num(scored.p, nan=np.inf)
+    return np.lexsort((-np.nan_to_num(scored.scores, nan=-np.inf), p))
+
+
+def tell(out, outcome, settings, command, say) -> dict:
+    """Write every file of a finished job and say the result.
+
+    Args:
+        out: Folder.
+        outcome: `Outcome`.
+        settings: `Settings`, of which `fpr`, `confidence` and `seed` are used.
+        command: Text of the command line.
+        say: Called with each line a person should read.
+
+    Returns:
+        The counts, as JSON values: items, flagged, unreadable, level.
+    """
+    rule = outcome.judge.rule(settings.fpr, settings.confidence)
+    scored = outcome.scored
+    found = evaluate(outcome.items, [scored], [rule.level], outcome.rows, outcome.pixels)
+    cases = _cases(outcome, rule)
+    outputs.write_scores(out / "scores.csv", [_row(case) for case in cases])
+    group_rule = _group_rule(outcome, settings)
+    outputs.write_groups(out / "groups.csv", scored.groups, group_rule)
+    write_json(out / "audit.json", {
+        "schema": 1, "findings": [finding.to_dict() for finding in outcome.findings],
+    })  # fmt: skip
+    write_json(out / "fingerprint.json", outcome.print)
+    write_json(out / "plan.json", {"schema": 1, "command": command, **outcome.model})
+    if found:
+        write_json(out / "evaluation.json", found.to_dict())
+    verdict = sentences(outcome, rule, found)
+    contents = report.Contents(
+        title=f"Anomalies in {outcome.title}",
+        verdict=verdict,
+        cases=tuple(cases),
+        rule=rule,
+        promise=outcome.judge.sentence(rule),
+        findings=outcome.findings,
+        lights=outcome.lights,
+        references=(HEAD, found.lines()) if found else _unlabelled(outcome, rule),
+        evaluation=found,
+        calibration=tuple(outcome.judge.normal_scores.tolist()),
+        groups=tuple(outputs.group_rows(scored.groups, group_rule)) if scored.groups else (),
+        parts=_alike(outcome),
+        facts={"found": outcome.found, **_flat(outcome.print)},
+        method=method(outcome),
+        repro={"command": command, "seed": settings.seed, **record.installed_versions()},
+    )
+    report.write(out / "report.html", contents)
+    for sentence in verdict:
+        say(sentence)
+    flagged = sum(case.verdict == FLAGGED for case in cases)
+    return {
+        "items": len(cases), "flagged": flagged, "unreadable": len(scored.errors),
+        "level": rule.level, "groups": len(scored.groups),
+    }  # fmt: skip
+
+
+def _cases(outcome, rule):
+    scored, cases = outcome.scored, []
+    verdicts, discovered = rule.verdicts(scored.p), adjusted(scored.p)
+    bars = outcome.judge.bars(scored.parts)
+    shown = {*outcome.pictures, *outcome.reasons}
+    for i in oddest(scored):
+        item, group = outcome.items[i], scored.groups.get(outcome.items[i].group or "")
+        own = {name: float(values[i]) for name, values in bars.items()} if i in shown else {}
+        case = report.Case(
+            item.name, float(scored.scores[i]), float(scored.p[i]), float(discovered[i]),
+            verdicts[i], item.group or "", item.kind, item.label, own,
+            outcome.pictures.get(int(i), {}), scored.errors.get(item.name, ""),
+            group[2] if group else float("nan"), tuple(outcome.reasons.get(int(i), ())),
+            outcome.stream[i] if outcome.stream else None,
+        )  # fmt: skip
+        cases.append(case)
+    return cases
+
+
+def _row(case):
+    row = {
+        "path": case.name, "score": case.score, "p": case.p, "adjusted_p": case.adjusted,
+        "verdict": case.verdict, "group": case.group, "group_p": case.group_p,
+        "reason": case.reason or "; ".join(f"{r.column} = {r.value}" for r in case.reasons[:3]),
+    }  # fmt: skip
+    return row if case.stream is None else row | {"martingale": case.stream}
+
+
+def _group_rule(outcome, settings):
+    judge = outcome.judge.groups
+    n = len(judge.calibration.scores) if judge else 1
+    return Rule.of(n, settings.fpr, settings.confidence)
+
+
+def _unlabelled(outcome, rule):
+    """Return how the reference rows agree with the verdicts, where nothing is labelled."""
+    flags = rule.flags(outcome.scored.p)
+    count, rows = int(flags.sum()), []
+    if not count:
+        return (), ()
+    for name in outcome.rows:
+        values = np.nan_to_num(outcome.scored.parts[name], nan=-np.inf)
+        top = np.argsort(-values, kind="stable")[:count]
+        rows.append((name, f"{int(flags[top].sum())} of {count}"))
+    return ("row", "of the flagged items it also puts among its oddest"), tuple(rows)
+
+
+def _alike(outcome):
+    """Return the rank correlations of the parts: head and rows of a table."""
+    from scipy.stats import rankdata
+
+    names = list(outcome.judge.ranking)
+    good = np.isfinite(outcome.scored.p)
+    if good.sum() < 3 or len(names) < 2:
+        return (), ()
+    ranks = np.stack([rankdata(outcome.scored.parts[name][good]) for name in names])
+    ranks = ranks - ranks.mean(axis=1, keepdims=True)
+    lengths = np.maximum(np.sqrt(np.sum(ranks**2, axis=1)), 1e-12)
+    found = (ranks @ ranks.T) / np.outer(lengths, lengths)
+    rows = [(n, *(f"{v:.2f}" for v in row)) for n, row in zip(names, found, strict=True)]
+    return ("part", *names), tuple(rows)
+
+
+def _pictures(looked, model, item, heat):
+    picture = loading.to_levels(looked.reader.pixels(item), model.levels)
+    displayed = _displayed(looked.reader, item, picture)
+    shown = {"input": outputs.to_bytes(displayed)}
+    near = outputs.to_bytes(model.nearest(picture))
+    shown["nearest"] = np.kron(near, np.ones((4, 4, 1), np.uint8))
+    restored = model.restored(picture)
+    if restored is not None:
+        shown["restored"] = outputs.to_bytes(restored)
+    if heat is not None:
+        shown["overlay"] = outputs.overlay(displayed, heat)
+    return {name: report.thumbnail(pixels) for name, pixels in shown.items()}
+
+
+def _displayed(reader, item, picture):
+    """Return what people see of an item: a DICOM frame by its own window, else the picture."""
+    found = reader.displayed(item) if hasattr(reader, "displayed") else None
+    return picture if found is None else found.astype(np.float32) / 127.5 - 1
+
+
+def _flat(data, prefix=""):
+    rows = {}
+    for key, value in data.items():
+        if isinstance(value, dict):
+            rows |= _flat(value, f"{prefix}{key} ")
+        elif key != "levels":
+            rows[f"{prefix}{key}"] = value
+    return rows

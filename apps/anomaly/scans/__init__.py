@@ -1,0 +1,1 @@
+"""DICOM and NIfTI: headers, pixels, volumes, and the patient in them."""

@@ -1,0 +1,69 @@
+"""DICOM and NIfTI in one place: which files they are, and the items inside them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from ..items import Collection
+
+NIFTI = (".nii", ".nii.gz")
+DICOM = (".dcm", ".ima", ".dicom")
+
+
+def ending(path: Path) -> str:
+    """Return the suffix in lower case, ".nii.gz" as one."""
+    name = path.name.lower()
+    return ".nii.gz" if name.endswith(".nii.gz") else path.suffix.lower()
+
+
+def is_dicom(path: Path) -> bool:
+    """Return whether a file is DICOM, by its preamble or its suffix."""
+    if ending(path) in DICOM:
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def is_nifti(path: Path) -> bool:
+    """Return whether a file is NIfTI, by its suffix."""
+    return ending(path) in NIFTI
+
+
+def expand(collection: Collection, salt: str) -> Collection:
+    """Replace items of DICOM and NIfTI files by one item a frame or slice.
+
+    Frames and slices keep part, label and kind of their file; a patient or a volume is their group
+    unless another is known.
+
+    Args:
+        collection: One item a file.
+        salt: Of the codes that stand for DICOM identifiers, see `dicom.code`.
+
+    Raises:
+        UserError: a file of the kind is there and its extra is not (exit code 3), or nothing of it
+            can be read.
+    """
+    from gantools.data.pictures import SUFFIXES
+
+    plain, dicom, nifti = [], [], []
+    for item in collection.items:
+        if is_nifti(item.path):
+            nifti.append(item)
+        elif ending(item.path) not in (*SUFFIXES, ".npz", ".npy") and is_dicom(item.path):
+            dicom.append(item)
+        else:
+            plain.append(item)
+    notes, skipped = list(collection.notes), list(collection.skipped)
+    if dicom:
+        from .dicom import describe
+
+        made, more, failed = describe(dicom, salt)
+        plain, notes, skipped = plain + made, notes + more, skipped + failed
+    if nifti:
+        from .nifti import describe
+
+        made, more, failed = describe(nifti)
+        plain, notes, skipped = plain + made, notes + more, skipped + failed
+    return replace(collection, items=tuple(plain), notes=tuple(notes), skipped=tuple(skipped))

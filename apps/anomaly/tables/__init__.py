@@ -1,0 +1,1 @@
+"""Rows of numbers, words and dates: columns, transforms, a job, and reasons."""

@@ -1,0 +1,188 @@
+"""A fitted job on a table: transforms, distances to the normal rows, judge; without pickle.
+
+MODEL/members/0/detector/transform.json    how columns become numbers
+MODEL/members/0/detector/normals.npz       some rows that were fitted on, for explanations
+MODEL/members/0/references/                the distances
+"""
+
+import json
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from gantools.data.files import atomic, make_folder
+
+from .. import fitted, model_files
+from ..calibration.drift import Fingerprint
+from ..calibration.judge import Judge, Raw
+from ..detectors import references
+from .reasons import Reasons
+from .transform import TableTransform, row_hashes
+
+KIND = "table"
+NEIGHBOURS = 20_000  # normal rows that distances are measured to
+EXAMPLES = 2000  # normal rows kept for explanations
+REFERENCES = references.TABLE_REFERENCES | {"knn5": partial(references.Knn, limit=NEIGHBOURS)}
+ROWS = tuple(REFERENCES)
+
+
+class Rows:
+    """An opened table.
+
+    Args:
+        columns: Name -> `(n,)` column, see `gantools.data.tables`.
+    """
+
+    def __init__(self, columns):
+        self.columns = columns
+        self.hashes = row_hashes(columns)
+
+    def take(self, items):
+        """Return the columns of the rows that items stand for."""
+        rows = np.array([item.index for item in items], int)
+        return {name: values[rows] for name, values in self.columns.items()}
+
+
+@dataclass
+class TableMember:
+    """Distances to one set of normal rows.
+
+    Attributes:
+        transform: Columns to numbers.
+        rows: Name -> fitted reference.
+        normals: Some of the rows that were fitted on, name -> column.
+    """
+
+    transform: TableTransform
+    rows: dict
+    normals: dict
+
+    @classmethod
+    def fit(cls, columns, *, drop=(), time=None):
+        """Fit on normal rows.
+
+        Args:
+            columns: Name -> `(n,)` column.
+            drop: Columns that say nothing of the row itself: label, group, split.
+            time: Column that orders the rows, or None.
+        """
+        transform = TableTransform.fit(columns, drop=drop, time=time)
+        x = transform.transform(columns)
+        rows = {name: make().fit(x) for name, make in REFERENCES.items()}
+        step = max(1, -(-len(x) // EXAMPLES))
+        return cls(transform, rows, {name: values[::step] for name, values in columns.items()})
+
+    def parts(self, x):
+        """Return part -> `(n,)` raw scores of transformed rows."""
+        return {name: row.score(x) for name, row in self.rows.items()}
+
+    def save(self, folder):
+        """Write what `model_files` does not."""
+        make_folder(folder)
+        with atomic(folder / "transform.json") as part:
+            part.write_text(json.dumps(self.transform.to_dict()), encoding="utf-8")
+        arrays = {
+            f"column/{name}": values if values.dtype.kind == "f" else values.astype(str)
+            for name, values in self.normals.items()
+        }
+        with atomic(folder / "normals.npz") as part, part.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+
+    @classmethod
+    def load(cls, folder):
+        """Return the member in a folder."""
+        stored = json.loads((folder / "detector" / "transform.json").read_text(encoding="utf-8"))
+        with np.load(folder / "detector" / "normals.npz", allow_pickle=False) as file:
+            normals = {
+                name.partition("/")[2]: a
+                if (a := file[name]).dtype.kind == "f"
+                else a.astype(object)
+                for name in file.files
+            }
+        return cls(TableTransform.from_dict(stored), model_files.load_rows(folder), normals)
+
+
+@dataclass
+class FittedTable:
+    """Everything that turns a row into a calibrated score.
+
+    Attributes:
+        members: One, or one a fold of few normals.
+        judge: `Judge`.
+        inputs: `drift.Fingerprint` of the normals.
+        facts: Counts, seconds, settings; JSON values.
+    """
+
+    members: tuple[TableMember, ...]
+    judge: Judge | None = None
+    inputs: Fingerprint | None = None
+    facts: dict = field(default_factory=dict)
+    held: tuple | None = None
+
+    kind, rows, is_table = KIND, ROWS, True
+
+    def raw(self, reader, items, *, maps=None, progress=None) -> Raw:
+        """Return the raw parts of rows.
+
+        Args:
+            reader: `Rows`.
+            items: Items whose `index` is a row.
+            maps: Not used: a row has no map.
+            progress: Callable `(share in [0, 1])`, or None.
+        """
+        columns = reader.take(items)
+        members = []
+        for number, member in enumerate(self.members):
+            members.append(member.parts(member.transform.transform(columns)))
+            if progress:
+                progress((number + 1) / len(self.members))
+        hashes = [reader.hashes[item.index] for item in items]
+        return Raw(tuple(members), hashes, [item.group for item in items])
+
+    def score(self, reader, items, *, maps=None, progress=None, jobs=None) -> fitted.Scored:
+        """Return scores and p-values of rows; those that were fitted on get NaN and a sentence.
+
+        `jobs` is not used: all rows are scored at once.
+        """
+        return fitted.judged(self.judge, self.raw(reader, items, progress=progress), items)
+
+    def reasons(self, reader, items, numbers):
+        """Return item number -> `reasons.Reason`s of some rows, the strongest first."""
+        member, scales = self.members[0], self.judge.scales[0]
+
+        def score(x):
+            parts = member.parts(x)
+            return scales.combine({name: parts[name] for name in self.judge.ranking})
+
+        if not len(numbers):
+            return {}
+        explainer = Reasons(score, member.transform, member.normals)
+        columns = reader.take([items[i] for i in numbers])
+        found = explainer.explain(columns, np.arange(len(numbers)))
+        return {int(i): reasons for i, reasons in zip(numbers, found, strict=True)}
+
+    def save(self, folder):
+        """Write the model folder; an older one is replaced when the new one is whole."""
+        model_files.save(folder, self, {"detector": KIND})
+
+    @classmethod
+    def load(cls, folder, threads=None) -> "FittedTable":
+        """Return the model of a folder.
+
+        Raises:
+            UserError: the folder holds none, or one of another version.
+        """
+        stored = model_files.load(folder)
+        members = tuple(TableMember.load(one) for one in stored.members)
+        return cls(members, stored.judge, stored.inputs, stored.plan["facts"])
+
+
+def load_model(folder, threads=None):
+    """Return the model of a folder, of pictures or of a table.
+
+    Raises:
+        UserError: the folder holds none, or one of another version.
+    """
+    kind = model_files.load(folder).plan["detector"]
+    return (FittedTable if kind == KIND else fitted.Fitted).load(folder, threads)

@@ -1,0 +1,116 @@
+"""The command `gantools superres eval`: figures of a network beside bicubic and Lanczos."""
+
+import click
+
+from .. import options
+
+FOLDERS = click.Path()
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("folders", nargs=-1, required=True, type=FOLDERS, metavar="FOLDER...")
+@click.option("--scale", type=click.IntRange(2, 4), default=4, show_default=True)
+@click.option("--lr", type=FOLDERS, help="Folder of the small pictures; made if not given.")
+@options.model
+@options.strength
+@options.tta
+@options.no_projection
+@options.engine
+@options.threads
+@click.option("--html", type=click.Path(), help="Write a page with the worst crops.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON instead of the table.")
+@click.option("-q", "--quiet", is_flag=True, help="Tell no progress.")
+@click.option("-v", "--verbose", is_flag=True, help="Add the lines of every picture.")
+def evaluate(folders, lr, html, as_json, quiet, verbose, **chosen):
+    """Measure a network on folders of sharp pictures.
+
+    Each picture is shrunk as MATLAB's imresize does it, enlarged again and compared with itself:
+    PSNR and SSIM on luma, NIQE, spectrum, patches, consistency and drift of colour, beside bicubic
+    and Lanczos.
+    """
+    from pathlib import Path
+
+    from gantools.errors import UserError
+
+    from . import evaluate as measure
+    from .page import Worst, write
+
+    if lr and len(folders) > 1:
+        raise UserError("--lr belongs to one folder of sharp pictures. Measure one at a time.")
+    upscaler, worst = _upscaler(**chosen), Worst()
+    said = {"low": Path(lr) if lr else None}
+    if html:
+        said["seen"] = worst.add
+    tell = (lambda name: None) if quiet else (lambda name: click.echo(name, err=True))
+    tables = []
+    for folder in folders:
+        scores = measure.evaluate(Path(folder), upscaler, tell, **said)
+        tables.append((str(folder), scores, measure.mean(scores)))
+    title = f"{upscaler.family.name} x{chosen['scale']}"
+    if html:
+        write(Path(html), f"Evaluation of {title}", tables, worst)
+    if as_json:
+        _write_json(tables, upscaler, chosen)
+    else:
+        _write_table(tables, title, verbose)
+
+
+def _upscaler(model, scale, strength, tta, no_projection, engine, threads):
+    """Return the upscaler of the one network that is measured."""
+    from ..enlarge import Upscaler
+    from ..family import Family, family
+    from ..model import unknown
+
+    networks = family(model, strength)
+    if scale not in networks.scales:
+        raise unknown(model, scale)
+    network = networks.network(scale)
+    one = Family(networks.name, {scale: lambda: network})
+    return Upscaler(one, engine, threads, projection=not no_projection, views=int(tta))
+
+
+def _write_table(tables, title, verbose):
+    """Write a line for each way of enlarging and folder, or picture."""
+    from .evaluate import METHODS
+    from .page import SHORT, row, truth_row
+
+    click.echo(f"{title:10}" + "".join(f"{head:>10}" for head in SHORT))
+    for folder, scores, mean in tables:
+        every = [(f"  {score.name}", score) for score in scores] if verbose else []
+        for name, score in [*every, (folder, mean)]:
+            click.echo(f"{name}: {score.gain:+.2f} dB beside bicubic")
+            rows = [row(method, getattr(score, method)) for method in METHODS]
+            for method, *cells in [*rows, truth_row(score)]:
+                click.echo(f"{method:>10}" + "".join(f"{cell:>10}" for cell in cells))
+
+
+def _write_json(tables, upscaler, chosen):
+    """Write all scores as one JSON document; what is not finite is null."""
+    import json
+    from dataclasses import asdict
+
+    used = upscaler.engine()
+    document = {
+        "schema": 1,
+        "model": upscaler.family.name,
+        "scale": chosen["scale"],
+        "engine": f"{used.name} {used.precision}",
+        "projection": upscaler.projection,
+        "views": upscaler.views,
+        "folders": [
+            {"folder": folder, "mean": asdict(mean), "pictures": [asdict(s) for s in scores]}
+            for folder, scores, mean in tables
+        ],
+    }
+    click.echo(json.dumps(_finite(document), indent=2))
+
+
+def _finite(value):
+    """Return JSON data in which numbers that are not finite are None."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and value - value != 0:
+        return None
+    return value

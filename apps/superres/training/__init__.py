@@ -1,0 +1,1 @@
+"""Training networks on photographs: the games, their data, their checkpoints."""

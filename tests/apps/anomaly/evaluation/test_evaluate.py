@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+from gantools.apps.anomaly.calibration import stream
+from gantools.apps.anomaly.evaluation import evaluate
+from gantools.apps.anomaly.fitted import Scored
+from gantools.apps.anomaly.items import Item
+from gantools.apps.anomaly.reporting.outcome import Subject
+
+ROWS = ("knn5", "mean")
+
+
+def subjects(labels, kinds=None):
+    return [
+        Subject(f"{i}", None, (kinds[i] if kinds else "x") if label else "", label)
+        for i, label in enumerate(labels)
+    ]
+
+
+def run(scores, **parts):
+    n = len(scores)
+    scores = np.asarray(scores, float)
+    p = (1 + np.argsort(np.argsort(-scores))) / (n + 1)
+    p = np.where(np.isnan(scores), np.nan, p)
+    parts = {"knn5": scores, "mean": -scores, "own": scores, **parts}
+    return Scored([f"{i}" for i in range(n)], [f"h{i}" for i in range(n)], parts, scores, p)
+
+
+LABELS = [0] * 20 + [1] * 20
+GOOD = np.r_[np.linspace(0, 1, 20), np.linspace(2, 3, 20)]
+BAD = np.r_[np.linspace(0, 1, 20), np.linspace(0.1, 1.2, 20)]
+
+
+def test_figures_of_detector_rows_and_parts():
+    found = evaluate.evaluate(subjects(LABELS), [run(GOOD)], [0.1], ROWS)
+    assert found.rows["detector"]["auroc"] == found.rows["knn5"]["auroc"] == 1
+    assert found.rows["mean"]["auroc"] == 0
+    assert list(found.parts) == ["own"]
+    assert found.best == "knn5"
+    assert found.realised == 0
+    assert found.to_dict()["schema"] == 1
+
+
+@pytest.mark.parametrize(
+    ("ours", "knn", "words"),
+    [(GOOD, BAD, "beats every simple row"),
+     (BAD, GOOD, "A simple row beats the detector, use knn5"),
+     (GOOD, GOOD, "does not beat the simple row knn5")],
+)  # fmt: skip
+def test_the_sentence_says_who_ranks_better(ours, knn, words):
+    found = evaluate.evaluate(subjects(LABELS), [run(ours, knn5=knn)], [0.1], ROWS)
+    assert words in found.sentence
+
+
+def test_seeds_are_averaged_and_what_one_cannot_score_is_left_out():
+    first, second = GOOD.copy(), BAD.copy()
+    second[3] = np.nan
+    runs = [run(first), run(second)]
+    found = evaluate.evaluate(subjects(LABELS), runs, [0.0, 1.0], ROWS)
+    assert found.rows["detector"]["normals"] == 19
+    alone = evaluate.evaluate(subjects(LABELS), runs[1:], [1.0], ROWS).rows["detector"]["auroc"]
+    assert found.rows["detector"]["auroc"] == pytest.approx((1 + alone) / 2)
+    assert found.realised == 0.5
+    assert found.wanted == 0.5
+
+
+def test_without_both_labels_there_is_nothing_to_say():
+    assert evaluate.evaluate(subjects([0] * 40), [run(GOOD)], [0.1], ROWS) is None
+    unknown = [Subject(f"{i}") for i in range(40)]
+    assert evaluate.evaluate(unknown, [run(GOOD)], [0.1], ROWS) is None
+
+
+def test_kinds_are_told_apart():
+    kinds = ["" for _ in range(20)] + ["crack", "spot"] * 10
+    scores = np.r_[np.linspace(0, 1, 20), np.tile([2.0, -1.0], 10)]
+    found = evaluate.evaluate(subjects(LABELS, kinds), [run(scores)], [0.1], ROWS)
+    assert found.kinds == {"crack": (10, 1.0), "spot": (10, 0.0)}
+    text = found.html()
+    assert "crack" in text and "choosing on the test" in text
+
+
+def test_pixels_against_masks():
+    mask = np.zeros((16, 16), bool)
+    mask[4:8, 4:8] = True
+    none = np.zeros((16, 16), bool)
+    perfect = evaluate.pixel_figures([(mask.astype(float), mask), (np.zeros((16, 16)), none)])
+    assert perfect["aupro_30"] == pytest.approx(1)
+    assert perfect["pixel_ap"] == pytest.approx(1)
+    assert evaluate.pixel_figures([(np.zeros((16, 16)), none)]) == {}
+    assert evaluate.pixel_figures([(np.zeros((8, 8)), mask)]) == {}
+
+
+def test_streams_ring_when_they_leave_the_normals():
+    random = np.random.default_rng(0)
+    normal, hashes = random.normal(size=200), [str(i) for i in range(150)]
+    calm, values = stream.watch(normal, random.normal(size=150), hashes, range(150))
+    assert calm.state == "same"
+    assert len(values) == 150
+    odd = np.r_[random.normal(size=75), random.normal(2, 1, size=75)]
+    light, values = stream.watch(normal, odd, hashes, range(150))
+    assert light.state == "differs"
+    alarm = next(i for i, v in enumerate(values) if v >= 100)
+    assert 75 < alarm < 130
+    assert f"item {alarm + 1}:" in light.sentence
+    back, _ = stream.watch(normal, odd, hashes, range(149, -1, -1))
+    assert back.sentence != light.sentence
+
+
+def test_the_order_of_a_stream(tmp_path):
+    import os
+
+    items = []
+    for i, name in enumerate(("b10.png", "b9.png", "a.png")):
+        (tmp_path / name).write_text("x")
+        os.utime(tmp_path / name, (1000 - i, 1000 - i))
+        items.append(Item(tmp_path / name, name))
+    assert stream.order_of(items, "name") == [2, 1, 0]
+    assert stream.order_of(items, "time") == [2, 1, 0]
+    assert stream.order_of(items[:2], "time") == [1, 0]
+    assert stream.order_of(items, None) is None

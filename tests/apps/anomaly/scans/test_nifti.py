@@ -1,0 +1,162 @@
+"""NIfTI: slices in one orientation, and maps back where the patient is."""
+
+import itertools
+
+import cv2
+import numpy as np
+import pytest
+from gantools.apps.anomaly import layouts
+from gantools.apps.anomaly.loading import Reader, read_mask
+from gantools.apps.anomaly.scans import nifti
+
+from gantools.errors import MISSING_EXTRA, UserError
+
+nibabel = pytest.importorskip("nibabel")
+
+
+def save(path, data, affine=None, **header):
+    image = nibabel.Nifti1Image(data, np.diag([1, 1, 3, 1]) if affine is None else affine)
+    for name, value in header.items():
+        image.header[name] = value
+    nibabel.save(image, path)
+    return path
+
+
+def ball(shape=(24, 26, 12)):
+    grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, n) for n in shape], indexing="ij"))
+    return np.where((grid**2).sum(0) < 0.6, 100 + 20 * grid[0], 0).astype(np.float32)
+
+
+def affine_of(permutation, flips, zooms=(1.0, 1.5, 3.0)):
+    affine = np.zeros((4, 4))
+    for i, (axis, sign) in enumerate(zip(permutation, flips, strict=True)):
+        affine[axis, i] = sign * zooms[i]
+    affine[:, 3] = (5, -7, 11, 1)
+    return affine
+
+
+def test_a_marker_keeps_its_place_in_all_48_orientations(tmp_path):
+    data = np.random.default_rng(0).uniform(0, 10, (7, 9, 11)).astype(np.float32)
+    data[2, 5, 8] = 100
+    for permutation in itertools.permutations(range(3)):
+        for flips in itertools.product((1, -1), repeat=3):
+            affine = affine_of(permutation, flips)
+            path = save(tmp_path / "v.nii", data, affine)
+            volume, header = nifti.volume(path)
+            axis = nifti.slice_axis(header)
+            planes = range(volume.shape[axis])
+            maps = {}
+            for i in planes:
+                plane = np.take(volume, i, axis=axis)
+                h, w = nifti.read_slice(path, i).shape[:2]
+                maps[i] = cv2.resize(plane, (w, h), interpolation=cv2.INTER_LINEAR)
+            nifti.write_map(path, maps, tmp_path / "m.nii")
+            made = nibabel.load(tmp_path / "m.nii")
+            assert made.shape == data.shape
+            assert made.get_data_dtype() == np.float32
+            np.testing.assert_allclose(made.affine, affine)
+            place = np.unravel_index(made.get_fdata().argmax(), data.shape)
+            world = affine @ [*place, 1]
+            assert np.abs(world - affine @ [2, 5, 8, 1])[:3].max() <= 0.5 * 3.0
+
+
+def test_unscored_slices_are_not_numbers(tmp_path):
+    path = save(tmp_path / "v.nii.gz", ball())
+    nifti.write_map(path, {3: np.ones((24, 26), np.float32)}, tmp_path / "m.nii.gz")
+    made = nibabel.load(tmp_path / "m.nii.gz").get_fdata()
+    assert np.isnan(made[..., 2]).all()
+    assert (made[..., 3] == 1).all()
+    assert [file.name for file in tmp_path.glob("*part*")] == []
+
+
+def test_maps_carry_no_texts_of_the_scan(tmp_path):
+    path = tmp_path / "v.nii"
+    image = nibabel.Nifti1Image(ball(), np.diag([1, 1, 3, 1]))
+    image.header["descrip"] = image.header["db_name"] = b"CANARY"
+    image.header["aux_file"] = b"CANARY"
+    image.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"CANARY"))
+    nibabel.save(image, path)
+    assert b"CANARY" in path.read_bytes()
+    nifti.write_map(path, {3: np.ones((24, 26), np.float32)}, tmp_path / "m.nii")
+    assert b"CANARY" not in (tmp_path / "m.nii").read_bytes()
+
+
+def test_slices_are_items_and_empty_ones_are_dropped(tmp_path):
+    (tmp_path / "in").mkdir()
+    data = ball()
+    data[..., 0] = data[..., -1] = 0
+    save(tmp_path / "in/b.nii", data)
+    save(tmp_path / "in/a.nii.gz", data)
+    found = layouts.find(tmp_path / "in")
+    assert found.layout == "nifti"
+    assert [item.group for item in found.items[:1]] == ["a.nii.gz"]
+    assert len({item.group for item in found.items}) == 2
+    assert all(1 <= item.index <= 10 for item in found.items)
+    pixels = Reader(found.items).pixels(found.items[5])
+    assert pixels.shape == (24, 26, 1) and pixels.dtype == np.float32
+    assert pixels.min() >= 0 and pixels.max() <= 1
+
+
+def test_slope_intercept_and_largest_spacing(tmp_path):
+    affine = np.diag([4.0, 1, 1, 1])
+    image = nibabel.Nifti1Image(ball((12, 20, 22)) - 50, affine)
+    image.header.set_data_dtype(np.int16)  # nibabel stores a slope and an intercept
+    nibabel.save(image, tmp_path / "v.nii")
+    path = tmp_path / "v.nii"
+    data, header = nifti.volume(path)
+    np.testing.assert_allclose(data, ball((12, 20, 22)) - 50, atol=0.01)
+    assert nifti.slice_axis(header) == 0
+    assert nifti.read_slice(path, 6).shape == (20, 22, 1)
+
+
+def test_pixels_become_square(tmp_path):
+    path = save(tmp_path / "v.nii", ball((20, 20, 6)), np.diag([1.0, 2.0, 5.0, 1]))
+    assert nifti.read_slice(path, 3).shape == (20, 40, 1)
+    assert nifti.read_slice(path, 3, spacing=2.0).shape == (10, 20, 1)
+    assert nifti.spacing_of([path]) == 1.0
+    nifti.write_map(path, {3: np.ones((20, 40), np.float32)}, tmp_path / "m.nii")
+    assert nibabel.load(tmp_path / "m.nii").shape == (20, 20, 6)
+
+
+def test_masks_of_volumes(tmp_path):
+    for folder in ("train/good", "test/tumour", "ground_truth/tumour"):
+        (tmp_path / folder).mkdir(parents=True)
+    data = ball()
+    save(tmp_path / "train/good/a.nii", data)
+    save(tmp_path / "test/tumour/b.nii", data)
+    mask = np.zeros(data.shape, np.uint8)
+    mask[10:14, 8:12, 5] = 1
+    save(tmp_path / "ground_truth/tumour/b.nii", mask)
+    found = layouts.find(tmp_path)
+    assert found.layout == "mvtec"
+    sums = {item.index: read_mask(item).sum() for item in found.of("test")}
+    assert sums[5] == 16 and sum(sums.values()) == 16
+
+
+def test_four_axes_use_the_first_volume(tmp_path):
+    path = save(tmp_path / "v.nii", np.stack([ball(), ball() * 0], axis=-1))
+    assert nifti.volume(path)[0].shape == (24, 26, 12)
+    assert "more than three axes" in " ".join(layouts.find(tmp_path).notes)
+
+
+def test_broken_volumes_are_one_sentence(tmp_path):
+    draw = np.random.default_rng(0).normal(size=(24, 24, 24)).astype(np.float32)
+    path = save(tmp_path / "v.nii.gz", draw)
+    path.write_bytes(path.read_bytes()[:20_000])
+    with pytest.raises(UserError, match="truncated"):
+        layouts.find(tmp_path)
+    path.unlink()
+    save(tmp_path / "n.nii", np.full((4, 4, 4), np.nan, np.float32))
+    with pytest.raises(UserError, match="only NaN"):
+        layouts.find(tmp_path)
+    save(tmp_path / "n.nii", np.zeros((4, 4), np.float32))
+    with pytest.raises(UserError, match="three axes"):
+        layouts.find(tmp_path)
+
+
+def test_without_the_extra(tmp_path, monkeypatch):
+    save(tmp_path / "v.nii", ball())
+    monkeypatch.setitem(__import__("sys").modules, "nibabel", None)
+    with pytest.raises(UserError, match=r"gantools\[medical\]") as error:
+        layouts.find(tmp_path)
+    assert error.value.code == MISSING_EXTRA

@@ -1,0 +1,70 @@
+"""The command on clips, and its options."""
+
+import json
+
+import pytest
+
+from gantools.cli import main
+from gantools.errors import DONE, INTERRUPTED, MISSING_EXTRA, USAGE
+
+pytest.importorskip("av")
+
+
+def test_the_command(make_clip, moving, weights, tmp_path, capsys):
+    make_clip("in.mp4", moving(6, still=True))
+    words = ["superres", str(tmp_path / "in.mp4"), "--model", str(weights), "-v"]
+    assert main([*words, "--report", str(tmp_path / "r.json"), "--frames", "5"]) == DONE
+    err = capsys.readouterr().err
+    assert "in_x4.mp4, 256x192" in err
+    assert "frames/s, " in err
+    assert "% of tiles unchanged" in err
+    (told,) = json.loads((tmp_path / "r.json").read_text())["pictures"]
+    assert told["frames"] == 5
+    assert 0 <= told["tiles_reused"] < 1
+    assert main(words) == DONE
+    assert "already there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--wrap"], ["--format", "png"], ["--background", "white"]])
+def test_options_without_meaning_for_a_clip(words, make_clip, moving, weights, tmp_path, capsys):
+    path = make_clip("in.mp4", moving(2))
+    assert main(["superres", str(path), "--model", str(weights), *words]) == USAGE
+    assert f"{words[0]}: for pictures, without meaning for a clip." in capsys.readouterr().err
+    assert main(["superres", str(tmp_path / "a.png"), "--start", "2"]) == USAGE
+    assert "--start: only for clips" in capsys.readouterr().err
+
+
+def test_without_the_extra(monkeypatch, make_clip, moving, weights, capsys):
+    path = make_clip("in.mp4", moving(2))
+    monkeypatch.setattr("gantools.apps.superres.clips.take.find_spec", lambda name: None)
+    assert main(["superres", str(path), "--model", str(weights)]) == MISSING_EXTRA
+    assert 'pip install "gantools[video]"' in capsys.readouterr().err
+
+
+def test_control_c_says_how_to_go_on(make_clip, moving, weights, tmp_path, capsys, monkeypatch):
+    from gantools.apps.superres.clips import work
+
+    def stop(work, frame):
+        raise KeyboardInterrupt
+
+    path = make_clip("in.mp4", moving(3))
+    words = ["superres", str(path), "--model", str(weights), "-o", str(tmp_path / "out.mp4")]
+    with monkeypatch.context() as patch:
+        patch.setattr(work.Work, "_tell", stop)
+        assert main(words) == INTERRUPTED
+    err = capsys.readouterr().err
+    assert "The first 0 frames of " in err
+    assert "The same command goes on." in err
+    assert main(words) == DONE
+
+
+def test_a_dry_run_makes_nothing(make_clip, moving, weights, tmp_path, capsys):
+    make_clip("in.mp4", moving(10))
+    words = ["superres", str(tmp_path / "in.mp4"), "--model", str(weights), "--dry-run"]
+    assert main([*words, "--json", "--start", "0.2"]) == DONE
+    (told,) = json.loads(capsys.readouterr().out)["pictures"]
+    assert (told["width"], told["height"], told["frames"]) == (256, 192, 5)
+    assert told["seconds"] > 0
+    assert main([*words, "--frames", "3"]) == DONE
+    assert "256x192, 3 frames, " in capsys.readouterr().out
+    assert [path.name for path in tmp_path.glob("in*")] == ["in.mp4"]

@@ -1,0 +1,71 @@
+import re
+
+import numpy as np
+import pytest
+from gantools.apps.superres.enlarge import Upscaler
+from gantools.apps.superres.evaluation.evaluate import evaluate, mean
+from gantools.apps.superres.evaluation.page import Worst, html
+
+from gantools.data.pictures import Picture, write
+
+NAME = "<script>alert(1)<b>.png"  # a slash cannot be in a name
+
+
+@pytest.fixture
+def page(tmp_path, make_network, picture):
+    (tmp_path / "in").mkdir()
+    for name, seed in ((NAME, 1), ("b.png", 2)):
+        write(tmp_path / "in" / name, Picture(picture(200, 240, seed=seed)))
+    worst = Worst(side=64)
+    scores = evaluate(tmp_path / "in", Upscaler(make_network(gain=0.2)), seen=worst.add)
+    return html("Evaluation of <x>", [("in & out", scores, mean(scores))], worst)
+
+
+def test_the_worst_window_is_found():
+    high = np.random.default_rng(0).integers(0, 256, (100, 120, 3), np.uint8)
+    off = high.astype(int)
+    off[50:60, 70:90] += np.where(off[50:60, 70:90] < 128, 60, -60)
+    results = {"network": off.astype(np.uint8), "bicubic": high, "lanczos": high}
+    worst = Worst(most=1, side=32)
+    worst.add("good", high, dict.fromkeys(results, high))
+    worst.add("bad", high, results)
+    (crop,) = worst.crops
+    assert crop.name == "bad"
+    left, top = crop.at
+    assert top <= 50
+    assert top + 32 >= 60
+    assert left <= 70
+    assert left + 32 >= 90
+    assert crop.errors["network"] == pytest.approx(3600 * 10 * 20 / 32**2)
+    assert crop.errors["bicubic"] == 0
+    np.testing.assert_array_equal(crop.pixels["original"], high[top : top + 32, left : left + 32])
+
+
+def test_the_page_tells_all_ways_and_names_are_text(page):
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;b&gt;.png" in page
+    assert "in &amp; out" in page
+    for word in ("network", "bicubic", "lanczos", "original"):
+        assert f"<td>{word}</td>" in page
+        assert page.count(f"<figcaption>{word}") == 2
+    assert page.count("data:image/png") == 8
+    addresses = re.findall(r'\b(?:src|href)\s*=\s*["\']([^"\']*)', page)
+    assert all(a.startswith(("#", "data:")) for a in addresses)
+
+
+def test_in_a_browser_nothing_leaves_and_nothing_runs(browse, page):
+    script = """
+    found.images = [...document.images].every((i) => i.src.startsWith("data:"));
+    await Promise.all([...document.images].map((i) => { i.loading = "eager"; return i.decode(); }));
+    found.sizes = [...document.images].map((i) => i.naturalWidth);
+    found.title = document.querySelector("#worst h3").textContent;
+    found.names = [...document.querySelectorAll("#worst h3")].map((h) => h.textContent);
+    found.lines = document.querySelectorAll("polyline").length;
+    """
+    found = browse(page, script)
+    assert "error" not in found, found["error"]
+    assert found["images"]
+    assert found["sizes"] == [64] * 8
+    assert NAME in found["names"]
+    assert found["lines"] == 3
+    assert found["asked"] == []
