@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 from importlib import import_module
+from pathlib import Path
 from threading import Lock
 
 
@@ -43,10 +44,18 @@ class Held:
             self._stream = os.dup(2)
         except OSError:  # closed, as in a windowed program
             return
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115  closed by the last that lets go
+        self._file = _temporary()
         if sys.stderr:
             sys.stderr.flush()
         os.dup2(self._file.fileno(), 2)
+
+
+def _temporary():
+    """Return a file that nobody keeps; on a disk without room, one that keeps nothing."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return Path(os.devnull).open("w+b")
 
 
 error_stream_held = Held()

@@ -48,3 +48,15 @@ def test_a_closed_stream_is_no_error(monkeypatch):
     monkeypatch.setattr(os, "dup", closed)
     with quiet.error_stream_held:
         pass
+
+
+def test_a_full_disk_is_no_error(monkeypatch, capfd):
+    def full():
+        raise OSError("no space")
+
+    monkeypatch.setattr(quiet.tempfile, "TemporaryFile", full)
+    with quiet.error_stream_held as held:
+        os.write(2, b"chatter")
+        held.show()
+    os.write(2, b"word")
+    assert capfd.readouterr().err == "word"

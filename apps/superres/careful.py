@@ -1,11 +1,11 @@
 """An engine that does not give up: too little memory halves the tile, NaN is computed again.
 
 Results do not change: a tile in parts has the same finished pixels, see `tiles`. And an engine that
-must first show that it is right: bfloat16 stays only if the first tile is that of float32.
+must first show that it is right: bfloat16 is used only if it makes of a patch what float32 makes.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from . import tiles
 from .projection import CONTEXT
 
 SMALLEST = 48  # pixels a side: a tile that does not fit then will not fit at all
-CORNER, AGREED = 64, 0.5  # pixels a side compared; levels, root mean square, that nobody sees
+PATCH, AGREED = 48, 0.5  # pixels a side compared; levels, root mean square, that nobody sees
 BLOCK, FAR = 16, 40  # BLOCK x BLOCK pixels that became black or white, FAR levels from the truth
 
 
@@ -41,8 +41,10 @@ class Careful:
 
     def prepare(self, height: int, width: int) -> None:
         """Compile for tiles of one size; if that fails, `run` will see to it."""
-        with suppress(MemoryError, RuntimeError, *_cv2_errors()):
+        with suppress(MemoryError, RuntimeError, *_cv2_errors()), ThreadPoolExecutor(1) as beside:
+            proof = beside.submit(self._prove)
             self.engine.prepare(height, width)
+            proof.result()
 
     def run(self, tile: np.ndarray) -> np.ndarray:
         """Return the enlarged tile, see `engine.Engine.run`.
@@ -53,10 +55,8 @@ class Careful:
         height, width = (side - 2 * CONTEXT for side in tile.shape[:2])
         if self.largest is None or max(height, width) <= self.largest:
             try:
-                made = self.engine.run(tile)
-                if self._unproven and tile.dtype == np.uint8:
-                    made = self._proven(tile, made)
-                return self._checked(tile, made)
+                self._prove()
+                return self._checked(tile, self.engine.run(tile))
             except (MemoryError, RuntimeError, *_cv2_errors()) as error:
                 if not _is_about_memory(error):
                     raise
@@ -68,22 +68,21 @@ class Careful:
             )  # fmt: skip
         return self._in_parts(tile, height, width)
 
-    def _proven(self, tile, made):
-        """Return what bfloat16 made of the first tile if float32 agrees, else what float32 makes.
+    def _prove(self):
+        """Compare bfloat16 with float32 once, and leave it if they differ.
 
-        The middle of the tile is compared, with the context that it needs: 50 ms, most of them for
-        compiling that size.
+        The patch is always the same, so that the choice, and with it every result, depends on the
+        network and the machine alone and not on which picture comes first.
         """
-        self._unproven = False
-        rows, columns = (_middle(side, self.reach, self.scale) for side in tile.shape[:2])
-        part = np.ascontiguousarray(tile[rows.seen, columns.seen]).astype(np.float32)
-        wanted = self._spare().run(part)[rows.kept, columns.kept]
-        error = np.rint(wanted) - made[rows.made, columns.made]
+        if not self._unproven:
+            return
+        patch = _textured()
+        wanted = np.rint(self._spare().run(patch.astype(np.float32)))
+        error = wanted - self.engine.run(patch)
         self.apart = float(np.sqrt(np.mean(error * error)))
-        if self.apart <= AGREED:  # NaN is not
-            return made
-        self.engine.use_float32()
-        return self.engine.run(tile)
+        if not self.apart <= AGREED:  # NaN is not
+            self.engine.use_float32()
+        self._unproven = False
 
     def _in_parts(self, tile, height, width):
         """Return the enlarged tile from smaller ones."""
@@ -112,25 +111,12 @@ class Careful:
         return np.rint(self._checked(tile.astype(np.float32), levels)).astype(np.uint8)
 
 
-class _Middle(NamedTuple):
-    """Rows or columns: those of the tile seen, of what is made of them kept, and of the whole."""
-
-    seen: slice
-    kept: slice
-    made: slice
-
-
-def _middle(side, reach, scale):
-    """Return the middle `CORNER` pixels of a tile's side, its context of 2 * `CONTEXT` included."""
-    side -= 2 * CONTEXT
-    first = max(0, (side - CORNER) // 2 - reach)
-    last = min(side, (side + CORNER) // 2 + reach)
-    margin = [reach if first > 0 else 0, reach if last < side else 0]
-    return _Middle(
-        slice(first, last + 2 * CONTEXT),
-        slice(margin[0] * scale, (last - first - margin[1]) * scale),
-        slice((first + margin[0]) * scale, (last - margin[1]) * scale),
-    )
+def _textured():
+    """Return a patch with edges and fine texture, `(56, 56, 3)` uint8, its context included."""
+    side, random = PATCH + 2 * CONTEXT, np.random.default_rng(0)
+    blocks = random.integers(40, 216, (side // 8, side // 8, 3))
+    fine = random.integers(-40, 41, (side, side, 3))
+    return (blocks.repeat(8, axis=0).repeat(8, axis=1) + fine).astype(np.uint8)
 
 
 def _astray(low, made, scale):

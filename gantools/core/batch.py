@@ -1,5 +1,7 @@
 """What a step is given: minibatches as Keras hands them over, and the draws of a turn."""
 
+from functools import partial
+
 import keras
 import numpy as np
 from keras import ops
@@ -8,14 +10,20 @@ from gantools.errors import UserError
 
 
 class Draws(dict):
-    """Random numbers by name, drawn when first asked for: samples need few of a game's draws."""
+    """Random numbers by name, drawn when first asked for: samples need few of a game's draws.
 
-    def __init__(self, samplers, size, seeds):
+    Args:
+        samplers, seeds: Name -> sampler, and its seed generator.
+        size: Of each draw.
+        batch: What samplers are given that read the batch.
+    """
+
+    def __init__(self, samplers, size, seeds, batch=None):
         super().__init__()
-        self.samplers, self.size, self.seeds = samplers, size, seeds
+        self.samplers, self.size, self.seeds, self.batch = samplers, size, seeds, batch or {}
 
     def __missing__(self, name):
-        self[name] = self.samplers[name](self.size, self.seeds[name], {})
+        self[name] = self.samplers[name](self.size, self.seeds[name], self.batch)
         return self[name]
 
 
@@ -38,21 +46,30 @@ def unpack(data):
     Args:
         data: A tensor `(batch, ...)`, named "x"; a dict of tensors; or a tuple or list that holds
             one of them. The dict may hold a dict "minibatches" of tensors `(batch, n, ...)`: n
-            minibatches for the updates of one cycle. uint8 is scaled to float32 in [-1, 1].
+            minibatches for the updates of one cycle. uint8 is scaled to float32 in [-1, 1], but
+            for single numbers, which are labels and become int32.
     """
     while isinstance(data, (tuple, list)):
         data = data[0]
     batch = data if isinstance(data, dict) else {"x": data}
-    batch = keras.tree.map_structure(to_float, batch)
+    batch = {
+        name: keras.tree.map_structure(partial(to_float, single=1 + (name == "minibatches")), value)
+        for name, value in batch.items()
+    }
     return batch, ops.shape(keras.tree.flatten(batch)[0])[0]
 
 
-def to_float(x):
-    """Return a tensor: uint8 scaled to float32 in [-1, 1], others as they are."""
+def to_float(x, single=1):
+    """Return a tensor: uint8 scaled to float32 in [-1, 1], labels as int32, others as they are.
+
+    Args:
+        x: Tensor or array.
+        single: Number of axes of uint8 that holds one number a sample: a label.
+    """
     x = ops.convert_to_tensor(x)  # `train_on_batch` hands NumPy arrays through on PyTorch
     if keras.backend.standardize_dtype(x.dtype) != "uint8":
         return x
-    return ops.cast(x, "float32") / 127.5 - 1.0
+    return ops.cast(x, "int32") if len(x.shape) <= single else ops.cast(x, "float32") / 127.5 - 1.0
 
 
 def nth_minibatch(batch, n):

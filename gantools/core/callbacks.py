@@ -11,15 +11,38 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from gantools.core import parallel
 from gantools.data.files import atomic
 from gantools.data.png import encode
+
+
+class Counting(keras.callbacks.Callback):
+    """A callback that knows the cycle, also when a run goes on or several are one execution.
+
+    Attributes:
+        cycle: The cycle that has just been finished.
+    """
+
+    def on_train_begin(self, logs=None):
+        """Count on from where the run stands."""
+        self.cycle = self._epoch_start = int(self.model.cycle)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Keep what the epoch begins with: Keras numbers the batches of every epoch from 0."""
+        self._epoch_start = self.cycle
+
+    def counted(self, batch, every=1):
+        """Take up the cycles to `batch`; return whether a multiple of `every` is among them."""
+        before, self.cycle = self.cycle, self._epoch_start + batch + 1
+        return self.cycle // every > before // every
 
 
 class Checkpoints(keras.callbacks.Callback):
     """Save the state every few minutes, at the end, and when the process is asked to stop.
 
     On SIGINT (Ctrl-C) or SIGTERM the cycle is finished, the state saved and training stopped;
-    `interrupted` then holds the signal's name.
+    `interrupted` then holds the signal's name. Of several processes all stop and save as soon as
+    one of them has to, for whatever reason: this callback belongs behind those that stop a run.
 
     Args:
         root: Folder of the states.
@@ -43,9 +66,13 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Save when it is time or when asked to stop."""
-        if self.interrupted:
+        due = time.monotonic() - self._saved >= self.seconds
+        asked, stop, due = parallel.any_of(self.interrupted, self.model.stop_training, due)
+        if asked:
+            self.interrupted = self.interrupted or "a signal to another process"
+        if asked or stop:
             self.model.stop_training = True
-        elif time.monotonic() - self._saved >= self.seconds:
+        elif due:
             self.save()
 
     def on_train_end(self, logs=None):
@@ -88,7 +115,7 @@ class Deadline(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-class JsonLog(keras.callbacks.Callback):
+class JsonLog(Counting):
     """Append a JSON line with the means of all logged values every `every` cycles.
 
     Non-finite values are written as null. Lines of cycles after the state that a run resumes from
@@ -105,26 +132,30 @@ class JsonLog(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Drop lines that the run will write again."""
-        self._sums, self._count, self._start = {}, 0, time.monotonic()
-        self._cycle = int(self.model.cycle)
+        super().on_train_begin()
+        self._clear()
         if self.path.exists():
-            lines = [line for line in read_log(self.path) if line["cycle"] <= self._cycle]
+            lines = [line for line in read_log(self.path) if line["cycle"] <= self.cycle]
             with atomic(self.path) as part:
                 Path(part).write_text("".join(json.dumps(line) + "\n" for line in lines))
 
     def on_train_batch_end(self, batch, logs=None):
         """Collect; write when due."""
-        self._cycle, self._count = self._cycle + 1, self._count + 1
+        due, self._count = self.counted(batch, self.every), self._count + 1
         for name, value in (logs or {}).items():
             self._sums[name] = self._sums.get(name, 0.0) + float(value)
-        if self._cycle % self.every == 0:
+        if due:
             self._write()
+
+    def _clear(self):
+        self._sums, self._count = {}, 0
+        self._first, self._start = self.cycle, time.monotonic()
 
     def _write(self):
         means = {name: total / self._count for name, total in self._sums.items()}
-        rate = self._count / (time.monotonic() - self._start)
+        rate = (self.cycle - self._first) / (time.monotonic() - self._start)
         line = {
-            "cycle": self._cycle,
+            "cycle": self.cycle,
             "images": int(self.model.images),
             "cycles_per_s": rate,
             **means,
@@ -132,7 +163,7 @@ class JsonLog(keras.callbacks.Callback):
         safe = {k: (v if math.isfinite(v) else None) for k, v in line.items()}
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(safe) + "\n")
-        self._sums, self._count, self._start = {}, 0, time.monotonic()
+        self._clear()
 
 
 def read_log(path):
@@ -144,7 +175,7 @@ def read_log(path):
     return lines
 
 
-class Previews(keras.callbacks.Callback):
+class Previews(Counting):
     """Write a grid of samples of fixed latents as PNG: `ROOT/00012345.png` after that many cycles.
 
     Args:
@@ -163,22 +194,18 @@ class Previews(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Draw when due."""
-        self._cycle += 1
-        if self._cycle % self.every == 0:
+        if self.counted(batch, self.every):
             self._draw()
 
-    def on_train_begin(self, logs=None):
-        """Count on from where the run stands."""
-        self._cycle = int(self.model.cycle)
-
     def on_train_end(self, logs=None):
-        """Draw the last grid."""
+        """Draw the last grid; where the run was taken back, that of the cycle it went back to."""
+        self.cycle = int(self.model.cycle)
         self._draw()
 
     def _draw(self):
         self.root.mkdir(parents=True, exist_ok=True)
         pixels = picture_grid(self.draw(self.model), self.columns)
-        with atomic(self.root / f"{self._cycle:08d}.png") as part:
+        with atomic(self.root / f"{self.cycle:08d}.png") as part:
             Path(part).write_bytes(encode(pixels))
 
 

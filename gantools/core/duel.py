@@ -92,7 +92,7 @@ def duel(
         players={"generator": generator, "discriminator": discriminator},
         turns=turns,
         samplers={
-            "z": latent or normal(*generator.input_shape[1:]),
+            "z": latent or normal(*_latent_shape(generator)),
             **penalty.samplers(rules.gradient_penalties),
             **look.samplers,
             **(samplers or {}),
@@ -103,6 +103,18 @@ def duel(
         memory={**look.memory, **{p.name: penalty.ScoreMeans() for p in rules.score_penalties}},
         shared=Shared(("generator",), rules.fakes) if reuse else None,
     )
+
+
+def _latent_shape(generator):
+    """Return the shape of a generator's latents: of its only input, or of that named "z"."""
+    named = [t for t in generator.inputs if len(generator.inputs) == 1 or t.name == "z"]
+    if not named:
+        names = ", ".join(t.name for t in generator.inputs)
+        raise UserError(
+            f'Expected a generator with an input named "z", or a sampler: latent=. Received: the '
+            f"inputs {names}."
+        )
+    return named[0].shape[1:]
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,8 @@ class Game:
             that name in the batch takes the place of the draw.
         ema: Player -> `Ema`: an averaged copy used for sampling.
         sample: Callable `(model, draw) -> tensor` behind `AdversarialModel.sample`; None gives
-            the player "generator" the draw "z".
+            the player "generator" the draw "z". Where `model.as_trained`, it leaves out what only
+            samples get, as truncation and clipping: what the discriminator sees is wanted.
         equilibrium: Logged name -> the value it tends to when the game is balanced, if known.
         memory: Name -> Keras layer or model that holds state of the run and that no turn moves: a
             pool of past fakes, running means. Terms reach it by `model.memory(name)`; its variables
@@ -97,6 +98,8 @@ class Game:
         arranged: Name of a draw -> callable `n -> array (n, ...)`: what `AdversarialModel.sample`
             takes in its place unless it is given, so that a grid of samples has classes in order.
         shared: `Shared` tensors of a cycle, or None.
+        comparable: Whether `sample` draws what the discriminator learns from, so that `Health` may
+            compare samples with reals.
     """
 
     players: Mapping[str, Any]
@@ -108,6 +111,7 @@ class Game:
     memory: Mapping[str, Any] = field(default_factory=dict)
     arranged: Mapping[str, Callable] = field(default_factory=dict)
     shared: Shared | None = None
+    comparable: bool = True
 
     def __post_init__(self):
         names = [turn.name for turn in self.turns]

@@ -10,10 +10,8 @@ import statistics
 import time
 from pathlib import Path
 
-import keras
-
 from gantools.core import bands, observe, verdicts
-from gantools.core.callbacks import read_log
+from gantools.core.callbacks import Counting, read_log
 from gantools.core.state import load_state, newest_state, read_meta, save_state
 from gantools.data.files import atomic
 from gantools.errors import UserError
@@ -21,7 +19,7 @@ from gantools.errors import UserError
 ACTIONS = ("warn", "stop", "rollback")
 
 
-class Health(keras.callbacks.Callback):
+class Health(Counting):
     """Check the run every so often, write the numbers, and act on an alarm.
 
     Losses are looked at in every cycle. A check changes nothing in the model: a run with checks
@@ -81,32 +79,28 @@ class Health(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Take up the rows of the run so far, and say what cannot be judged."""
-        model = self.model
-        self._cycle = self._epoch_start = self._first = int(model.cycle)
-        self._due, self._start = self._cycle + self.every, time.monotonic()
+        super().on_train_begin()
+        self._first = self.cycle
+        self._due, self._start = self.cycle + self.every, time.monotonic()
         self._sums, self._count, self._broken = {}, 0, False
         if self.path and self.path.exists():
-            self.rows = [row for row in read_log(self.path) if row["cycle"] <= self._cycle]
+            self.rows = [row for row in read_log(self.path) if row["cycle"] <= self.cycle]
             with atomic(self.path) as part:
                 Path(part).write_text("".join(json.dumps(row) + "\n" for row in self.rows))
         known = {v.finding for v in self.verdicts() if v.state == "alarm"}
         self._active = known - {"divergence"}  # that one is acted upon again
         self._unseen = None
 
-    def on_epoch_begin(self, epoch, logs=None):
-        """Count on: Keras numbers the batches of every epoch from 0."""
-        self._epoch_start = self._cycle
-
     def on_train_batch_end(self, batch, logs=None):
         """Look at the losses, and check when due."""
-        self._cycle = self._epoch_start + batch + 1
+        self.counted(batch)
         for name, value in (logs or {}).items():
             value = float(value)
             if not math.isfinite(value) and not self._broken:
-                self._add({"cycle": self._cycle, "not_finite": name})
+                self._add({"cycle": self.cycle, "not_finite": name})
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._count += 1
-        if self._cycle >= self._due and not self._broken:
+        if self.cycle >= self._due and not self._broken:
             self._check()
 
     def verdicts(self) -> list[verdicts.Verdict]:
@@ -116,8 +110,8 @@ class Health(keras.callbacks.Callback):
     def _check(self):
         start = time.monotonic()
         model = self.model
-        row = {"cycle": self._cycle, "images": int(model.images)}
-        row |= observe.observe(model, self.held_out, self.train, self.seed + self._cycle)
+        row = {"cycle": self.cycle, "images": int(model.images)}
+        row |= observe.observe(model, self.held_out, self.train, self.seed + self.cycle)
         row |= gradient_changes(row, self.rows)
         for name, balanced in model.game.equilibrium.items():
             if name in self._sums:
@@ -155,14 +149,15 @@ class Health(keras.callbacks.Callback):
         newest = newest_state(self.states)
         meta = read_meta(newest) if newest else None
         if healthy or not (meta and meta["notes"].get("healthy")):
-            save_state(self.model, self.states, keep=1, notes={"healthy": healthy})
+            notes = {"healthy": healthy}
+            save_state(self.model, self.states, keep=1, notes=notes, alone=True)
 
     def _end(self, verdict):
         """Stop the run; for "rollback", where the last good state was."""
         model = self.model
         model.stop_training = True
         if self.on_alarm == "stop":
-            self.say(f"Stopped in cycle {self._cycle} because of {verdict.finding}.")
+            self.say(f"Stopped in cycle {self.cycle} because of {verdict.finding}.")
             return
         newest = newest_state(self.states)
         meta = read_meta(newest) if newest else None
@@ -179,12 +174,12 @@ class Health(keras.callbacks.Callback):
 
     def _plan(self, cost):
         """Set the next check so that the share of time for checks stays within the budget."""
-        self._due = self._cycle + self.every
+        self._due = self.cycle + self.every
         passed = time.monotonic() - self._start
         if self.budget and passed > 0:
-            pace = (passed - self.spent) / (self._cycle - self._first)  # seconds a cycle
+            pace = (passed - self.spent) / (self.cycle - self._first)  # seconds a cycle
             wait = ((self.spent + cost) / self.budget - passed) / max(pace, 1e-9)
-            self._due = self._cycle + max(self.every, math.ceil(wait))
+            self._due = self.cycle + max(self.every, math.ceil(wait))
 
 
 def _unwritable(value) -> bool:

@@ -1,5 +1,6 @@
 """Layers that a GAN needs and that behave the same on every backend."""
 
+import functools
 import math
 
 import keras
@@ -120,8 +121,7 @@ class MinibatchStd(keras.layers.Layer):
     layer near the end of the critic, as in StyleGAN2, that difference is small but it is there.
 
     Args:
-        group: Samples of a group. Where the batch is known when the network is called, the largest
-            divisor of it up to this number is taken; else this number must divide the batch.
+        group: Samples of a group: the largest divisor of the batch up to this number is taken.
         features: Channels appended; must divide c.
 
     Raises:
@@ -151,9 +151,7 @@ class MinibatchStd(keras.layers.Layer):
     def call(self, x):
         """Return `x` with the channels of deviations."""
         *space, channels = x.shape[1:]
-        group = self.group
-        if x.shape[0] is not None:
-            group = max(n for n in range(1, group + 1) if x.shape[0] % n == 0)
+        group = _largest_divisor(ops.shape(x)[0], self.group)
         y = ops.cast(ops.reshape(x, (group, -1, *space, channels)), "float32")
         y = y - ops.mean(y, axis=0, keepdims=True)
         y = ops.sqrt(ops.mean(ops.square(y), axis=0) + 1e-8)  # (batch / group, *space, channels)
@@ -169,6 +167,16 @@ class MinibatchStd(keras.layers.Layer):
     def get_config(self):
         """Return the arguments."""
         return {**super().get_config(), "group": self.group, "features": self.features}
+
+
+def _largest_divisor(number, most):
+    """Return the largest divisor up to `most`; a tensor of a tensor: TensorFlow learns it late."""
+    if isinstance(number, int):
+        return max(n for n in range(1, most + 1) if number % n == 0)
+    return functools.reduce(
+        ops.maximum,
+        [ops.where(ops.equal(number % n, 0), n, 1) for n in range(1, most + 1)],
+    )
 
 
 def _unit(vector):

@@ -32,6 +32,7 @@ class AdversarialModel(keras.Model):
         cycle: int32 variable, cycles played.
         images: int32 variable, real images seen: batch size times cycles.
         averaged: Player -> its averaged copy.
+        as_trained: False: `Game.sample` gives what is to be looked at, see there.
 
     Example:
 
@@ -40,6 +41,8 @@ class AdversarialModel(keras.Model):
         model.fit(Stream(pictures, batch=64), steps_per_epoch=1000, epochs=10)
         model.sample(16)  # (16, height, width, channels) float32 in [-1, 1]
     """
+
+    as_trained = False
 
     def __init__(self, game, seed=0, **kwargs):
         super().__init__(**kwargs)
@@ -305,10 +308,17 @@ class AdversarialModel(keras.Model):
         return groups
 
     def save(self, filepath, *args, **kwargs):
-        """Save the run into a folder, for exact resume; a `.keras` path saves as Keras does."""
-        if str(filepath).endswith(".keras"):
-            return super().save(filepath, *args, **kwargs)
-        return save_state(self, filepath, **kwargs)
+        """Save the run into a folder, for exact resume; see `state.save_state`.
+
+        Raises:
+            UserError: the path is that of a Keras file, which cannot hold a game: functions.
+        """
+        if str(filepath).endswith((".keras", ".h5")):
+            raise UserError(
+                f"A game is saved into a folder. Received: {filepath}. For a Keras file of one "
+                'network: model.best("generator").save(...).'
+            )
+        return save_state(self, filepath, *args, **kwargs)
 
     def restore(self, folder):
         """Load the newest complete state under `folder`; return its meta data, None if none."""

@@ -11,6 +11,7 @@ from gantools.core.objectives import LOG2
 SCORED = 1000  # samples of each kind that the discriminator scores
 COMPARED = 500  # samples of each kind that are compared pair by pair
 FEWEST = 200  # held-out samples, below which overfitting is not judged
+ENOUGH = 50  # reals, below which nothing is compared; with fewer unseen ones the seen ones serve
 STEP = 0.1  # of the way to another latent
 
 
@@ -22,7 +23,8 @@ def observe(model, held_out=None, train=None, seed=0) -> dict:
         held_out: Reals that no turn learns from: array `(n, ...)` or dict with "x" and conditions;
             with integer labels "y" the classes of fakes are counted. uint8 is scaled to [-1, 1].
             None: overfitting is not judged.
-        train: Reals of the training set, likewise; takes the held-out ones' place where these lack.
+        train: Reals of the training set, likewise; takes the held-out ones' place where these are
+            fewer than 50.
         seed: Of the latents and of the choice of samples.
 
     Returns:
@@ -36,12 +38,14 @@ def observe(model, held_out=None, train=None, seed=0) -> dict:
     ratio = rate_ratio(model)
     row = gradient_norms(model) | ({} if ratio is None else {"rate_ratio": ratio})
     held, trained = _pick(held_out, seed), _pick(train, seed)
-    real = trained if held is None else held
+    real = held if trained is None or _count(held) >= ENOUGH else trained
     reason = "there are no reals" if real is None else opponents.blocked(game, real)
+    if not reason and _count(real) < ENOUGH:
+        reason = f"there are only {_count(real)} reals, {ENOUGH} are needed"
     if reason:
         return row | {"unseen": reason}
     known = {name: values for name, values in real.items() if name != "x"}
-    drawn = opponents.draws(model, len(real["x"]), seed, known)
+    drawn = opponents.draws(model, len(real["x"]), seed, real)
     fake = {**known, "x": opponents.fakes(model, drawn, real["x"].shape[1:])}
     if fake["x"].shape[1:] != real["x"].shape[1:]:
         return row | {"unseen": f"its samples have shape {fake['x'].shape[1:]}"}
@@ -54,7 +58,8 @@ def observe(model, held_out=None, train=None, seed=0) -> dict:
     row |= probabilities(scored["real"], scored["fake"], game.equilibrium)
     if held is not None and trained is not None and len(held["x"]) >= FEWEST:
         total = len(train["x"] if isinstance(train, dict) else train)
-        row |= _remembered(opponents.scores(model, trained), scored["real"], scored["fake"], total)
+        unseen = scored["real"]
+        row |= _remembered(opponents.scores(model, trained), unseen, scored["fake"], total)
     return row
 
 
@@ -177,8 +182,14 @@ def _pick(data, seed):
     return {name: _scaled(np.asarray(values)[chosen]) for name, values in data.items()}
 
 
+def _count(data) -> int:
+    return 0 if data is None else len(next(iter(data.values())))
+
+
 def _scaled(values):
-    return values.astype(np.float32) / 127.5 - 1.0 if values.dtype == np.uint8 else values
+    if values.dtype != np.uint8:
+        return values
+    return values.astype(np.float32) / 127.5 - 1.0 if values.ndim > 1 else values.astype(np.int32)
 
 
 def _finite(player) -> bool:

@@ -29,6 +29,8 @@ def blocked(game, real) -> str | None:
     missing = [name for name in ("generator", "discriminator") if name not in game.players]
     if missing:
         return f"the game has no player {' and no '.join(map(repr, missing))}"
+    if not game.comparable:
+        return "its samples are not what its discriminator learns from"
     if "x" not in real:
         return f"its samples are {' and '.join(map(repr, real))}, not 'x'"
     inputs = game.players["discriminator"].inputs
@@ -52,14 +54,16 @@ def draws(model, n, seed, known) -> dict:
         model: An `AdversarialModel`.
         n: Number of samples.
         seed: Same seed, same draws.
-        known: Name -> array `(n, ...)`, taken in place of a draw of that name.
+        known: Name -> array `(n, ...)`, taken in place of a draw of that name; what samplers make
+            of the batch, as low resolution, they make of these.
     """
     samplers = model.game.samplers
     seeds = {name: keras.random.SeedGenerator(seed + i) for i, name in enumerate(samplers)}
     few = Draws(samplers, 1, seeds)
     _sample(model, few)  # which draws are asked for
     found = {name: known[name] for name in few if name in known}
-    fresh = Draws(samplers, n, seeds)
+    given = {name: ops.convert_to_tensor(values) for name, values in known.items()}
+    fresh = Draws(samplers, n, seeds, given)
     return found | {name: numpy(fresh[name]) for name in few if name not in known}
 
 
@@ -113,6 +117,8 @@ def numpy(tensor) -> np.ndarray:
 
 class _AsTheyStand:
     """What `Game.sample` sees as the model: the players in place of their averaged copies."""
+
+    as_trained = True
 
     def __init__(self, model):
         self._model = model

@@ -20,7 +20,7 @@ import keras
 from gantools.errors import UserError
 
 BACKEND = keras.backend.backend()
-RANK_STRIDE = 7919  # a prime: adding its multiples to seeds keeps the replicas' draws apart
+RANK_STRIDE = 7919  # a prime: adding its multiples to a seed keeps the replicas' draws apart
 
 if BACKEND == "tensorflow":
     import tensorflow as tf
@@ -78,6 +78,19 @@ def wait():
     """Wait until every process of the run is here."""
     if _joined():
         dist.barrier()
+
+
+def any_of(*flags):
+    """Return each flag as it is in any of PyTorch's processes: what one decides, all must do.
+
+    A process that saves, or stops, waits for the others; these must not go on without it.
+    """
+    if not _joined():
+        return flags
+    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+    raised = torch.tensor([float(bool(flag)) for flag in flags], device=device)
+    dist.all_reduce(raised, dist.ReduceOp.MAX)
+    return tuple(bool(flag) for flag in raised.tolist())
 
 
 def averaged(tensors):
@@ -141,7 +154,8 @@ class SeedGenerator(keras.random.SeedGenerator):
         if isinstance(shift, int) and shift == 0:
             return seed
         seed = keras.ops.convert_to_tensor(seed)
-        return seed + keras.ops.cast(keras.ops.stack([0, shift]), seed.dtype)
+        # The seed's half of (seed, count): moved counts would meet after so many draws.
+        return seed + keras.ops.cast(keras.ops.stack([shift, 0]), seed.dtype)
 
 
 def _replica():

@@ -24,7 +24,7 @@ from gantools.errors import UserError
 SCHEMA = 1
 
 
-def save_state(model, root, *, keep=2, notes=None):
+def save_state(model, root, *, keep=2, notes=None, alone=False):
     """Write the state of an `AdversarialModel`; return its folder.
 
     Args:
@@ -32,6 +32,7 @@ def save_state(model, root, *, keep=2, notes=None):
         root: Folder that holds the states of one run.
         keep: Number of newest states that stay.
         notes: JSON-ready dict to store with it.
+        alone: Whether only this process of several saves; else all call this, and wait.
     """
     root, cycle = Path(root), int(model.cycle)
     if not parallel.is_main():  # every process holds the same state
@@ -71,7 +72,8 @@ def save_state(model, root, *, keep=2, notes=None):
     _flush_folder(root)
     for old in _states(root)[keep:]:
         shutil.rmtree(old)
-    parallel.wait()
+    if not alone:
+        parallel.wait()
     return place
 
 

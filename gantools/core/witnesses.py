@@ -167,7 +167,7 @@ def class_shares(real, labels, fake, k: int = NEIGHBOURS) -> np.ndarray:
     Returns:
         `(classes,)` shares of the fakes, sum 1.
     """
-    classes = int(np.max(labels)) + 1
+    classes, k = int(np.max(labels)) + 1, min(k, len(real))
     nearest = np.argpartition(squared_distances(fake, real), k - 1, axis=1)[:, :k]
     votes = np.eye(classes)[np.asarray(labels)[nearest]].sum(axis=1)
     return np.bincount(votes.argmax(axis=1), minlength=classes) / len(fake)

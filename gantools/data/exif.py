@@ -31,7 +31,7 @@ def changed(exif, *, width=None, height=None, upright=False, factors=(1, 1)):
     """
     if exif is None:
         return None
-    out, new = bytearray(exif), {"width": width, "height": height}
+    out, new, done = bytearray(exif), {"width": width, "height": height}, set()
     for tag, order, at in _entries(exif):
         (kind,) = struct.unpack_from(order + "H", exif, at + 2)
         if tag == ORIENTATION and upright:
@@ -39,37 +39,50 @@ def changed(exif, *, width=None, height=None, upright=False, factors=(1, 1)):
         elif tag in SIZES and new[SIZES[tag]] is not None:
             struct.pack_into(order + "HHII", out, at, tag, 4, 1, new[SIZES[tag]])
         elif tag in RESOLUTIONS and kind == 5:
-            _multiply(out, order, at, factors[RESOLUTIONS[tag]])
+            _multiply(out, order, at, factors[RESOLUTIONS[tag]], done)
         elif tag is None:
             struct.pack_into(order + "I", out, at, 0)  # no next directory: it held the thumbnail
     return bytes(out)
 
 
-def with_software(exif, name):
-    """Return `exif` (TIFF bytes or None) with the tag that names the program.
+def with_tags(exif, new):
+    """Return `exif` (TIFF bytes or None) with tags of the main directory added or replaced.
 
-    The main directory is written again at the end of the block, so that nothing else moves: a
-    camera's own notes hold offsets.
+    That directory is written again at the end of the block, so that nothing else moves: a camera's
+    own notes hold offsets.
+
+    Args:
+        exif: TIFF bytes, or None.
+        new: `{tag: (kind, count, little-endian bytes)}`, see `tags.text` and its like.
     """
     order = {b"II": "<", b"MM": ">"}.get(bytes((exif or b"")[:2]))
     if order is None or len(exif) < 14:
-        return tags.block({SOFTWARE: tags.text(name)})
+        return tags.block(new)
     (at,) = struct.unpack_from(order + "I", exif, 4)
     if at + 2 > len(exif):
-        return tags.block({SOFTWARE: tags.text(name)})
+        return tags.block(new)
     (count,) = struct.unpack_from(order + "H", exif, at)
     end = at + 2 + 12 * count
-    entries = [exif[i : i + 12] for i in range(at + 2, end, 12)]
-    entries = [e for e in entries if struct.unpack_from(order + "H", e)[0] != SOFTWARE]
-    raw, out = name.encode() + b"\0", bytearray(exif) + bytes(len(exif) % 2)
-    place = raw.ljust(4, b"\0")
-    if len(raw) > 4:
-        place, out = struct.pack(order + "I", len(out)), out + raw + bytes(len(raw) % 2)
-    entries.append(struct.pack(order + "HHI", SOFTWARE, 2, len(raw)) + place)
-    entries.sort(key=lambda e: struct.unpack_from(order + "H", e)[0])
+    if end > len(exif):  # the directory is damaged
+        return tags.block(new)
+    entries = {struct.unpack_from(order + "H", exif, i)[0]: exif[i : i + 12]
+               for i in range(at + 2, end, 12)}  # fmt: skip
+    out = bytearray(exif) + bytes(len(exif) % 2)
+    for tag, (kind, many, raw) in new.items():
+        raw = raw if order == "<" else tags.swapped(raw, kind)
+        place = raw.ljust(4, b"\0")
+        if len(raw) > 4:
+            place, out = struct.pack(order + "I", len(out)), out + raw + bytes(len(raw) % 2)
+        entries[tag] = struct.pack(order + "HHI", tag, kind, many) + place
     struct.pack_into(order + "I", out, 4, len(out))
     link = exif[end : end + 4].ljust(4, b"\0")
-    return bytes(out) + struct.pack(order + "H", len(entries)) + b"".join(entries) + bytes(link)
+    body = b"".join(entries[tag] for tag in sorted(entries))
+    return bytes(out) + struct.pack(order + "H", len(entries)) + body + bytes(link)
+
+
+def with_software(exif, name):
+    """Return `exif` (TIFF bytes or None) with the tag that names the program."""
+    return with_tags(exif, {SOFTWARE: tags.text(name)})
 
 
 def turned(pixels, value):
@@ -83,11 +96,15 @@ def turned(pixels, value):
     return pixels
 
 
-def _multiply(out, order, at, factor):
-    """Multiply the rational that the entry at `at` points to, if it can be done in 32 bits."""
+def _multiply(out, order, at, factor, done):
+    """Multiply the rational that the entry at `at` points to, if it can be done in 32 bits.
+
+    Both resolutions may point to one number: it is not multiplied again where it is in `done`.
+    """
     (place,) = struct.unpack_from(order + "I", out, at + 8)
-    if factor == 1 or place + 8 > len(out):
+    if factor == 1 or place + 8 > len(out) or place in done:
         return
+    done.add(place)
     above, below = struct.unpack_from(order + "II", out, place)
     if below and above / below * factor < 400_000:
         struct.pack_into(order + "II", out, place, round(above / below * factor * 10_000), 10_000)

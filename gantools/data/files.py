@@ -18,6 +18,7 @@ REMEDIES = {
     errno.EISDIR: "it is a folder. Give the name of a file",
     errno.ENAMETOOLONG: "the name is too long. Choose a shorter one",
 }
+ANOTHER = "Give --overwrite to make it again, or another name"
 
 
 @contextmanager
@@ -45,6 +46,40 @@ def atomic(path):
         raise unwritable(path, error) from error
     finally:
         _remove(part)
+
+
+def check_free(path, endings, *, sources=(), results=(), overwrite=False, remedy=ANOTHER):
+    """Raise a `UserError` if a file that will tell of some work would harm another file.
+
+    Called before the work, so that nothing is found out after hours of it.
+
+    Args:
+        path: The file to make.
+        endings: Suffixes that it may have, in lower case.
+        sources: Files that the work reads.
+        results: Files that the work makes; their folders are made, too.
+        overwrite: Whether a file that is there may be replaced.
+        remedy: What to do where it may not.
+
+    Raises:
+        UserError: another suffix, no such folder, a source or a result of that name, or a file that
+            is already there.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in endings:
+        raise UserError(f"Give a name that ends in {' or '.join(endings)}. Received: '{path}'.")
+    place = path.resolve()
+    if place in {Path(source).resolve() for source in sources}:
+        raise UserError(f"'{path}' would replace an input. Give another name.")
+    results = {Path(result).resolve() for result in results}
+    if place in results:
+        raise UserError(f"'{path}' would be a result, too. Give another name.")
+    if place.is_dir():
+        raise unwritable(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    if not place.parent.is_dir() and place.parent not in {result.parent for result in results}:
+        raise unwritable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+    if place.exists() and not overwrite:
+        raise UserError(f"'{path}' is already there. {remedy}.")
 
 
 def unwritable(path, error):

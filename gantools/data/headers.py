@@ -8,7 +8,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from . import avif, tags
+from . import avif, exif, frames, tags
 
 COLOUR_CHUNKS = (b"gAMA", b"cHRM", b"sRGB", b"cICP")
 TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
@@ -23,16 +23,22 @@ class Header:
 
     Attributes:
         format: "png", "jpeg", "webp", "tiff", "bmp", "gif", "avif" or "pnm".
-        height, width: Pixels as stored, before any EXIF orientation; of AVIF as they are seen.
+        height, width: Pixels as stored, before any EXIF orientation; of AVIF and TIFF, whose
+            readers turn them, as they are seen.
+        orientation: Of the EXIF in PNG, JPEG and WebP, 1 to 8; 1 elsewhere.
         channels: 1 grey, 2 grey with alpha, 3 colour, 4 colour with alpha; 0 where it is not said.
         depth: Bits of a level in PNG, JPEG, WebP, TIFF and AVIF; 0 where it is not said.
         transparent: The raw value of the one transparent grey of a grey PNG, else None.
-        associated: Whether a TIFF's colours are already multiplied by its alpha.
+        extra: What a TIFF says of its alpha: 1 the colours are multiplied by it, 2 they are not;
+            0 or None where it is not said.
+        inverted: Whether 0 is white in a grey TIFF.
+        apart: Whether a TIFF holds each colour as a plane of its own.
         floating: Whether the levels of a TIFF are floating point.
         cmyk: Whether the colours are those of printing inks.
         density: `(x, y)` pixels per inch of PNG and JPEG, else None.
         profiled: Whether a PNG says that it has a colour profile.
         chunks: `(kind, data)` of a PNG's colour and text chunks.
+        frames: How many pictures or pages the file has.
     """
 
     format: str
@@ -41,12 +47,16 @@ class Header:
     channels: int = 0
     depth: int = 0
     transparent: int | None = None
-    associated: bool = False
+    extra: int | None = None
+    inverted: bool = False
+    apart: bool = False
     floating: bool = False
     cmyk: bool = False
     density: tuple[float, float] | None = None
     profiled: bool = False
     chunks: tuple[tuple[bytes, bytes], ...] = ()
+    orientation: int = 1
+    frames: int = 1
 
 
 def parse(data):
@@ -68,13 +78,15 @@ def parse(data):
             if found.height < 1 or found.width < 1:
                 raise ValueError("it is broken: its header says that it has no pixels")
             return found
+    if start[:4] in (b"II+\0", b"MM\0+"):
+        raise ValueError("it is a BigTIFF, which is not read. Save it as a plain TIFF or as PNG")
     raise ValueError(f"it is not a known picture format ({FORMATS})")
 
 
 def _png(data):
     width, height, depth, colour = struct.unpack(">IIBB", data[16:26])
     channels = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}.get(colour, 0)
-    transparent, density, profiled, kept = None, None, False, []
+    transparent, density, profiled, kept, orientation, several = None, None, False, [], 1, 1
     for kind, at, length in _chunks(data):
         if kind == b"tRNS" and colour == 0:
             transparent = struct.unpack(">H", data[at : at + 2])[0]
@@ -84,12 +96,16 @@ def _png(data):
             density = (x * 0.0254, y * 0.0254) if unit == 1 and x and y else None
         elif kind == b"iCCP":
             profiled = True
+        elif kind == b"eXIf":
+            orientation = exif.orientation(bytes(data[at : at + length]))
+        elif kind == b"acTL":
+            several = struct.unpack(">I", data[at : at + 4])[0]
         elif kind in COLOUR_CHUNKS or (kind in TEXT_CHUNKS and length < LARGEST_TEXT):
             chunk = bytes(data[at : at + length])
             kept += [] if chunk.startswith(XMP_START) else [(kind, chunk)]
     return Header(
         "png", height, width, channels, depth, transparent, density=density, profiled=profiled,
-        chunks=tuple(kept),
+        chunks=tuple(kept), orientation=orientation, frames=several,
     )  # fmt: skip
 
 
@@ -109,7 +125,7 @@ def _chunks(data):
 
 
 def _jpeg(data):
-    at, density = 2, None
+    at, density, orientation = 2, None, None
     while True:
         marker, kind = data[at], data[at + 1]
         if marker != 0xFF:
@@ -124,12 +140,17 @@ def _jpeg(data):
             unit, x, y = struct.unpack(">BHH", data[at + 11 : at + 16])
             factor = {1: 1.0, 2: 2.54}.get(unit, 0)
             density = (x * factor, y * factor) if x and y and factor else None
+        if kind == 0xE1 and bytes(data[at + 4 : at + 10]) == b"Exif\0\0":
+            orientation = orientation or exif.orientation(bytes(data[at + 10 : at + 2 + length]))
         if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
             depth, height, width, parts = struct.unpack(">BHHB", data[at + 4 : at + 10])
             if data.find(b"\xff\xd9", at) < 0:
                 raise ValueError("it is truncated or broken: its end is missing")
             channels = 1 if parts == 1 else 3
-            return Header("jpeg", height, width, channels, depth, cmyk=parts == 4, density=density)
+            return Header(
+                "jpeg", height, width, channels, depth, cmyk=parts == 4, density=density,
+                orientation=orientation or 1,
+            )  # fmt: skip
         at += 2 + length
 
 
@@ -141,7 +162,14 @@ def _webp(data):
     if kind == b"VP8X":
         width = 1 + int.from_bytes(data[24:27], "little")
         height = 1 + int.from_bytes(data[27:30], "little")
-        return Header("webp", height, width, 4 if data[20] & 0x10 else 3, 8)
+        chunks = list(frames.riff(data))
+        blocks = [bytes(data[at : at + n]) for k, at, n in chunks if k == b"EXIF"]
+        orientation = exif.orientation(blocks[0].removeprefix(b"Exif\0\0")) if blocks else 1
+        several = sum(k == b"ANMF" for k, _, _ in chunks)
+        return Header(
+            "webp", height, width, 4 if data[20] & 0x10 else 3, 8, orientation=orientation,
+            frames=max(1, several),
+        )  # fmt: skip
     if kind == b"VP8L":
         (bits,) = struct.unpack("<I", data[21:25])
         return Header("webp", 1 + (bits >> 14 & 0x3FFF), 1 + (bits & 0x3FFF), 0, 8)
@@ -159,7 +187,7 @@ def _bmp(data):
 
 def _gif(data):
     width, height = struct.unpack("<HH", data[6:10])
-    return Header("gif", height, width)
+    return Header("gif", height, width, frames=frames.of_gif(data))
 
 
 def _tiff(data):
@@ -167,10 +195,13 @@ def _tiff(data):
         raise IndexError
     found = tags.read(data)
     width, height, samples = (tags.number(found, tag, 0) for tag in (256, 257, 277))
+    if tags.number(found, 274, 1) >= 5:
+        width, height = height, width
     return Header(
         "tiff", height, width, samples or 1, tags.number(found, 258, 1),
-        associated=tags.number(found, 338) == 1, floating=tags.number(found, 339) == 3,
-        cmyk=tags.number(found, 262) == 5,
+        extra=tags.number(found, 338, None), inverted=tags.number(found, 262, 1) == 0,
+        apart=samples > 1 and tags.number(found, 284) == 2, floating=tags.number(found, 339) == 3,
+        cmyk=tags.number(found, 262) == 5, frames=frames.of_tiff(data),
     )  # fmt: skip
 
 

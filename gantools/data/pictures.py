@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 
 import numpy as np
 
@@ -21,6 +22,7 @@ __all__ = [
 ]  # fmt: skip
 
 MAX_PIXELS = 300_000_000
+LEVELS = (np.uint8, np.uint16, np.float32)
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}  # of cICP, ITU-T H.273
 
 
@@ -82,8 +84,12 @@ def header(path):
     Raises:
         UserError: the file cannot be read, or is not a whole picture.
     """
+    path = Path(path)
     try:
-        with Path(path).open("rb") as file:
+        kind = path.stat().st_mode  # before opening it, which waits for the other end of a pipe
+        if not (S_ISREG(kind) or S_ISDIR(kind)):
+            raise ValueError("it is a pipe or a device and no file. Save it as a file first")
+        with path.open("rb") as file:
             if not os.fstat(file.fileno()).st_size:
                 raise ValueError("it is empty")
             with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
@@ -110,13 +116,13 @@ def read(path, max_pixels=MAX_PIXELS):
             f"'{path}' is too large: {found.width}x{found.height} pixels, at most "
             f"{max_pixels / 1e6:g} million are accepted. Cut it into pieces first."
         )
-    if found.cmyk or (found.format == "tiff" and found.channels == 2):
+    if found.cmyk or _needs_tifffile(found):
         return _read_by_others(path, found)
     data = np.fromfile(path, np.uint8)  # not imread: see TIFF orientation and non-ASCII names
     pixels, metadata = _decode(data)
     if pixels is None:
         raise _unreadable(path, f"the {found.format.upper()} data are truncated or broken")
-    if pixels.dtype not in (np.uint8, np.uint16, np.float32):
+    if pixels.dtype not in LEVELS:
         raise _unreadable(path, f"it has {pixels.dtype} levels; 8, 16 bits or floats are expected")
     if found.format == "avif":
         pixels, metadata = _seen(pixels, avif.parse(data.data))
@@ -152,6 +158,8 @@ def _normal(pixels, found):
     cv2 = opencv()
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
+        if found.inverted and pixels.dtype == np.uint16:  # libtiff does it for 8 bits only
+            pixels = ~pixels
         if found.transparent is not None:
             opaque = np.iinfo(pixels.dtype).max
             alpha = np.where(pixels == found.transparent, 0, opaque).astype(pixels.dtype)
@@ -162,8 +170,8 @@ def _normal(pixels, found):
     if pixels.shape[2] == 3:
         return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
     pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA)
-    if found.format == "tiff" and pixels.dtype == np.uint8 and not found.associated:
-        return _straight(pixels)  # libtiff multiplies by alpha
+    if found.extra == 1 or (found.extra == 2 and pixels.dtype == np.uint8):
+        return _straight(pixels)  # libtiff multiplies 8 bits if alpha is straight
     return pixels
 
 
@@ -182,15 +190,23 @@ def _seen(pixels, said):
 
 
 def _straight(pixels):
-    """Return RGBA uint8 with the colours divided by alpha."""
-    alpha = pixels[:, :, 3:].astype(np.float32)
-    colours = pixels[:, :, :3] * (255 / np.maximum(alpha, 1)) + 0.5
-    return np.concatenate([np.minimum(colours, 255).astype(np.uint8), pixels[:, :, 3:]], axis=2)
+    """Return pixels `(h, w, 2 or 4)` with the colours divided by alpha."""
+    alpha = pixels[:, :, -1:].astype(np.float32)
+    if pixels.dtype == np.float32:
+        colours = np.divide(pixels[:, :, :-1], alpha, out=pixels[:, :, :-1].copy(), where=alpha > 0)
+    else:
+        most = np.iinfo(pixels.dtype).max
+        colours = pixels[:, :, :-1] * (np.float32(most) / np.maximum(alpha, 1)) + np.float32(0.5)
+        colours = np.minimum(colours, most).astype(pixels.dtype)
+    return np.concatenate([colours, pixels[:, :, -1:]], axis=2)
 
 
 def _notes(found, metadata):
     """Return what a user should know about a file, in sentences."""
     notes = []
+    if found.frames > 1:
+        what = "pages" if found.format == "tiff" else "frames"
+        notes.append(f"Only the first of {found.frames} {what} is read.")
     if found.profiled and metadata.icc is None:
         notes.append("Its colour profile cannot be used: its colours are taken for those of sRGB.")
     for kind, data in found.chunks:
@@ -203,17 +219,11 @@ def _notes(found, metadata):
 
 
 def _read_by_others(path, found):
-    """Return a picture that OpenCV reads wrongly or not at all: CMYK, grey TIFF with alpha."""
-    what = "CMYK, the colours of printing inks" if found.cmyk else "a grey TIFF with alpha"
+    """Return a picture that OpenCV reads wrongly or not at all."""
+    what = "a grey TIFF with alpha" if found.channels == 2 else "a TIFF of one plane a colour"
+    what = "CMYK, the colours of printing inks" if found.cmyk else what
     try:
-        if found.cmyk:
-            return _without_inks(path, found)
-        import tifffile
-
-        pixels = tifffile.imread(path)
-        if pixels.shape != (found.height, found.width, 2) or pixels.dtype.kind not in "uf":
-            raise ValueError(f"its pixels are {pixels.dtype} {pixels.shape}")
-        return Picture(pixels, Metadata(*tiff.metadata(Path(path).read_bytes())), found.format)
+        return _without_inks(path, found) if found.cmyk else _by_tifffile(path, found)
     except ImportError as error:
         raise UserError(
             f"Cannot read '{path}': it is {what}, which needs more packages. Install them with: "
@@ -221,6 +231,31 @@ def _read_by_others(path, found):
         ) from error  # fmt: skip
     except Exception as error:  # these libraries have no error of their own for a broken file
         raise _unreadable(path, f"it is {what} that cannot be read ({error})") from error
+
+
+def _needs_tifffile(found):
+    """Return whether OpenCV reads a TIFF wrongly: grey with alpha, deep colours plane by plane."""
+    return found.format == "tiff" and (found.channels == 2 or (found.apart and found.depth > 8))
+
+
+def _by_tifffile(path, found):
+    """Return the first page of a TIFF."""
+    import tifffile
+
+    data = Path(path).read_bytes()
+    with tifffile.TiffFile(path) as file:
+        pixels = file.pages[0].asarray()
+    pixels = np.moveaxis(pixels, 0, -1) if found.apart else pixels
+    pixels = exif.turned(pixels, exif.orientation(data)).astype(pixels.dtype.newbyteorder("="))
+    known = pixels.dtype in LEVELS and found.channels <= 4
+    if not known or pixels.shape != (found.height, found.width, found.channels):
+        raise ValueError(f"its pixels are {pixels.dtype} {pixels.shape}")
+    if found.inverted and found.channels == 2 and pixels.dtype != np.float32:
+        pixels[:, :, 0] = ~pixels[:, :, 0]
+    metadata = Metadata(*tiff.metadata(data))
+    if found.extra == 1 and found.channels in (2, 4):
+        pixels = _straight(pixels)
+    return Picture(pixels, metadata, found.format, _notes(found, metadata))
 
 
 def _without_inks(path, found):

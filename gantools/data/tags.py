@@ -34,13 +34,26 @@ def read(data, *, depth=0, at=None):
         raw = bytes(data[place : place + length])
         if len(raw) < length:
             continue
-        raw = raw if order == "<" else _swapped(raw, PIECES.get(kind, SIZES[kind]))
+        raw = raw if order == "<" else swapped(raw, kind)
         if tag in POINTERS:
             below = read(data, depth=depth + 1, at=int.from_bytes(raw[:4], "little"))
             found |= {tag: below} if below else {}
         else:
             found[tag] = (kind, many, raw)
     return found
+
+
+def swapped(raw, kind):
+    """Return the numbers of a value in the other order of bytes."""
+    size = PIECES.get(kind, SIZES[kind])
+    return b"".join(raw[i : i + size][::-1] for i in range(0, len(raw), size))
+
+
+def resolution(density):
+    """Return the tags of `(x, y)` pixels per inch; none if it is None."""
+    if not density:
+        return {}
+    return {282: rational(density[0]), 283: rational(density[1]), 296: short(2)}
 
 
 def written(tags, at, *, big=False):
@@ -109,8 +122,3 @@ def number(tags, tag, default=0):
         above, below = struct.unpack("<II", raw[:8])
         return above / below if below else default
     return int.from_bytes(raw[: SIZES[kind]], "little")
-
-
-def _swapped(raw, size):
-    """Return big-endian numbers of `size` bytes as little-endian ones."""
-    return b"".join(raw[i : i + size][::-1] for i in range(0, len(raw), size))

@@ -107,9 +107,7 @@ def _about(exif, icc, xmp, density, software):
     found = {tag: value for tag, value in tags.read(exif or b"").items() if tag in ABOUT}
     for tag, raw, kind in ((ICC, icc, 7), (XMP, xmp, 1)):
         found |= {tag: (kind, len(raw), raw)} if raw else {}
-    if density:
-        x, y = (tags.rational(value) for value in density)
-        found |= {282: x, 283: y, 296: tags.short(2)}
+    found |= tags.resolution(density)
     return found | ({305: tags.text(software)} if software else {})
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from gantools.errors import UserError
 
-from . import exif, png, tiff
+from . import exif, png, tags, tiff
 from .files import atomic
 
 SUFFIXES = {
@@ -169,11 +169,21 @@ def stream(path, shape, dtype, metadata, *, threads=2, software=None, **options)
         yield writer
 
 
-def lost(metadata, kind):
-    """Return what a file of the format `kind` cannot keep of the metadata, in words."""
+def lost(metadata, kind, channels):
+    """Return what a file of the format `kind` cannot keep of the metadata, in words.
+
+    Args:
+        metadata: `pictures.Metadata`.
+        kind: One of `LIMITS`.
+        channels: Of the picture.
+    """
     found = []
     if kind == "bmp" and (metadata.exif or metadata.icc or metadata.xmp):
         found.append("EXIF, ICC profile and XMP")
+    elif metadata.icc and not icc_for(_written(kind, channels), metadata.icc):
+        found.append("the colour profile, which is for another kind of picture")
+    if kind == "bmp" and metadata.density:
+        found.append("the resolution")
     chunks = {name for name, _ in metadata.chunks}
     if kind != "png" and chunks & {b"cICP", b"cHRM"} and not metadata.icc:
         found.append("the colour space that a PNG tells without a profile")
@@ -186,6 +196,11 @@ def icc_for(channels, icc):
     """Return the profile `icc` if it fits grey (1, 2) or colour (3, 4) channels, else None."""
     wanted = b"GRAY" if channels < 3 else b"RGB "
     return icc if icc and icc[16:20] == wanted else None
+
+
+def _written(kind, channels):
+    """Return the channels of a file, which its profile has to fit: not all formats have grey."""
+    return 3 if kind == "webp" or (kind == "avif" and channels == 2) else channels
 
 
 def _chunks(chunks, software):
@@ -233,12 +248,12 @@ def _blocks(cv2, kind, picture, software):
     """Return the metadata as OpenCV wants them: `{kind of block: uint8 array}`."""
     data = picture.metadata
     xmp = data.xmp and (XMP_PREFIX if kind == "jpeg" else b"") + data.xmp
-    channels = picture.pixels.shape[2]
-    if kind == "webp" or (kind == "avif" and channels == 2):  # written in colour
-        channels = 3
+    about = data.exif
+    if kind in ("webp", "avif") and data.density:  # these have no other place for it
+        about = exif.with_tags(about, tags.resolution(data.density))
     found = {
-        cv2.IMAGE_METADATA_EXIF: exif.with_software(data.exif, software) if software else data.exif,
-        cv2.IMAGE_METADATA_ICCP: icc_for(channels, data.icc),
+        cv2.IMAGE_METADATA_EXIF: exif.with_software(about, software) if software else about,
+        cv2.IMAGE_METADATA_ICCP: icc_for(_written(kind, picture.pixels.shape[2]), data.icc),
         cv2.IMAGE_METADATA_XMP: xmp,
     }
     return {key: np.frombuffer(value, np.uint8) for key, value in found.items() if value}

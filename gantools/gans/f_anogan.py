@@ -92,7 +92,8 @@ def score_parts(model, x):
 def explained(model, x):
     """Return `(parts, G(E(x)))`; "latent" is |E(x) - E(G(E(x)))|^2, the paper's second score."""
     parts, made = looked(model, x, _look, ("generator", "discriminator", "encoder"))
-    return {"f_anogan": parts["residual"] + parts["features"], **parts}, made
+    kappa = next((t.weights["features"] for t in model.game.turns if t.name == "encoder"), 1.0)
+    return {"f_anogan": parts["residual"] + kappa * parts["features"], **parts}, made
 
 
 def _encoder_turn(kappa):

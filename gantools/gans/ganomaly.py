@@ -65,7 +65,11 @@ def game(size="small", shape=(32, 32, 3), *, seed=0, **overrides) -> Recipe:
         ),
     )
     adam = {turn.name: keras.optimizers.Adam(s["rate"], beta_1=0.5) for turn in turns}
-    return Recipe(Game(players, turns, samplers={"z": normal(s["latent"])}), adam, s["batch"])
+    description = Game(
+        players, turns, samplers={"z": normal(s["latent"])},
+        comparable=False,  # G learns from codes of pictures, not from normal ones
+    )  # fmt: skip
+    return Recipe(description, adam, s["batch"])
 
 
 def score_parts(model, x):

@@ -3,16 +3,16 @@
 import sys
 import time
 
-import keras
 import rich.console
 import rich.progress
 
+from gantools.core.callbacks import Counting
 from gantools.gans.run import Budget
 
 REFRESH_S = 0.2
 
 
-class Progress(keras.callbacks.Callback):
+class Progress(Counting):
     """Show losses, images per second and the time left on stderr.
 
     Args:
@@ -27,8 +27,8 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Start the clock, and the bar on a terminal."""
+        super().on_train_begin()
         self._start = self._drawn = time.monotonic()
-        self._cycle = self._first = int(self.model.cycle)
         self._timed = None  # (time, cycle) after the first cycle, which compiles
         self._images_a_cycle = None
         self._shown_tenth = int(10 * self._share())
@@ -42,11 +42,11 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Count, and draw when something would be seen."""
-        self._cycle += 1
+        self.counted(batch)
         now = time.monotonic()
         if self._timed is None:
-            self._timed = (now, self._cycle)
-            self._images_a_cycle = int(self.model.images) // self._cycle
+            self._timed = (now, self.cycle)
+            self._images_a_cycle = int(self.model.images) // self.cycle
         share = self._share()
         if self._bar and now - self._drawn >= REFRESH_S:
             self._drawn = now
@@ -64,11 +64,11 @@ class Progress(keras.callbacks.Callback):
     def line(self, logs) -> str:
         """Return the line that is shown; losses last, where a narrow terminal cuts it off."""
         losses = "  ".join(f"{name} {float(value):.3g}" for name, value in logs.items())
-        elapsed, cycles = time.monotonic() - self._timed[0], self._cycle - self._timed[1]
+        elapsed, cycles = time.monotonic() - self._timed[0], self.cycle - self._timed[1]
         rate = cycles * self._images_a_cycle / elapsed if cycles else 0.0
         left = self._seconds_left()
         rest = "" if left is None else f"{clock(left)} left  "
-        return f"{self._cycle} cycles  {rest}{rate:.0f} images/s  {losses}"
+        return f"{self.cycle} cycles  {rest}{rate:.0f} images/s  {losses}"
 
     def _elapsed(self) -> float:
         return self.spent + time.monotonic() - self._start
@@ -77,7 +77,7 @@ class Progress(keras.callbacks.Callback):
         """Return the used share of the nearer limit, 0 to 1."""
         shares = [0.0]
         if self.budget.steps:
-            shares.append(self._cycle / self.budget.steps)
+            shares.append(self.cycle / self.budget.steps)
         if self.budget.minutes:
             shares.append(self._elapsed() / (60 * self.budget.minutes))
         return min(max(shares), 1.0)
@@ -86,10 +86,10 @@ class Progress(keras.callbacks.Callback):
         left = []
         if self.budget.minutes:
             left.append(60 * self.budget.minutes - self._elapsed())
-        cycles = self._cycle - self._timed[1]
+        cycles = self.cycle - self._timed[1]
         if self.budget.steps and cycles:
             pace = (time.monotonic() - self._timed[0]) / cycles
-            left.append(pace * (self.budget.steps - self._cycle))
+            left.append(pace * (self.budget.steps - self.cycle))
         return max(min(left), 0.0) if left else None
 
 

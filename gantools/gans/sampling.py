@@ -34,6 +34,10 @@ def interpolated(model, n: int, seed: int = 0, columns: int = 8, **given) -> np.
     z = between.reshape(rows * columns, *drawn.shape[1:])
     arranged = model.game.arranged.items()
     held = {name: np.repeat(np.asarray(make(rows)), columns) for name, make in arranged}
+    others = {n: make for n, make in model.game.samplers.items() if n not in ("z", *held)}
+    for i, (name, make) in enumerate(others.items()):  # else a row would flicker
+        row = make(rows, keras.random.SeedGenerator(seed + 1 + i), {})
+        held[name] = np.repeat(np.asarray(keras.ops.convert_to_numpy(row)), columns, axis=0)
     return model.sample(len(z), seed, z=z, **held | given)
 
 

@@ -63,6 +63,7 @@ def game(size="small", shape=(32, 32, 3), *, seed=0, **overrides) -> Recipe:
         turns,
         samplers={"noise": normal(*shape), "damaged": noise_damage(tuple(shape))},
         sample=lambda model, draw: model(ops.clip(draw["noise"], -1.0, 1.0)),
+        comparable=False,  # it learns to redraw pictures, not noise
     )
     adam = {turn.name: keras.optimizers.Adam(s["rate"], beta_1=0.5) for turn in turns}
     return Recipe(description, adam, s["batch"])

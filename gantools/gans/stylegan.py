@@ -109,8 +109,12 @@ def _generator_terms(model, batch, draw):
 
 def _truncated(psi):
     def sample(model, draw):
-        mean, net = model.memory("styles").mean.value, model.best("generator")
-        w, _ = style.mixed(lambda z: mean + psi * (model.best("mapping")(z) - mean), draw, net)
+        net, mapping = model.best("generator"), model.best("mapping")
+        if model.as_trained:
+            w, _ = style.mixed(mapping, draw, net)
+            return net({"w": w, "noise": draw["noise"]})
+        mean = model.memory("styles").mean.value
+        w, _ = style.mixed(lambda z: mean + psi * (mapping(z) - mean), draw, net)
         return ops.clip(net({"w": w, "noise": draw["noise"]}), -1.0, 1.0)
 
     return sample

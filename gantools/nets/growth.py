@@ -31,7 +31,6 @@ def grow(
     Returns:
         Float32 arrays by name. Where channels are joined (`concat`) only equal shapes are taken.
     """
-    joined = any(step.op == "concat" for step in plan.steps)
     closing = {step.inputs[0] for step in plan.steps if step.op == "add"}
     grown = {}
     for name, start in fresh.items():
@@ -40,24 +39,34 @@ def grow(
         if old is None:
             # A block that is not in `trained` must not change what passes by it.
             grown[name] = np.zeros_like(start) if layer in closing else start
-        elif old.shape == start.shape:
-            grown[name] = np.asarray(old, "float32")
-        elif joined or not _fits(old.shape, start.shape, last=layer == _last(plan)):
+        elif not _fits(plan, name, old.shape, start.shape):
             grown[name] = start
         else:
             grown[name] = _embedded(np.asarray(old, "float32"), start, kernel=kind == "kernel")
     return grown
 
 
+def taken(plan: Plan, trained: Mapping[str, np.ndarray]) -> float:
+    """Return the share of a trained network's convolutions that `grow` takes over, 0 to 1."""
+    shapes = plan.weight_shapes()
+    kernels = [name for name in trained if name.endswith("/kernel")]
+    fitting = [n for n in kernels if n in shapes and _fits(plan, n, trained[n].shape, shapes[n])]
+    return len(fitting) / max(1, len(kernels))
+
+
 def _last(plan):
     return [step.out for step in plan.steps if step.op == "conv"][-1]
 
 
-def _fits(old, new, *, last):
+def _fits(plan, name, old, new):
     """Return whether an array is a corner of the new one; the last layer's outputs mean pixels."""
-    same_sides = old[:-2] == new[:-2]
-    smaller = all(a <= b for a, b in zip(old, new, strict=True))
-    return len(old) == len(new) and same_sides and smaller and not (last and old[-1] != new[-1])
+    if old == new:
+        return True
+    joined = any(step.op == "concat" for step in plan.steps)
+    if joined or old[:-2] != new[:-2] or len(old) != len(new):
+        return False
+    last = name.split("/")[0] == _last(plan) and old[-1] != new[-1]
+    return not last and all(a <= b for a, b in zip(old, new, strict=True))
 
 
 def _embedded(old, start, *, kernel):

@@ -9,10 +9,12 @@ import base64
 import hashlib
 import html
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+MARK = '<meta name="generator" content="gantools">'
 STYLE = """
 :root{color-scheme:light;--ink:#1b1f24;--soft:#59636e;--line:#d7dce1;--paper:#fff;--tint:#f4f6f8;
 --accent:#0072b2;--alarm:#d55e00}
@@ -70,7 +72,7 @@ def page(title: str, sections, *, lead: str = "", style: str = "", script: str =
     )
     code = f"<script>{script}</script>" if script else ""
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">{MARK}'
         f'<meta http-equiv="Content-Security-Policy" content="{policy(script)}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE}{style}</style></head><body>"
@@ -125,6 +127,15 @@ def table(head, rows, *, numbers=()) -> str:
 
 class Raw(str):
     """HTML that is meant as such."""
+
+
+def is_ours(path: str | Path) -> bool:
+    """Return whether a file is a page that was made here, which may be made again."""
+    try:
+        with Path(path).open("rb") as file:
+            return MARK.encode() in file.read(200)
+    except OSError:
+        return False
 
 
 def picture(pixels, alt: str, *, quality: int = 80, side: int | None = None) -> Raw:

@@ -1,12 +1,13 @@
 """Logs without gaps or repeats, previews that a resume does not change, deadlines."""
 
+import keras
 import numpy as np
 import pytest
 
-from gantools.core import Stream
+from gantools.core import AdversarialModel, Stream, duel
 from gantools.core.callbacks import Checkpoints, Deadline, JsonLog, Previews, picture_grid, read_log
 
-from .games import points, wgan_gp
+from .games import critic, generator, numbered, points, wgan_gp
 
 pytestmark = pytest.mark.backends
 
@@ -57,3 +58,21 @@ def test_previews_are_written_and_repeatable(tmp_path, monkeypatch):
     monkeypatch.setattr(model, "sample", lambda n, seed: np.zeros((n, 4, 4, 1), "float32"))
     fit(model, 3, Previews(tmp_path / "a", every=2, n=4))
     assert sorted(p.name for p in (tmp_path / "a").iterdir()) == ["00000002.png", "00000003.png"]
+
+
+def test_several_cycles_in_one_execution_are_all_counted(tmp_path):
+    loop = 1 if keras.backend.backend() == "torch" else 4
+    model = AdversarialModel(duel(numbered(generator(norm=False), 1), numbered(critic(), 2)))
+    rates = {turn.name: keras.optimizers.Adam(1e-3) for turn in model.game.turns}
+    model.compile(rates, steps_per_execution=loop)
+    log = JsonLog(tmp_path / "log.jsonl", every=4)
+    grey = lambda model: np.zeros((4, 4, 4, 1), "float32")
+    previews = Previews(tmp_path / "samples", every=8, draw=grey)
+    stream = Stream(points(), 8)
+    model.fit(stream, steps_per_epoch=8, epochs=2, verbose=0, callbacks=[log, previews])
+    lines = read_log(tmp_path / "log.jsonl")
+    assert [line["cycle"] for line in lines] == [4, 8, 12, 16]
+    assert [line["images"] for line in lines] == [32, 64, 96, 128]
+    assert sorted(p.name for p in (tmp_path / "samples").iterdir()) == [
+        "00000008.png", "00000016.png"
+    ]  # fmt: skip

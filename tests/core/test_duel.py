@@ -265,3 +265,16 @@ def test_every_and_when_hold_together():
     model.fit(Stream(points(), 8), steps_per_epoch=3, verbose=0)
     assert int(model.optimizer.parts["discriminator"].iterations) == 2
     assert int(model.optimizer.parts["generator"].iterations) == 3
+
+
+def test_latents_have_the_shape_of_the_input_named_z():
+    told, z = keras.Input((3,), name="y"), keras.Input((8,), name="z")
+    make = keras.Model({"y": told, "z": z}, layers.Dense(2)(layers.Concatenate()([told, z])))
+    x, y = keras.Input((2,), name="x"), keras.Input((3,), name="y")
+    judge = keras.Model({"x": x, "y": y}, layers.Dense(1)(layers.Concatenate()([x, y])))
+    game = duel(make, judge, condition="y")
+    drawn = game.samplers["z"](5, keras.random.SeedGenerator(0), {})
+    assert tuple(drawn.shape) == (5, 8)
+    nameless = keras.Model([told, keras.Input((8,), name="noise")], layers.Dense(2)(told))
+    with pytest.raises(UserError, match='an input named "z"'):
+        duel(nameless, judge, condition="y")

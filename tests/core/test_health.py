@@ -151,7 +151,7 @@ def test_divergence_goes_back_to_a_finite_state(tmp_path, seen):
 def test_checks_are_spaced_out_to_the_budget(monkeypatch):
     monkeypatch.setattr("gantools.core.health.time.monotonic", lambda: 10.0)
     health = Health(every=10, budget=0.02)
-    health._first, health._cycle, health._start, health.spent = 0, 100, 0.0, 0.1
+    health._first, health.cycle, health._start, health.spent = 0, 100, 0.0, 0.1
     health._plan(0.1)  # 0.2 s of 10 s: the next check may come at once
     assert health._due == 110
     health.spent = 0.5

@@ -142,3 +142,15 @@ def test_minibatch_deviations_are_checked_and_saved():
     made = MinibatchStd(8, 2)
     copy = MinibatchStd.from_config(made.get_config())
     assert (copy.group, copy.features) == (8, 2)
+
+
+def test_groups_divide_a_batch_that_is_known_late():
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("the others know the batch when a network is called")
+    import tensorflow as tf
+
+    layer = MinibatchStd(4)
+    late = tf.function(layer, input_signature=[tf.TensorSpec((None, 4, 4, 8))])
+    for batch in (2, 4, 6, 7):
+        x = np.random.default_rng(batch).normal(size=(batch, 4, 4, 8)).astype("float32")
+        np.testing.assert_allclose(late(x), layer(x), rtol=1e-6)

@@ -262,3 +262,8 @@ def test_check_turns_finds_a_turn_that_moves_nothing():
     model.optimizer.parts["generator"].learning_rate = 0.0
     with pytest.raises(AssertionError, match="Turn generator moved"):
         check_turns(model, {"x": points(8)})
+
+
+def test_a_game_is_no_keras_file(tmp_path):
+    with pytest.raises(UserError, match="is saved into a folder"):
+        wgan_gp().save(tmp_path / "run.keras")

@@ -1,11 +1,14 @@
 """A check of games of many kinds: what it measures, what it leaves out, and that nothing moves."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 
 from gantools.core import AdversarialModel, Ema, Game, Turn, duel, labels, normal
+from gantools.core.batch import unpack
 from gantools.core.objectives import LOG2
 from gantools.core.observe import gradient_norms, observe, probabilities, rate_ratio
 from gantools.core.testing import same_state
@@ -168,3 +171,54 @@ def test_probabilities_follow_the_objective():
     pairing = {"discriminator/adv": LOG2, "generator/adv": LOG2}
     assert probabilities(r - 7, f - 7, pairing) == {"p_real": 0.5}
     assert probabilities(r, f, {"discriminator/adv": 0.0}) == {}
+
+
+def test_few_unseen_reals_are_replaced_and_few_reals_are_told():
+    model = compiled(duel(shifted(0.0), critic()))
+    row = observe(model, points(3), points(1000))
+    assert set(row) >= {"auc", "diversity"}
+    assert "overfitting" not in row
+    for held, train in ((points(3), None), (points(3), points(20)), (None, points(2))):
+        assert "reals, 50 are needed" in observe(model, held, train)["unseen"]
+
+
+def test_samples_that_are_not_what_is_trained_are_not_compared():
+    game = dataclasses.replace(duel(shifted(0.0), critic()), comparable=False)
+    assert (
+        "not what its discriminator learns from" in observe(compiled(game), points(300))["unseen"]
+    )
+
+
+def test_what_only_samples_get_is_left_out():
+    def shown(model, draw):
+        return model(draw["z"]) * (1.0 if model.as_trained else 0.01)
+
+    plain = duel(shifted(0.0), critic())
+    rows = [
+        observe(compiled(game), points(300))["diversity"]
+        for game in (plain, dataclasses.replace(plain, sample=shown))
+    ]
+    assert rows[0] == rows[1]
+
+
+def test_samplers_that_read_the_batch_get_the_reals():
+    def halved(size, seed, batch):
+        return batch["x"] / 2.0 if "x" in batch else ops.zeros((size, 2))
+
+    game = dataclasses.replace(
+        duel(shifted(0.0), critic()), samplers={"z": normal(2), "half": halved},
+        sample=lambda model, draw: 2.0 * draw["half"],
+    )  # fmt: skip
+    row = observe(compiled(game), points(300))
+    assert row["diversity"] == pytest.approx(1.0, abs=1e-5)
+
+
+def test_small_labels_stay_labels():
+    batch, size = unpack({
+        "x": np.full((3, 2, 2, 1), 255, np.uint8), "y": np.array([0, 7, 9], np.uint8),
+        "minibatches": {"y": np.array([[1, 2], [3, 4], [5, 6]], np.uint8)},
+    })  # fmt: skip
+    assert int(size) == 3
+    assert ops.convert_to_numpy(batch["x"]).max() == 1.0
+    assert ops.convert_to_numpy(batch["y"]).tolist() == [0, 7, 9]
+    assert ops.convert_to_numpy(batch["minibatches"]["y"]).tolist() == [[1, 2], [3, 4], [5, 6]]

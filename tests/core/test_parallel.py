@@ -83,3 +83,62 @@ def test_two_devices_train_like_one(backend, tmp_path):
     resumed, _ = trained(backend, 2, tmp_path, states)  # a state of one device goes on with two
     assert resumed["counter/0000"] == 2 * STEPS
     assert largest_gap(longer, resumed) <= 1e-6
+
+
+TOGETHER = f"""
+import importlib.util as u, signal, sys, time
+import keras, numpy as np
+from pathlib import Path
+from gantools.core import Stream, parallel
+from gantools.core.callbacks import Checkpoints, Deadline
+from gantools.core.health import Health
+spec = u.spec_from_file_location("games", {str(GAMES)!r})
+games = u.module_from_spec(spec)
+spec.loader.exec_module(games)
+out, reason = Path(sys.argv[1]), sys.argv[2]
+
+class Slow(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        time.sleep(0.01)
+        if reason == "signal" and batch == 20:
+            signal.raise_signal(signal.SIGTERM)
+
+class Never(Health):
+    def _check(self):
+        self._keep(True)
+        if self.cycle == 20:
+            self.model.stop_training = True
+        self._due = self.cycle + 10
+
+with parallel.spread("all"):
+    model = games.wgan_gp(norm=False)
+    states = Checkpoints(out / "states", minutes=0.05 / 60)
+    deadline = Deadline(1 / 60 if reason == "time" else None)
+    calls = [deadline, states]
+    if parallel.is_main():  # only the first process is slow, tells, and is asked to stop
+        watch = [Never(every=10, states=out / "healthy", on_alarm="rollback")]
+        calls = [deadline, *(watch if reason == "alarm" else []), Slow(), states]
+    stream = Stream(games.points(), 16, minibatches=3)
+    model.fit(stream, steps_per_epoch=10**6, verbose=0, callbacks=calls)
+    told = f"{{int(model.cycle)}} {{states.interrupted}}"
+    (out / f"cycle-{{parallel.is_main()}}").write_text(told)
+"""
+
+
+@pytest.mark.parametrize("reason", ["time", "signal", "alarm"])
+def test_processes_save_and_stop_together_whoever_has_a_reason(reason, tmp_path):
+    if find_spec("torch") is None:
+        pytest.skip("torch is not installed")
+    script = tmp_path / "script.py"
+    script.write_text(TOGETHER)
+    environment = {**os.environ, "KERAS_BACKEND": "torch", "PYTHONPATH": str(GAMES.parents[2])}
+    run = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [sys.executable, *run, str(script), str(tmp_path), reason]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    first, second = ((tmp_path / f"cycle-{main}").read_text() for main in (True, False))
+    assert first.split()[0] == second.split()[0]  # and neither waits for the other for ever
+    if reason == "signal":
+        assert (first.split()[1], second.split()[1]) == ("SIGTERM", "a")
+    if reason == "alarm":
+        assert int(first.split()[0]) == 20

@@ -41,3 +41,15 @@ def test_a_class_is_asked_for_by_its_number():
             of_class(told, number)
     with pytest.raises(UserError, match="no classes"):
         of_class(make("dcgan"), 0)
+
+
+def test_only_the_latent_changes_along_a_row():
+    recipe = load_game("infogan")("tiny", (8, 8, 1), seed=0)
+    model, seen = recipe.model(0), {}
+    real = model.sample
+    model.sample = lambda n, seed, **given: seen.update(given) or real(n, seed, **given)
+    interpolated(model, 10, columns=5)
+    for name in set(model.game.samplers) - {"z"}:
+        rows = seen[name].reshape(2, 5, -1)
+        assert (rows == rows[:, :1]).all(), name
+    assert len(np.unique(seen["z"], axis=0)) == 10

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from gantools.nets import plans, superres
-from gantools.nets.growth import grow
+from gantools.nets.growth import grow, taken
 
 pytestmark = pytest.mark.backends
 
@@ -81,3 +81,12 @@ def test_joined_channels_are_taken_only_where_shapes_are_equal():
     assert all(np.array_equal(grown[name], fresh[name]) for name in fresh if "kernel" in name)
     same = trained(large)
     assert all(np.array_equal(a, same[name]) for name, a in grow(large, fresh, same).items())
+
+
+def test_what_is_taken_is_counted():
+    small = plans.fast(4, width=8, blocks=1)
+    arrays = trained(small)
+    assert taken(plans.fast(4, width=16, blocks=3), arrays) == 1.0
+    assert taken(plans.fast(2, width=8, blocks=1), arrays) == 4 / 5  # not the tail
+    for other in (plans.fast(4, width=4, blocks=1), plans.compact(4, width=8, blocks=2)):
+        assert taken(other, arrays) < 0.5

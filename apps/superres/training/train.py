@@ -24,7 +24,7 @@ from gantools.errors import UserError
 from gantools.gans.progress import Progress
 from gantools.gans.run import Budget
 from gantools.nets import plans
-from gantools.nets.growth import grow
+from gantools.nets.growth import grow, taken
 from gantools.nets.superres import build, get_weights_by_name, set_weights_by_name
 
 from .. import model as files
@@ -37,6 +37,7 @@ PEAK = 1e-3  # Adam; 48-channel residual networks stand it with gradient clippin
 GAN_RATE = 1e-4  # of the generator; the discriminator has twice as much
 ALONE = 500  # cycles, or a tenth of the stage, in which only the discriminator learns
 WATCHED = 64  # validation patches that the health of the second stage is measured on
+LEAST_TAKEN = 0.5  # of the convolutions of a network to start from
 OWN = ("fidelity", "gan")  # what the files of a run begin with, besides run.json
 
 
@@ -109,6 +110,8 @@ def train(out, settings, *, base=None, fresh=False, quiet=True, say=lambda line:
     """
     out = Path(out)
     check_folder(out, settings, fresh)
+    if base is not None:
+        check_base(settings, base)
     photos = load_photos(Path(settings.data), settings.scale, PATCH, say)
     photos, checks = split(photos, settings, say)
     prepare(out, settings, fresh)
@@ -141,6 +144,24 @@ def check_folder(out, settings, fresh):
         record.refuse_differences(out, record.read(path).settings, asdict(settings), remedy)
     elif not path.exists() and out.exists() and any(out.iterdir()):
         raise UserError(f"{out} is not empty and holds no run. Choose another --out.")
+
+
+def check_base(settings, base):
+    """Refuse a network to start from of which little or, for no training, not all would be used."""
+    plan = plan_of(settings)
+    if settings.steps == 0:
+        shapes = {name: array.shape for name, array in base.arrays.items()}
+        if shapes != plan.weight_shapes():
+            raise UserError(
+                f"--steps 0 takes the network of --from as it is. Expected a {plan.name} "
+                f"x{plan.scale} of this size. Received: {base.plan.name} x{base.scale}."
+            )
+    elif (share := taken(plan, base.arrays)) < LEAST_TAKEN:
+        raise UserError(
+            f"Only {share:.0%} of the convolutions of {base.plan.name} x{base.scale} fit the "
+            "network to be trained: it must be of the same kind, as wide and as deep or more. "
+            "Change --network, --width or --blocks, or leave out --from."
+        )
 
 
 def prepare(out, settings, fresh):

@@ -8,10 +8,9 @@ import json
 import time
 from pathlib import Path
 
-import keras
 import numpy as np
 
-from gantools.core.callbacks import read_log
+from gantools.core.callbacks import Counting, read_log
 from gantools.data.resample import resize
 from gantools.metrics.pixels import psnr_y
 
@@ -20,7 +19,7 @@ from .checkpoint_page import write_page
 from .patches import shuffle
 
 
-class Validation(keras.callbacks.Callback):
+class Validation(Counting):
     """Measure PSNR on Y of the averaged network on whole pictures; keep the best weights.
 
     Args:
@@ -54,31 +53,26 @@ class Validation(keras.callbacks.Callback):
         earlier = [np.mean([line[name] for name in self.pairs]) for line in lines]
         self.best, self.last = max(earlier, default=-np.inf), (earlier or [-np.inf])[-1]
 
-    def on_train_begin(self, logs=None):
-        """Count on from where the run stands."""
-        self._cycle = int(self.model.cycle)
-
     def on_train_batch_end(self, batch, logs=None):
         """Measure when due."""
-        self._cycle += 1
-        if self._cycle % self.every == 0:
+        if self.counted(batch, self.every):
             self._measure()
 
     def on_train_end(self, logs=None):
         """Measure the run's last weights; an interrupted run goes on as if nothing had happened."""
-        if self._cycle == self.last_cycle and self._cycle % self.every:
+        if self.cycle == self.last_cycle and self.cycle % self.every:
             self._measure()
 
     def _measure(self):
         network = self.model.best("generator")
-        score = self.last = self.score(network, self._cycle)
+        score = self.last = self.score(network, self.cycle)
         if score > self.best:
             self.best = score
             self.keep(network, score)
-        self.each(network, self._cycle, score)
+        self.each(network, self.cycle, score)
         if self.page:
-            path = self.path.with_name(self.page.format(cycle=self._cycle))
-            write_page(path, self, network, self._cycle, score)
+            path = self.path.with_name(self.page.format(cycle=self.cycle))
+            write_page(path, self, network, self.cycle, score)
 
     def kinds(self):
         """Return `("clean" or "damaged", [(sharp, small)])` of each kind of small picture."""

@@ -96,42 +96,45 @@ def test_nan_in_float32_is_one_sentence(make_network):
 
 
 class Coarse:
-    """An engine whose bfloat16 is `levels` off, until it is told to use float32."""
+    """An engine whose bfloat16 is `levels` off where there is texture, until it uses float32."""
 
     def __init__(self, engine, levels):
         self.engine, self.scale, self.levels, self.precision = engine, engine.scale, levels, "bf16"
+        self.prepared = []
+
+    def prepare(self, height, width):
+        self.prepared.append((height, width))
 
     def run(self, tile):
         made = self.engine.run(tile)
-        return made if self.precision == "f32" else made + np.uint8(self.levels)
+        plain = self.precision == "f32" or tile.std() < 20
+        return made if plain else np.clip(made.astype(int) + self.levels, 0, 255).astype(np.uint8)
 
     def use_float32(self):
         self.precision = "f32"
 
 
-@pytest.mark.parametrize("size", [(40, 200), (150, 130), (33, 48)])
+@pytest.mark.parametrize("ready", [False, True])
 @pytest.mark.parametrize("levels", [0, 3])
-def test_bfloat16_stays_only_if_the_first_tile_agrees_with_float32(
-    size, levels, make_network, picture
-):
+def test_bfloat16_stays_only_if_it_makes_what_float32_makes(levels, ready, make_network, picture):
     network = make_network()
-    pixels = picture(*size) // 2 + 60
-    tile = np.pad(pixels, ((CONTEXT,) * 2, (CONTEXT,) * 2, (0, 0)), mode="symmetric")
+    flat, textured = np.full((60, 70, 3), 90, np.uint8), picture(60, 70)
     exact = open_engine(network, "opencv", projection="full")
-    engine = Coarse(exact, levels)
-    asked = []
+    engine, asked = Coarse(exact, levels), []
 
     def spare():
         asked.append(1)
         return open_engine(network, "opencv", deep=True, projection="full")
 
     careful = Careful(engine, spare, network.reach("full"))
-    wanted = exact.run(tile).copy()
-    for _ in range(2):
-        np.testing.assert_array_equal(careful.run(tile), wanted)
-    assert len(asked) == 1  # the first tile only
+    if ready:
+        careful.prepare(52, 62)
+        assert engine.prepared == [(52, 62)]
+    for tile in (flat, textured):  # a flat picture proves nothing, and does not have to
+        np.testing.assert_array_equal(careful.run(tile), exact.run(tile).copy())
+    assert len(asked) == 1
     assert engine.precision == ("bf16" if levels == 0 else "f32")
-    assert careful.apart == pytest.approx(levels, abs=0.05)  # halves are rounded either way
+    assert careful.apart == pytest.approx(levels, abs=0.1)  # halves are rounded either way
 
 
 def test_bfloat16_that_gives_no_numbers_is_left(make_network, picture):

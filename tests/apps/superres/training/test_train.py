@@ -108,7 +108,7 @@ def test_the_second_stage_can_follow_another_runs_first(photos, tmp_path):
     same = files.read(tmp_path / "second" / "fidelity.safetensors")
     assert same.digest == base.digest
     assert files.read(tmp_path / "second" / "gan.safetensors").plan.steps == base.plan.steps
-    with pytest.raises(UserError, match="tail"):
+    with pytest.raises(UserError, match="Expected a mini x3"):
         train(tmp_path / "third", settings(photos, steps=0, scale=3), base=base)
 
 
@@ -204,6 +204,17 @@ def test_a_network_can_start_from_another(photos, tmp_path, change):
     kept = second.arrays["head/kernel"][..., :16]
     moved = np.abs(kept - base.arrays["head/kernel"]).max()
     assert moved < 0.01  # a fresh head would differ by its whole size
+
+
+def test_a_network_of_which_nothing_would_be_used_is_refused(photos, tmp_path):
+    train(tmp_path / "first", settings(photos, steps=1))
+    base = files.read(tmp_path / "first" / "fidelity.safetensors")
+    for change in ({"width": 8}, {"network": "compact"}):
+        with pytest.raises(UserError, match="% of the convolutions of mini x2 fit"):
+            train(tmp_path / "other", settings(photos, base=base.digest, **change), base=base)
+    with pytest.raises(UserError, match="Expected a mini x3 of this size. Received: mini x2"):
+        train(tmp_path / "other", settings(photos, steps=0, scale=3, base=base.digest), base=base)
+    assert not (tmp_path / "other").exists()
 
 
 def test_bad_input(tmp_path):
