@@ -38,7 +38,6 @@ BACKENDS = {"tensorflow", "jax", "torch"}
 MAY_NAME_BACKENDS = (
     "gantools/core/gradients.py",
     "gantools/core/parallel.py",
-    "gantools/data/feed.py",
 )
 KERAS_FREE = LIGHT | {"gantools.cli", "gantools.registry", "gantools.doctor", "gantools.quiet"}
 

@@ -13,6 +13,7 @@ from gantools.errors import ALL_FAILED, DONE, SOME_FAILED, UserError
 
 from .clips.take import KEPT as CLIPS
 from .clips.take import check_installed, is_clip
+from .engine import EngineError
 from .enlarge import Output, Result, Upscaler, enlarge_file
 from .options import MODEL
 
@@ -76,8 +77,7 @@ def plan_jobs(inputs: Iterable[Path], names: Names) -> list[Job]:
     jobs, inputs = [], [path for given in inputs for path in _matches(given)]
     out = names.out
     single = len(inputs) == 1 and not inputs[0].is_dir()
-    pattern = out is not None and "{" in str(out)
-    if out is not None and single and out.suffix and not pattern and not out.is_dir():
+    if out is not None and single and out.suffix and not _is_pattern(out) and not out.is_dir():
         jobs = [Job(inputs[0], out)]
     else:
         for path in inputs:
@@ -125,9 +125,13 @@ def _jobs_of(path: Path, names: Names) -> list[Job]:
             f"The folder '{path}' has no pictures. Expected files like .png, .jpg or .webp.",
             ALL_FAILED,
         )
-    return [
+    jobs = [
         Job(file, _target(file, names, folder, file.parent.relative_to(path))) for file in files
     ]
+    if _is_pattern(names.out):
+        return jobs
+    made = {job.target.resolve() for job in jobs}  # of an earlier run, if into the same folder
+    return [job for job in jobs if job.source.resolve() not in made]
 
 
 def _below(folder: Path, out: Path) -> list[Path]:
@@ -139,11 +143,16 @@ def _below(folder: Path, out: Path) -> list[Path]:
     return found
 
 
+def _is_pattern(out: Path | None) -> bool:
+    """Return whether what was given with -o is a pattern."""
+    return out is not None and "{" in str(out)
+
+
 def _target(file: Path, names: Names, folder: Path, inside: Path = Path()) -> Path:
     """Return the path of the enlarged file: the format is kept where it is common."""
     kept = CLIPS.get(file.suffix.lower()) or KEPT.get(SUFFIXES.get(file.suffix.lower()), "png")
     ext = names.format or kept
-    if names.out is None or "{" not in str(names.out):
+    if not _is_pattern(names.out):
         return folder / inside / f"{file.stem}_{names.label}.{ext}"
     scale = names.label.removeprefix("x")
     try:
@@ -176,7 +185,7 @@ def run_jobs(
         started, advance, finished: Called before, during and after each picture.
 
     Raises:
-        UserError: no picture can be written where it should go, or no engine starts.
+        UserError: no picture can be written where it should go, or no engine runs the network.
     """
     for folder in {job.target.parent for job in jobs}:
         make_folder(folder)
@@ -196,15 +205,29 @@ def outcome_of(
     overwrite: bool = False,
     advance: Callable[[float], None] = lambda share: None,
 ) -> Outcome:
-    """Do one job and return what happened to it. Args: as for `run_jobs`."""
+    """Do one job and return what happened to it. Args: as for `run_jobs`.
+
+    Raises:
+        EngineError: no engine runs the network.
+    """
     if job.target.exists() and not overwrite:
         return Outcome(job)
     try:
         return Outcome(job, _maker(job)(job.source, job.target, upscaler, output, advance=advance))
-    except UserError as error:
-        return Outcome(job, error=str(error))
-    except MemoryError:
-        return Outcome(job, error=f"Cannot enlarge '{job.source}': not enough memory.")
+    except EngineError:
+        raise
+    except Exception as error:  # one picture must not stop a thousand others
+        return Outcome(job, error=told(job, error))
+
+
+def told(job: Job, error: Exception) -> str:
+    """Return in a sentence why a job failed."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"Cannot enlarge '{job.source}': not enough memory."
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"Cannot enlarge '{job.source}': an unexpected error, please report it ({what})."
 
 
 def _maker(job):

@@ -71,6 +71,7 @@ def enlarge(inputs, out, **chosen):
     from pathlib import Path
 
     from gantools.data.shards import parsed
+    from gantools.errors import UserError
 
     from . import batch, many, pipes
     from .clips.take import take_for
@@ -85,30 +86,39 @@ def enlarge(inputs, out, **chosen):
         )  # fmt: skip
         piped = stack.enter_context(pipes.piped(inputs, out, names))
         jobs = piped.jobs or batch.plan_jobs([Path(path) for path in inputs], names)
-        jobs = many.share(jobs, part)
+        jobs, every = many.share(jobs, part), jobs
         output = Output(
             wish, chosen["quality"], chosen["background"], not chosen["keep"],
             chosen["report"] is not None, take_for([job.source for job in jobs], chosen),
         )  # fmt: skip
         if chosen["dry_run"]:
-            return _foretell(jobs, upscaler, output, chosen)
-        page = _page(chosen, jobs, piped)
+            return _foretell(jobs, upscaler, output, chosen, piped)
+        if piped.out and chosen["as_json"]:
+            raise UserError(
+                "The picture goes to standard output, so --json has no place there. Give -o FILE "
+                "or --report FILE.json."
+            )
+        page = _page(chosen, every, piped)
         quiet = chosen["quiet"] or piped.silent
-        outcomes = _done(jobs, choice, upscaler, output, chosen, quiet)
+        outcomes = _done(jobs, choice, upscaler, output, chosen, quiet, piped)
         if page:
             _compare(page, outcomes, f"{upscaler.family.name} {wish.label}", chosen, quiet)
-        piped.deliver(outcomes)
+        piped.deliver()
+    outcomes = [piped.outcome(found) for found in outcomes]
     _tell(outcomes, upscaler, chosen, quiet)
     return batch.exit_code(outcomes)
 
 
-def _done(jobs, choice, upscaler, output, chosen, quiet):
+def _done(jobs, choice, upscaler, output, chosen, quiet, piped):
     """Do the jobs, here or in several processes, and return what happened to them."""
     from . import batch, many
     from .progress import Progress
 
     with Progress(len(jobs), quiet=quiet, verbose=chosen["verbose"]) as progress:
-        said = {"overwrite": chosen["overwrite"], "finished": progress.finished}
+        said = {
+            "overwrite": chosen["overwrite"],
+            "finished": lambda outcome: progress.finished(piped.outcome(outcome)),
+        }
         if min(chosen["jobs"], len(jobs)) > 1:
             return many.run_many(jobs, choice, output, min(chosen["jobs"], len(jobs)), **said)
         return batch.run_jobs(
@@ -116,18 +126,26 @@ def _done(jobs, choice, upscaler, output, chosen, quiet):
         )
 
 
-def _page(chosen, jobs, piped):
-    """Return where the comparison goes, or None: known before anything is enlarged."""
+def _page(chosen, every, piped):
+    """Return where the comparison goes, or None; that and the report are checked before the work.
+
+    Neither may be a file of `every`, the jobs of all shares.
+    """
+    from gantools.data.files import check_free
+    from gantools.errors import UserError
+
+    sources, targets = [job.source for job in every], [job.target for job in every]
+    said = {"sources": sources, "overwrite": chosen["overwrite"]}
+    if chosen["report"]:
+        check_free(chosen["report"], (".json",), results=targets, **said)
     if chosen["compare"] is None:
         return None
-    from gantools.errors import UserError
 
     from .compare import places
 
     if piped.jobs and not chosen["compare"]:
         raise UserError("A picture that comes through a pipe: say --compare FILE.html.")
-    targets = [job.target for job in jobs]
-    return places(chosen["compare"], targets, overwrite=chosen["overwrite"])
+    return places(chosen["compare"], targets=targets, **said)
 
 
 def _compare(page, outcomes, label, chosen, quiet):
@@ -162,12 +180,14 @@ def _choice(chosen):
     )  # fmt: skip
 
 
-def _foretell(jobs, upscaler, output, chosen):
+def _foretell(jobs, upscaler, output, chosen, piped):
     """Tell what each picture would become and need; make nothing."""
     from . import batch
-    from .foretell import foretold, sentence
+    from .foretell import TEXTS, foretold, sentence
 
     told = [foretold(job, upscaler, output, chosen["overwrite"]) for job in jobs]
+    for record in told:
+        record |= {key: piped.said(value) for key, value in record.items() if key in TEXTS}
     if chosen["as_json"]:
         import json
 

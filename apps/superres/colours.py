@@ -82,12 +82,12 @@ def flattened(
     """Yield bands with alpha as seen before a background, without alpha.
 
     Args:
-        bands: `(rows, w, 2 or 4)`.
+        bands: `(rows, w, 2 or 4)`, as for a file: floating point from 0 to 1.
         background: RGB from 0 to 255; for grey pictures its mean is taken.
         grey: Whether the pictures are grey.
     """
     for band in bands:
-        most = top(band.dtype)
+        most = white(band.dtype)
         colour = np.array(background, np.float32) * np.float32(most / 255)
         colour = colour.mean(keepdims=True) if grey else colour
         share = band[:, :, -1:].astype(np.float32) / np.float32(most)
@@ -96,8 +96,18 @@ def flattened(
 
 
 def top(dtype) -> int:
-    """Return the highest level: 255 for floating point, see `Layers`."""
+    """Return the highest level for the networks: 255 for floating point, see `Layers`."""
     return np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 255
+
+
+def white(dtype) -> float:
+    """Return the level of white, and of opaque alpha, in a picture file: 1 for floating point."""
+    return np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1.0
+
+
+def opaque(pixels: np.ndarray) -> np.ndarray:
+    """Return `(h, w, 1 to 4)` pixels without alpha."""
+    return pixels[:, :, :-1] if pixels.shape[2] in (2, 4) else pixels
 
 
 def filled(rgb: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from gantools.data import pictures
-from gantools.data.files import atomic
+from gantools.data.files import atomic, check_free
 from gantools.data.folders import as_bytes
 from gantools.data.pictures import Picture
 from gantools.data.resample import taps
@@ -64,16 +64,20 @@ class Comparison:
     left_out: tuple[str, ...] = field(default_factory=tuple)
 
 
-def places(wanted: str | None, targets: list[Path], *, overwrite: bool) -> tuple[Path, Path]:
+def places(
+    wanted: str | None, sources: list[Path], targets: list[Path], *, overwrite: bool
+) -> tuple[Path, Path]:
     """Return the paths of the page and of the side-by-side picture.
 
     Args:
         wanted: Name that ends in .html, or nothing for a name beside the results.
+        sources: Paths of the small pictures.
         targets: Paths of the results.
         overwrite: Whether either may exist already.
 
     Raises:
-        UserError: another suffix, a result of that name, or a file that is already there.
+        UserError: another suffix, no such folder, a source or a result of that name, or a file that
+            is already there.
     """
     if wanted:
         found = Path(wanted)
@@ -84,13 +88,8 @@ def places(wanted: str | None, targets: list[Path], *, overwrite: bool) -> tuple
     if found.suffix.lower() not in SUFFIXES:
         raise UserError(f"--compare makes a page: a name that ends in .html. Received: '{found}'.")
     sheet = found.with_suffix(".png")
-    if sheet in targets:
-        raise UserError(f"'{sheet}' would be both a result and the comparison. Name another page.")
     for path in (found, sheet):
-        if path.exists() and not overwrite:
-            raise UserError(
-                f"'{path}' is already there. Give --overwrite to make it again, or another name."
-            )
+        check_free(path, (*SUFFIXES, ".png"), sources=sources, results=targets, overwrite=overwrite)
     return found, sheet
 
 

@@ -31,6 +31,10 @@ ENGINES = {
 SHAPES_HELD = 4  # compiled shapes in memory
 
 
+class EngineError(UserError):
+    """No engine runs the network as asked for: true of every picture, so nothing goes on."""
+
+
 class Engine:
     """A network ready to run on tiles of any size; sizes are compiled when first met.
 
@@ -224,8 +228,8 @@ def _on_graphics(name: str) -> str:
         reached = next((b for b in asked if b in GRAPHICS and _installed(b) and GRAPHICS[b]()), "")
     if not reached:
         raise UserError(
-            f"No graphics processor is reached by {' or '.join(asked)}. Install JAX or PyTorch "
-            "with its support for yours, or leave out --device gpu."
+            f"No graphics processor is reached by {' or '.join(asked)}. Install JAX, PyTorch or "
+            "TensorFlow with its support for yours, or leave out --device gpu."
         )
     os.environ["KERAS_BACKEND"] = reached
     return "keras"
@@ -270,8 +274,22 @@ def open_engine(
         device: "cpu", or "gpu": Keras on a backend that reaches one.
 
     Raises:
-        UserError: the engine is unknown, missing, or does not start; there is no such device.
+        EngineError: the engine is unknown, missing, or does not start; there is no such device.
     """
+    try:
+        return _opened(network, name, deep, threads, projection, device)
+    except UserError as error:
+        raise EngineError(str(error), error.code) from error
+
+
+def _opened(network, name, deep, threads, projection, device):
+    """Return an engine, see `open_engine`."""
+    ours = isinstance(network, Network) and not isinstance(network.plan, ServedPlan)
+    if device == "gpu" and not ours:
+        raise UserError(
+            "--device gpu is for networks of this program, which Keras runs; those of other "
+            "programs run on the processor. Leave out --device gpu."
+        )
     if device == "gpu":
         name = _on_graphics(name)
     if not isinstance(network, Network):

@@ -11,6 +11,7 @@ import numpy as np
 
 from gantools import __version__
 from gantools.data import exif, pictures, writing
+from gantools.data.headers import Header
 from gantools.data.pictures import Picture
 from gantools.errors import UserError
 
@@ -60,7 +61,7 @@ class Result:
         fidelity: See `fidelity.Fidelity.found`; empty if not measured.
         networks: `(name, scale, digest)` of those that ran, first to last; empty if not measured.
         redone: Tiles that had to be computed again in float32.
-        apart: Levels that bfloat16 was from float32 in the first tile; None if not compared.
+        apart: Levels that bfloat16 is from float32 on a patch; None if not compared.
         figures: Of clips, see `clips.run.enlarge_clip`.
     """
 
@@ -99,8 +100,8 @@ def enlarge_file(
         UserError: the source cannot be read or the target not be written.
     """
     start, output = perf_counter(), output or Output()
-    found = pictures.header(source)
-    size = _expected_size(found, upscaler, output.wish)
+    found = looked_at(source, target, output)
+    size = target_size(found.height, found.width, upscaler, output.wish, found.orientation)
     check_target(target, found, size, output)
     deep = found.depth > 8 or found.floating
     with ThreadPoolExecutor(1) as beside:
@@ -113,27 +114,63 @@ def enlarge_file(
         picture = picture.upright()
     if output.strip:
         picture = replace(picture, metadata=picture.metadata.without_traces())
-    size = _size_of(picture, upscaler, output)
+    orientation = exif.orientation(picture.metadata.exif)
+    size = target_size(*picture.pixels.shape[:2], upscaler, output.wish, orientation)
     before = upscaler.redone()
     fidelity = _make(picture, target, upscaler, size, output, advance)
-    redone = upscaler.redone() - before
-    if redone:
-        notes.append("Tiles that were spoilt in 8 bits (NaN) were made again in float32.")
-    apart = upscaler.apart()
-    if apart is not None and not apart <= AGREED:
-        notes.append(f"bfloat16 is {apart:.2g} levels from float32 here, so float32 is used.")
+    care, more = care_taken(upscaler, before)
     networks = upscaler.passes(*picture.pixels.shape[:2], size)
     engine = upscaler.engine(picture.pixels.dtype != np.uint8, networks[-1])
     ran = tuple((n.plan.name, n.scale, n.digest) for n in networks if output.measured)
     return Result(
         source, target, *size, f"{engine.name} {engine.precision}", perf_counter() - start,
-        tuple(notes), fidelity, ran, redone, apart,
+        (*notes, *more), fidelity, ran, **care,
     )  # fmt: skip
 
 
-def target_size(height: int, width: int, upscaler: Upscaler, wish: Wish | None) -> tuple[int, int]:
-    """Return the `(height, width)` that a picture of a size becomes."""
+def care_taken(upscaler: Upscaler, before: int) -> tuple[dict, list[str]]:
+    """Return what `careful` did for a result: fields of `Result`, and what is told of it.
+
+    Args:
+        upscaler: What made the result.
+        before: Tiles that it had computed again until then.
+    """
+    redone, apart, notes = upscaler.redone() - before, upscaler.apart(), []
+    if redone:
+        notes.append("Tiles that were spoilt in 8 bits (NaN) were made again in float32.")
+    if apart is not None and not apart <= AGREED:
+        notes.append(f"bfloat16 is {apart:.2g} levels from float32 here, so float32 is used.")
+    return {"redone": redone, "apart": apart}, notes
+
+
+def looked_at(source: Path, target: Path, output: Output) -> Header:
+    """Return the header of a picture, with the sides that it is enlarged with.
+
+    Raises:
+        UserError: the file cannot be read, or is not a whole picture.
+    """
+    found = pictures.header(source)
+    if found.orientation >= 5 and (output.strip or writing.kind_of(target) in writing.UPRIGHT):
+        return replace(found, height=found.width, width=found.height, orientation=1)
+    return found
+
+
+def target_size(
+    height: int, width: int, upscaler: Upscaler, wish: Wish | None, orientation: int = 1
+) -> tuple[int, int]:
+    """Return the `(height, width)` that a picture of a size becomes.
+
+    Args:
+        height, width: As stored.
+        upscaler: The networks.
+        wish: The size, as it is to be seen; the largest network's own scale if None.
+        orientation: Of EXIF.
+
+    Raises:
+        UserError: that would be no enlargement, or too large a one.
+    """
     scale = upscaler.family.scales[-1]
+    wish = wish.turned() if wish and orientation >= 5 else wish
     return wish.of(height, width) if wish else (height * scale, width * scale)
 
 
@@ -155,31 +192,10 @@ def check_target(target: Path, found, size: tuple[int, int], output: Output) -> 
     writing.check_space(target, *size, channels, itemsize)
 
 
-def _expected_size(found, upscaler, wish):
-    """Return the target's size by the header, which does not tell whether the picture lies."""
-    try:
-        return target_size(found.height, found.width, upscaler, wish)
-    except UserError as error:
-        try:
-            return target_size(found.height, found.width, upscaler, wish.turned())
-        except UserError:
-            raise error from None
-
-
-def _size_of(picture, upscaler, output):
-    """Return the target's size, now that it is known which way is up."""
-    height, width = picture.pixels.shape[:2]
-    sideways = exif.orientation(picture.metadata.exif) >= 5
-    wish = output.wish.turned() if output.wish and sideways else output.wish
-    return target_size(height, width, upscaler, wish)
-
-
 def _notes(picture, kind):
     """Return what is lost on the way into a format, and what was told at reading."""
-    notes = [*picture.notes]
-    notes += [
-        f"{kind.upper()} cannot keep {what}." for what in writing.lost(picture.metadata, kind)
-    ]
+    lost = writing.lost(picture.metadata, kind, picture.pixels.shape[2])
+    notes = [*picture.notes, *(f"{kind.upper()} cannot keep {what}." for what in lost)]
     if picture.pixels.dtype == np.uint16 and kind not in writing.STREAMED:
         notes.append(
             f"{kind.upper()} holds {writing.DEPTHS.get(kind, 8)} bits of the picture's 16."

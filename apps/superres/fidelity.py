@@ -6,7 +6,7 @@ import numpy as np
 
 from gantools.data.resample import Resizer
 
-from .colours import top
+from .colours import opaque, white
 
 
 class Fidelity:
@@ -19,15 +19,15 @@ class Fidelity:
     """
 
     def __init__(self, low: np.ndarray, size: tuple[int, int], *, wrap: bool = False):
-        self._low, self._at, self._error, self._drift = _opaque(low), 0, 0.0, 0.0
-        self._most = 1.0 if low.dtype == np.float32 else top(low.dtype)
+        self._low, self._at, self._error, self._drift = opaque(low), 0, 0.0, 0.0
+        self._most = white(low.dtype)
         channels = self._low.shape[2]
         self._resizer = Resizer(size, low.shape[:2], channels, wrap=wrap)
 
     def watched(self, bands: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         """Yield the bands, compared."""
         for band in bands:
-            rows = self._resizer.rows(_opaque(band)) / self._most
+            rows = self._resizer.rows(opaque(band)) / self._most
             low = self._low[self._at : self._at + len(rows)] / np.float32(self._most)
             self._error += float(np.sum((rows - low) ** 2, dtype=np.float64))
             self._drift = self._drift + np.sum(rows - low, axis=(0, 1), dtype=np.float64)
@@ -47,8 +47,3 @@ class Fidelity:
             "consistency_db": round(-10 * float(np.log10(mean)), 2) if mean > 0 else None,
             "drift": [round(float(255 * value / pixels), 3) for value in self._drift],
         }
-
-
-def _opaque(pixels):
-    """Return the pixels without alpha."""
-    return pixels[:, :, :-1] if pixels.shape[2] in (2, 4) else pixels

@@ -1,16 +1,16 @@
 """A dry run: what each picture would become, and what that would need."""
 
-from gantools.data import pictures
 from gantools.data.writing import STREAMED, kind_of
-from gantools.errors import UserError
 
-from .batch import Job
+from .batch import Job, told
 from .clips.take import is_clip
-from .enlarge import Output, check_target, target_size
+from .engine import EngineError
+from .enlarge import Output, check_target, looked_at, target_size
 from .estimate import estimate
 from .upscaler import Upscaler
 
 MEGABYTE = 1e6
+TEXTS = ("source", "target", "error")  # of a record: may name files
 
 
 def foretold(job: Job, upscaler: Upscaler, output: Output, overwrite: bool = False) -> dict:
@@ -21,6 +21,9 @@ def foretold(job: Job, upscaler: Upscaler, output: Output, overwrite: bool = Fal
         upscaler: The networks and their engine.
         output: How results are written.
         overwrite: Whether a target that exists would be made again.
+
+    Raises:
+        EngineError: no engine runs the network.
     """
     record = {"source": str(job.source), "target": str(job.target)}
     if job.target.exists() and not overwrite:
@@ -30,15 +33,17 @@ def foretold(job: Job, upscaler: Upscaler, output: Output, overwrite: bool = Fal
             from .clips.run import foretold_clip
 
             return record | foretold_clip(job.source, job.target, upscaler, output)
-        found = pictures.header(job.source)
-        size = target_size(found.height, found.width, upscaler, output.wish)
+        found = looked_at(job.source, job.target, output)
+        size = target_size(found.height, found.width, upscaler, output.wish, found.orientation)
         check_target(job.target, found, size, output)
         needs = estimate(
             upscaler, found.height, found.width, found.channels or 3, size,
             deep=found.depth > 8 or found.floating, whole=kind_of(job.target) not in STREAMED,
         )  # fmt: skip
-    except UserError as error:
-        return record | {"status": "failed", "error": str(error)}
+    except EngineError:
+        raise
+    except Exception as error:  # as in `batch.outcome_of`
+        return record | {"status": "failed", "error": told(job, error)}
     return record | {
         "status": "would be made",
         "width": size[1],

@@ -50,7 +50,7 @@ def run_many(
         The outcomes, in order of the jobs.
 
     Raises:
-        UserError: a folder cannot be made, or a process died.
+        UserError: a folder cannot be made, a process died, or no engine runs the network.
     """
     for folder in {job.target.parent for job in jobs}:
         make_folder(folder)

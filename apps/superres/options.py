@@ -77,7 +77,7 @@ device = click.option(
     type=click.Choice(("cpu", "gpu")),
     default="cpu",
     show_default=True,
-    help="gpu: Keras on JAX or PyTorch.",
+    help="gpu: Keras on JAX, PyTorch or TensorFlow.",
 )
 threads = click.option(
     "--threads", type=click.IntRange(1), help="Processor threads; all if not given."

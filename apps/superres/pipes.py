@@ -7,16 +7,17 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gantools.data.pictures import header
 from gantools.errors import UserError
 
-from .batch import KEPT, Job, Names, Outcome
+from .batch import KEPT, Job, Names, Outcome, plan_jobs
 
 PIPE = "-"
+FROM, TO = "standard input", "standard output"  # as they are called in what is told
 
 
 @dataclass
@@ -33,11 +34,22 @@ class Piped:
     silent: bool = False
     out: Path | None = None
 
-    def deliver(self, outcomes: list[Outcome]) -> None:
+    def said(self, text: str | Path) -> str:
+        """Return a text in which the pipes are called by their names and not by a file's."""
+        text = str(text)
+        for job in self.jobs:
+            for path, name in ((job.source, FROM), (job.target, TO)):
+                text = text.replace(str(path), name) if path.stem == name else text
+        return text
+
+    def outcome(self, found: Outcome) -> Outcome:
+        """Return an outcome as it is told."""
+        source, target = (Path(self.said(path)) for path in (found.job.source, found.job.target))
+        result = found.result and replace(found.result, source=source, target=target)
+        return Outcome(Job(source, target), result, found.error and self.said(found.error))
+
+    def deliver(self) -> None:
         """Write the finished picture to standard output if it belongs there."""
-        for outcome in outcomes:
-            if self.silent and outcome.error:
-                sys.stderr.write(f"{outcome.error}\n")
         if self.out and self.out.exists():
             with self.out.open("rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)
@@ -63,24 +75,21 @@ def piped(inputs: tuple[str, ...], out: str | None, names: Names) -> Iterator[Pi
     if len(inputs) > 1 or (not from_pipe and Path(inputs[0]).is_dir()):
         raise UserError("Standard input and output hold one picture. Give exactly one with '-'.")
     with tempfile.TemporaryDirectory(prefix="gantools-") as folder:
-        source = Path(folder, "standard input") if from_pipe else Path(inputs[0])
+        source = Path(folder, FROM) if from_pipe else Path(inputs[0])
         if from_pipe:
             with source.open("wb") as file:
                 shutil.copyfileobj(sys.stdin.buffer, file)
         if not to_pipe:
-            yield Piped([Job(source, _named(source, names, Path(out)))])
+            (named,) = plan_jobs([Path(folder, f"stdin.{_ext(source, names)}")], names)
+            yield Piped([Job(source, named.target)])
             return
-        target = Path(folder, f"standard output.{_ext(source, names)}")
+        target = Path(folder, f"{TO}.{_ext(source, names)}")
         yield Piped([Job(source, target)], silent=True, out=target)
-
-
-def _named(source, names, out):
-    """Return the target of a picture that came through a pipe."""
-    if out.suffix and not out.is_dir():
-        return out
-    return out / f"stdin_{names.label}.{_ext(source, names)}"
 
 
 def _ext(source, names):
     """Return the ending for the format: as asked for, or as the picture came."""
-    return names.format or KEPT.get(header(source).format, "png")
+    if names.format is None:
+        with suppress(UserError):  # told when it is its turn
+            return KEPT.get(header(source).format, "png")
+    return names.format or "png"

@@ -101,7 +101,8 @@ class Upscaler:
 
         Args:
             pixels: `(h, w, 1 to 4)` uint8, uint16 or float32. Floating point is meant to lie in
-                [0, 1]; what lies outside is squeezed into it for the network and stretched back.
+                [0, 1]; colours outside are squeezed into it for the network and stretched back,
+                alpha is cut off.
             size: `(height, width)` of the result; the network's own scale if None.
 
         Yields:
@@ -114,10 +115,15 @@ class Upscaler:
         if pixels.dtype != np.float32:
             yield from self._bands(pixels, size)
             return
-        low, high = float(min(pixels.min(), 0)), float(max(pixels.max(), 1))
-        if not np.isfinite(high - low):
+        if not np.isfinite(float(pixels.max()) - float(pixels.min())):
             raise UserError("The picture holds values that are no numbers (NaN or infinite).")
-        low, levels = np.float32(low), np.float32(255 / (high - low))
+        solid = colours.opaque(pixels)
+        least, most = float(min(solid.min(), 0)), float(max(solid.max(), 1))
+        low = np.full(pixels.shape[2], least, np.float32)
+        levels = np.full(pixels.shape[2], 255 / (most - least), np.float32)
+        if solid is not pixels:
+            low[-1], levels[-1] = 0, 255  # alpha is a share, however bright the colours are
+            pixels = np.concatenate([solid, np.clip(pixels[:, :, -1:], 0, 1)], axis=2)
         for band in self._bands((pixels - low) * levels, size):
             yield band / levels + low
 

@@ -93,7 +93,11 @@ def test_the_program_is_named_and_nothing_else_moves(order):
     assert orientation(made) == 6
 
 
-@pytest.mark.parametrize("nothing", [None, b"", b"junk", b"II*\0\xff\xff\0\0\0\0\0\0\0\0\0"])
+@pytest.mark.parametrize(
+    "nothing",
+    [None, b"", b"junk", b"II*\0\xff\xff\0\0\0\0\0\0\0\0\0", exif()[:30],
+     b"II*\0\x08\0\0\0\xff\xff" + bytes(24)],
+)  # fmt: skip
 def test_the_program_is_named_where_there_was_nothing(nothing):
     assert tags.read(with_software(nothing, "me")) == {0x131: tags.text("me")}
 
@@ -103,3 +107,10 @@ def test_resolutions_grow_with_the_picture():
     found = tags.read(changed(block, factors=(4, 2.5)))
     assert (tags.number(found, 0x11A), tags.number(found, 0x11B)) == (288, 180)
     assert changed(block, factors=(1, 1)) == block
+
+
+def test_two_resolutions_that_share_one_number_grow_once():
+    entries = struct.pack("<HHII", 0x11A, 5, 1, 38) + struct.pack("<HHII", 0x11B, 5, 1, 38)
+    block = b"II*\0\x08\0\0\0\x02\0" + entries + bytes(4) + struct.pack("<II", 72, 1)
+    found = tags.read(changed(block, factors=(4, 4)))
+    assert (tags.number(found, 0x11A), tags.number(found, 0x11B)) == (288, 288)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gantools.data.files import atomic, make_folder
+from gantools.data.files import atomic, check_free, make_folder
 from gantools.errors import UserError
 
 
@@ -79,3 +79,21 @@ def test_make_folder(tmp_path):
         make_folder(tmp_path / "file")
     with pytest.raises(UserError, match="folder is a file"):
         make_folder(tmp_path / "file/c")
+
+
+def test_a_file_that_would_harm_another_is_refused_before_the_work(tmp_path):
+    (tmp_path / "there.json").touch()
+    (tmp_path / "link.json").symlink_to(tmp_path / "there.json")
+    made = [tmp_path / "out/a.json"]
+    for name, words, more in [
+        ("a.txt", "ends in .json. Received", {}),
+        ("link.json", "would replace an input", {"sources": [tmp_path / "there.json"]}),
+        ("out/a.json", "would be a result, too", {"results": made}),
+        ("none/a.json", "its folder does not exist", {"results": made}),
+        ("there.json", "already there. Give --overwrite", {}),
+        ("there.json", "already there. Go away.", {"remedy": "Go away"}),
+    ]:
+        with pytest.raises(UserError, match=words):
+            check_free(tmp_path / name, (".json",), **more)
+    check_free(tmp_path / "there.json", (".json",), overwrite=True)
+    check_free(tmp_path / "out/b.JSON", (".json",), results=made)

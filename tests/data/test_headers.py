@@ -62,7 +62,7 @@ def test_big_endian_tiff():
     entries = [(256, 3, 1, 41 << 16), (257, 4, 1, 23), (277, 3, 1, 4 << 16), (338, 3, 1, 1 << 16)]
     body = b"".join(struct.pack(">HHII", *entry) for entry in entries)
     found = parse(b"MM\0*" + struct.pack(">IH", 8, 4) + body + bytes(4))
-    assert (found.height, found.width, found.channels, found.associated) == (23, 41, 4, True)
+    assert (found.height, found.width, found.channels, found.extra) == (23, 41, 4, 1)
 
 
 def test_pnm_with_comments():

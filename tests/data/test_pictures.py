@@ -1,5 +1,6 @@
 import struct
 import zlib
+from contextlib import suppress
 
 import cv2
 import numpy as np
@@ -192,3 +193,92 @@ def test_a_profile_that_cannot_be_used_is_told_in_one_sentence_and_by_nobody_els
     (note,) = found.notes
     assert "cannot be used" in note
     assert capfd.readouterr() == ("", "")
+
+
+def tiff(path, array, **how):
+    pytest.importorskip("tifffile").imwrite(path, array, **how)
+    return read(path).pixels
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize("extra", [0, 1, 2])
+def test_transparency_of_tiff_by_what_its_tag_says(tmp_path, dtype, channels, extra):
+    most = 1 if dtype == np.float32 else np.iinfo(dtype).max
+    straight = pixels(channels).astype(np.float64) / 255
+    straight[..., -1] = np.maximum(straight[..., -1], 0.4)
+    stored = straight.copy()
+    if extra == 1:
+        stored[..., :-1] *= straight[..., -1:]
+    stored = (stored * most if most == 1 else np.rint(stored * most)).astype(dtype)
+    kind = "minisblack" if channels == 2 else "rgb"
+    found = tiff(tmp_path / "a.tif", stored, photometric=kind, extrasamples=[extra])
+    assert found.dtype == dtype
+    step = most / 255 if dtype == np.float32 else 1
+    assert np.abs(found - straight * most).max() <= (2 if dtype == np.uint8 else 1.5) * step
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_tiff_of_opencv_says_nothing_of_its_alpha(tmp_path, dtype):
+    array = pixels(4, dtype)
+    cv2.imwrite(str(tmp_path / "a.tif"), cv2.cvtColor(array, cv2.COLOR_RGBA2BGRA))
+    np.testing.assert_array_equal(read(tmp_path / "a.tif").pixels, array)
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_a_tiff_of_one_plane_a_colour(tmp_path, dtype, channels, order):
+    array = pixels(channels) / np.float32(255) if dtype == np.float32 else pixels(channels, dtype)
+    how = {"photometric": "rgb", "planarconfig": "separate", "byteorder": order}
+    how |= {"extrasamples": [0]} if channels == 4 else {}
+    found = tiff(tmp_path / "a.tif", array.transpose(2, 0, 1), **how)
+    np.testing.assert_array_equal(found, array)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_tiff_in_which_0_is_white(tmp_path, dtype):
+    array = pixels(1, dtype)
+    found = tiff(tmp_path / "a.tif", np.iinfo(dtype).max - array[:, :, 0], photometric="miniswhite")
+    np.testing.assert_array_equal(found, array)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_a_deep_tiff_on_its_side_is_seen_upright(tmp_path, channels):
+    array = pixels(channels, np.uint16)
+    how = {"photometric": "rgb" if channels == 3 else "minisblack", "extratags": [(274, 3, 1, 6)]}
+    how |= {"extrasamples": [2]} if channels == 2 else {}
+    found = tiff(tmp_path / "a.tif", array if channels > 1 else array[:, :, 0], **how)
+    np.testing.assert_array_equal(found, np.rot90(array, -1))
+    assert (header(tmp_path / "a.tif").height, header(tmp_path / "a.tif").width) == (31, 24)
+
+
+def test_a_bigtiff_has_its_own_sentence(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "a.tif", pixels(), bigtiff=True)
+    with pytest.raises(UserError, match="it is a BigTIFF, which is not read. Save it as"):
+        read(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "gif", "tif"])
+def test_of_several_pictures_the_first_is_taken_and_a_sentence_says_so(tmp_path, suffix):
+    image = pytest.importorskip("PIL.Image")
+    several = [image.fromarray(pixels(3, size=(20, 20 + i))).resize((20, 20)) for i in range(3)]
+    path = tmp_path / f"a.{suffix}"
+    several[0].save(path, save_all=True, append_images=several[1:])
+    (note,) = read(path).notes
+    assert note == f"Only the first of 3 {'pages' if suffix == 'tif' else 'frames'} is read."
+    several[0].save(path)
+    assert read(path).notes == ()
+    for end in range(20, path.stat().st_size, 31):  # a cut gives no other error
+        (tmp_path / "cut").write_bytes(path.read_bytes()[:end])
+        with suppress(UserError):
+            header(tmp_path / "cut")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+def test_the_header_tells_which_way_is_up(tmp_path, suffix):
+    write(tmp_path / f"a.{suffix}", Picture(pixels(), Metadata(exif=EXIF)))
+    assert header(tmp_path / f"a.{suffix}").orientation == 6
+    write(tmp_path / f"a.{suffix}", Picture(pixels()))
+    assert header(tmp_path / f"a.{suffix}").orientation == 1

@@ -1,4 +1,5 @@
 import os
+import struct
 from types import SimpleNamespace
 
 import numpy as np
@@ -94,12 +95,37 @@ def test_four_gigabytes_of_bmp(tmp_path):
 
 
 def test_what_a_format_cannot_keep():
-    full = Metadata(b"e", b"i", b"x", None, (P3, (b"tEXt", b"a\0b")))
-    assert writing.lost(full, "png") == []
-    assert writing.lost(full, "jpeg") == ["the texts of the PNG"]
-    assert "EXIF, ICC profile and XMP" in writing.lost(full, "bmp")
-    assert len(writing.lost(Metadata(chunks=(P3,)), "webp")) == 1
-    assert writing.lost(Metadata(), "bmp") == []
+    full = Metadata(b"e", bytes(16) + b"RGB ", b"x", (72, 72), (P3, (b"tEXt", b"a\0b")))
+    assert writing.lost(full, "png", 3) == []
+    assert writing.lost(full, "jpeg", 3) == ["the texts of the PNG"]
+    assert writing.lost(full, "bmp", 3)[:2] == ["EXIF, ICC profile and XMP", "the resolution"]
+    assert len(writing.lost(Metadata(chunks=(P3,)), "webp", 3)) == 1
+    assert writing.lost(Metadata(), "bmp", 3) == []
+
+
+@pytest.mark.parametrize(
+    ("space", "channels", "kept"),
+    [(b"GRAY", 1, ("png", "jpeg", "tiff", "avif")), (b"GRAY", 2, ("png", "jpeg", "tiff")),
+     (b"RGB ", 1, ("webp",)), (b"RGB ", 3, ("png", "jpeg", "webp", "tiff", "avif"))],
+)  # fmt: skip
+def test_a_profile_of_another_kind_is_told(space, channels, kept):
+    for kind in ("png", "jpeg", "webp", "tiff", "avif"):
+        told = writing.lost(Metadata(icc=bytes(16) + space), kind, channels)
+        assert [words[:18] for words in told] == ["the colour profile"] * (kind not in kept)
+
+
+@pytest.mark.parametrize("order", [b"II", b"MM", None])
+@pytest.mark.parametrize("suffix", ["webp", "avif"])
+def test_resolution_goes_into_exif_where_there_is_no_other_place(tmp_path, suffix, order):
+    old = tags.block({271: tags.text("Maker")})
+    if order == b"MM":
+        old = b"MM\0*" + struct.pack(">IHHHI4s4x", 8, 1, 271, 2, 4, b"abc\0")
+    data = Metadata(exif=old if order else None, density=(300, 150))
+    write(tmp_path / f"a.{suffix}", Picture(PIXELS, data), software="me")
+    found = tags.read(read(tmp_path / f"a.{suffix}").metadata.exif)
+    assert [tags.number(found, tag) for tag in (282, 283, 296)] == [300, 150, 2]
+    assert found[305] == tags.text("me")
+    assert (271 in found) == (order is not None)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

@@ -6,7 +6,7 @@ from time import perf_counter
 
 from gantools.errors import UserError
 
-from ..enlarge import Output, Result
+from ..enlarge import Output, Result, care_taken
 from ..estimate import estimate
 from ..upscaler import Upscaler
 from . import container
@@ -36,7 +36,7 @@ def enlarge_clip(
         UserError: the source cannot be read, or the target not be written.
         KeyboardInterrupt: with a sentence on how to go on.
     """
-    begun, output = perf_counter(), output or Output()
+    begun, before, output = perf_counter(), upscaler.redone(), output or Output()
     take = output.take or Take()
     clip = _looked_at(source, take)
     coding, notes = coding_for(clip, target, upscaler, output)
@@ -57,7 +57,9 @@ def enlarge_clip(
             f"The first {work.done} frames of '{target}' are kept. The same command goes on."
         ) from None
     work.segments.remove()
-    return _result(clip, target, work, perf_counter() - begun, (*clip.notes, *notes, *kept))
+    care, more = care_taken(upscaler, before)
+    notes = (*clip.notes, *notes, *kept, *more)
+    return _result(clip, target, work, perf_counter() - begun, notes, care)
 
 
 def foretold_clip(source: Path, target: Path, upscaler: Upscaler, output: Output) -> dict:
@@ -100,8 +102,8 @@ def _looked_at(source, take):
     return clip
 
 
-def _result(clip, target, work, seconds, notes):
-    """Return what is told of a finished clip."""
+def _result(clip, target, work, seconds, notes, care):
+    """Return what is told of a finished clip; `care` is from `care_taken`."""
     networks = work.upscaler.passes(clip.height, clip.width, work.size)
     engine = work.upscaler.engine(work.coding.layout.bits > 8, networks[-1])
     figures = {
@@ -112,5 +114,5 @@ def _result(clip, target, work, seconds, notes):
     return Result(
         clip.path, target, *work.size, f"{engine.name} {engine.precision}", seconds,
         (*notes, *work.trouble.notes()), figures=figures,
-        networks=tuple((n.plan.name, n.scale, n.digest) for n in networks),
+        networks=tuple((n.plan.name, n.scale, n.digest) for n in networks), **care,
     )  # fmt: skip

@@ -7,7 +7,10 @@ from pathlib import Path
 from gantools.errors import UserError, missing_extra
 
 SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v")
-KEPT = {".mp4": "mp4", ".m4v": "m4v", ".mov": "mov", ".webm": "webm"}  # others become MKV
+# What results keep; what nothing writes with all that a clip can hold becomes MKV.
+KEPT = {
+    ".mp4": "mp4", ".m4v": "m4v", ".mov": "mov", ".webm": "webm", ".mkv": "mkv", ".avi": "mkv",
+}  # fmt: skip
 
 FOR_CLIPS = ("start", "frames", "crf", "deinterlace", "no_damping")  # options of the command
 FOR_PICTURES = ("wrap", "kind", "background", "compare")

@@ -30,7 +30,9 @@ def evaluate(folders, lr, html, as_json, quiet, verbose, **chosen):
     """
     from pathlib import Path
 
+    from gantools.data.files import check_free
     from gantools.errors import UserError
+    from gantools.report.page import is_ours
 
     from . import evaluate as measure
     from .page import Worst, write
@@ -39,7 +41,10 @@ def evaluate(folders, lr, html, as_json, quiet, verbose, **chosen):
         raise UserError("--lr belongs to one folder of sharp pictures. Measure one at a time.")
     upscaler, worst = _upscaler(**chosen), Worst()
     said = {"low": Path(lr) if lr else None}
-    if html:
+    if html:  # a page is made again by the same command, but replaces nothing else
+        sources = [path for path in map(Path, (*folders, lr or "")) if path.is_file()]
+        remedy = "It is no page of an earlier command: give another name"
+        check_free(html, options.PAGES, sources=sources, overwrite=is_ours(html), remedy=remedy)
         said["seen"] = worst.add
     tell = (lambda name: None) if quiet else (lambda name: click.echo(name, err=True))
     tables = []

@@ -1,12 +1,13 @@
 from pathlib import Path
 
 import pytest
-from gantools.apps.superres import batch
+from gantools.apps.superres import batch, engine
 from gantools.apps.superres.batch import Job, Names, Outcome, exit_code, run_jobs
 from gantools.apps.superres.enlarge import Upscaler
 
-from gantools.data.pictures import Picture, write
-from gantools.errors import ALL_FAILED, DONE, SOME_FAILED, UserError
+from gantools.cli import main
+from gantools.data.pictures import Metadata, Picture, write
+from gantools.errors import ALL_FAILED, DONE, MISSING_EXTRA, SOME_FAILED, USAGE, UserError
 
 
 def plan_jobs(inputs, out=None, scale=4, **more):
@@ -59,6 +60,22 @@ def test_folders(tmp_path):
     ]
     jobs = plan_jobs([tmp_path / "in"], tmp_path / "out", 4)
     assert targets(jobs, tmp_path) == ["out/a_x4.jpg", "out/b_x4.png"]
+
+
+@pytest.mark.parametrize("recursive", [False, True])
+def test_a_folder_into_itself_goes_on(tmp_path, recursive, upscaler, picture):
+    folder = tmp_path / "rr"
+    folder.mkdir()
+    for name in ("a.png", "b.jpg"):
+        write(folder / name, Picture(picture(16, 16)))
+    made = []
+    for _ in range(2):
+        jobs = plan_jobs([folder], folder, 4, recursive=recursive)
+        assert targets(jobs, tmp_path) == ["rr/a_x4.png", "rr/b_x4.jpg"]
+        made.append([outcome.result is not None for outcome in run_jobs(jobs, upscaler)])
+    assert made == [[True, True], [False, False]]
+    with pytest.raises(UserError, match="would replace an input"):
+        plan_jobs([folder], folder / "{stem}.{ext}", 4)
 
 
 def test_the_current_folder_has_a_name(tmp_path, monkeypatch):
@@ -120,6 +137,48 @@ def test_no_memory_is_one_sentence(tmp_path, upscaler, monkeypatch):
     (outcome,) = run_jobs([Job(tmp_path / "a.png", tmp_path / "b.png")], upscaler)
     assert "not enough memory" in outcome.error
     assert exit_code([outcome]) == ALL_FAILED
+
+
+def test_an_unexpected_error_of_one_picture_does_not_stop_the_others(
+    tmp_path, upscaler, picture, monkeypatch
+):
+    real = batch.enlarge_file
+
+    def odd(source, *rest, **more):
+        if source.name == "a.png":
+            raise KeyError("no such\nthing")
+        return real(source, *rest, **more)
+
+    monkeypatch.setattr(batch, "enlarge_file", odd)
+    for name in ("a.png", "b.png"):
+        write(tmp_path / name, Picture(picture()))
+    outcomes = run_jobs(plan_jobs([tmp_path / "a.png", tmp_path / "b.png"]), upscaler)
+    assert "a.png': an unexpected error, please report it (KeyError:" in outcomes[0].error
+    assert "\n" not in outcomes[0].error
+    assert outcomes[1].result is not None
+    assert exit_code(outcomes) == SOME_FAILED
+
+
+def test_a_damaged_exif_block_stops_nothing(tmp_path, upscaler, picture):
+    damaged = b"II*\0\x08\0\0\0\xff\xff" + bytes(24)  # 65535 entries in 24 bytes
+    write(tmp_path / "a.jpg", Picture(picture(), Metadata(exif=damaged)))
+    (outcome,) = run_jobs(plan_jobs([tmp_path / "a.jpg"]), upscaler)
+    assert outcome.error is None
+
+
+def test_an_engine_that_cannot_be_used_is_no_fault_of_the_pictures(
+    tmp_path, weights, picture, monkeypatch, capsys
+):
+    for name in ("a.png", "b.png"):
+        write(tmp_path / name, Picture(picture()))
+    monkeypatch.setattr(engine, "find_spec", lambda module: module == "cv2")
+    words = ["superres", str(tmp_path / "a.png"), str(tmp_path / "b.png"), "--model", str(weights)]
+    for name, code in (("onnxruntime", MISSING_EXTRA), ("openvino", USAGE)):
+        for more in ([], ["--dry-run"]):
+            assert main([*words, "--engine", name, *more]) == code
+            (line,) = capsys.readouterr().err.splitlines()
+            assert f"The engine '{name}' needs" in line
+    assert main([*words, "--engine", "opencv", "--device", "gpu"]) == USAGE
 
 
 def test_a_target_folder_that_is_a_file(tmp_path, upscaler):

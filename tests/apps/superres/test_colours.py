@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from gantools.apps.superres.colours import filled, joined, split
+from gantools.apps.superres.colours import filled, flattened, joined, split
 from gantools.apps.superres.enlarge import Upscaler
 
 
@@ -101,3 +101,23 @@ def test_split_and_join_are_inverse_at_scale_1(picture):
         assert layers.rgb.shape == (20, 24, 3)
         (made,) = joined([layers.rgb], layers, (20, 24))
         np.testing.assert_array_equal(made, pixels)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_the_background_shines_through_as_much_as_alpha_says(dtype):
+    most = 1 if dtype == np.float32 else np.iinfo(dtype).max
+    band = (np.array([[[1, 0, 0.6, 1], [1, 0, 0.6, 0], [1, 0, 0.6, 0.4]]]) * most).astype(dtype)
+    (made,) = flattened([band], (255, 255, 0), grey=False)
+    assert made.dtype == dtype
+    expected = [[1, 0, 0.6], [1, 1, 0], [1, 0.6, 0.24]]
+    np.testing.assert_allclose(made[0] / most, expected, atol=0.003)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_bright_floats_do_not_move_alpha(channels, make_network, picture):
+    pixels = picture(24, 30, channels) / np.float32(255)
+    expected, pixels[..., :-1] = run(pixels, make_network(gain=0)), 5 * pixels[..., :-1]
+    made = run(pixels, make_network(gain=0))
+    np.testing.assert_allclose(made[..., -1], expected[..., -1], atol=1e-5)
+    assert made[..., :-1].max() > 2
+    assert made[..., -1].max() <= 1

@@ -194,11 +194,29 @@ def test_mistakes_are_known_before_the_work(photos, weights, tmp_path, capsys):
     assert run(photos / "a.png", "--model", weights, f"--compare={tmp_path / 'x.png'}") == USAGE
     assert "a name that ends in .html" in capsys.readouterr().err
     assert not (photos / "a_x4.png").exists()
-    with pytest.raises(UserError, match="both a result and the comparison"):
-        places(str(tmp_path / "a.html"), [tmp_path / "a.png"], overwrite=True)
+    with pytest.raises(UserError, match=r"a\.png' would be a result, too"):
+        places(str(tmp_path / "a.html"), [], [tmp_path / "a.png"], overwrite=True)
     (photos / "broken.png").write_bytes(b"no")
     assert run(photos / "broken.png", "--model", weights, "--compare") == ALL_FAILED
     assert not list(photos.glob("*.html"))
+
+
+def test_neither_page_nor_report_replaces_an_input(photos, weights, tmp_path, capsys):
+    small, there = photos / "a.png", tmp_path / "there.json"
+    there.write_text("mine")
+    before = {path: path.read_bytes() for path in (*photos.iterdir(), there)}
+    for words, text in [
+        (["--compare", photos / "a.html", "--overwrite"], "a.png' would replace an input"),
+        (["--report", photos / "b.png"], "Give a name that ends in .json"),
+        (["--report", there], "there.json' is already there. Give --overwrite"),
+        (["--report", tmp_path / "none/r.json"], "its folder does not exist"),
+        ([f"--compare={tmp_path / 'none/c.html'}"], "its folder does not exist"),
+    ]:
+        assert run(small, "--model", weights, *words) == USAGE
+        assert text in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in (*photos.iterdir(), there)} == before
+    assert run(small, "--model", weights, "--report", there, "--overwrite") == DONE
+    assert there.read_text() != "mine"
 
 
 def test_a_word_after_compare_is_its_value_only_if_it_is_a_page():

@@ -74,3 +74,5 @@ def test_what_is_no_such_graph(tmp_path):
     graph = open_graph(graph_file(tmp_path / "a.onnx"))
     with pytest.raises(UserError, match="ONNX files run on openvino or onnxruntime"):
         open_engine(graph, "opencv")
+    with pytest.raises(UserError, match="run on the processor. Leave out --device gpu"):
+        open_engine(graph, device="gpu")

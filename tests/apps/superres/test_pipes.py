@@ -1,13 +1,16 @@
+import io
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from gantools.apps.superres.batch import Names
 from gantools.apps.superres.pipes import piped
 
+from gantools.cli import main
 from gantools.data.pictures import Picture, read, write
 from gantools.errors import ALL_FAILED, DONE, USAGE, UserError
 
@@ -69,4 +72,45 @@ def test_nothing_is_piped_without_the_word():
     with piped(("a.png",), "b.png", Names()) as found:
         assert found.jobs == []
         assert found.out is None
-    assert np.float32(1) == 1
+
+
+def test_a_picture_and_json_do_not_share_standard_output(photo, weights):
+    for words in ((photo, "-o", "-", "--json"), ("-", "--json")):
+        code, out, err = run(*words, given=photo.read_bytes(), weights=weights)
+        assert (code, out) == (USAGE, b"")
+        assert "--json has no place there. Give -o FILE" in err
+    code, out, _ = run(photo, "-o", "-", "--json", "--dry-run", weights=weights)
+    assert code == DONE
+    assert json.loads(out)["pictures"][0]["target"] == "standard output"
+
+
+def test_a_pipe_that_fails_is_told_once_by_its_name(tmp_path, weights):
+    code, out, err = run("-", given=b"no picture", weights=weights)
+    assert (code, out) == (ALL_FAILED, b"")
+    assert len(err.splitlines()) == 1
+    assert err.startswith("Cannot read 'standard input': it is not a known picture format")
+    words = ("-", "-o", tmp_path / "b.png", "--json", "--report", tmp_path / "r.json")
+    code, out, err = run(*words, given=b"no picture", weights=weights)
+    assert err.startswith("Cannot read 'standard input'")
+    for text in (out, (tmp_path / "r.json").read_bytes()):
+        (told,) = json.loads(text)["pictures"]
+        assert told["source"] == "standard input"
+        assert told["error"].startswith("Cannot read 'standard input'")
+
+
+def test_patterns_name_what_comes_through_a_pipe(tmp_path, photo, weights, monkeypatch):
+    data = io.BytesIO(photo.read_bytes())
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=data))
+    for out, name in [
+        ("{stem}_y.{ext}", "stdin_y.png"), ("folder", "folder/stdin_x2.png"), ("c.jpg", "c.jpg"),
+    ]:  # fmt: skip
+        data.seek(0)
+        with piped(("-",), str(tmp_path / out), Names(tmp_path / out, "x2")) as found:
+            assert found.jobs[0].target == tmp_path / name
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_with_a_name_is_no_file(tmp_path, capsys):
+    os.mkfifo(tmp_path / "a.png")
+    assert main(["superres", str(tmp_path / "a.png")]) == ALL_FAILED
+    assert "it is a pipe or a device and no file" in capsys.readouterr().err

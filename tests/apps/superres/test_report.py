@@ -3,10 +3,16 @@ import json
 import numpy as np
 import pytest
 from gantools.apps.superres import model as files
+from gantools.apps.superres.batch import Job
+from gantools.apps.superres.enlarge import Output, enlarge_file
 from gantools.apps.superres.fidelity import Fidelity
+from gantools.apps.superres.foretell import foretold
+from gantools.apps.superres.sizes import Wish
+from gantools.apps.superres.upscaler import Upscaler
 
 from gantools.cli import main
-from gantools.data.pictures import Picture, read, write
+from gantools.data import tags
+from gantools.data.pictures import Metadata, Picture, read, write
 from gantools.data.resample import resize
 from gantools.errors import SOME_FAILED
 
@@ -87,3 +93,20 @@ def test_a_dry_run_finds_what_would_fail(tmp_path, photo, weights, picture, caps
     out, err = capsys.readouterr()
     assert "already there" in out
     assert "--background white" in err
+
+
+@pytest.mark.parametrize("strip", [False, True])
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("wish", [Wish(width=48), Wish(scale=2), Wish(fit=(60, 999))])
+def test_a_dry_run_of_a_photograph_on_its_side_tells_what_is_made(
+    wish, suffix, strip, tmp_path, make_network, picture
+):
+    lying = Metadata(tags.block({274: tags.short(6)}))
+    write(tmp_path / "a.jpg", Picture(picture(24, 72), lying))  # 24 wide and 72 high, as seen
+    upscaler, output = Upscaler(make_network()), Output(wish, strip=strip)
+    job = Job(tmp_path / "a.jpg", tmp_path / f"b.{suffix}")
+    told = foretold(job, upscaler, output)
+    made = enlarge_file(job.source, job.target, upscaler, output)
+    assert (told.get("width"), told.get("height")) == (made.width, made.height)
+    if wish.width:
+        assert read(job.target).upright().pixels.shape == (144, 48, 3)

@@ -278,3 +278,15 @@ def test_ten_seconds_of_480_lines(make_clip, moving, tmp_path, decoded, copied):
     grown = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss - before
     print(f"{grown / 1e6:.2f} GB")
     assert grown < 1.5e6  # kB
+
+
+def test_a_clip_tells_of_spoilt_tiles_and_of_bfloat16(make_clip, moving, tmp_path, make_network):
+    upscaler = Upscaler(make_network(), threads=1)
+    upscaler.apart = lambda: 3.0
+    engine = upscaler.engine()
+    engine.run = lambda tile: np.zeros([4 * (side - 8) for side in tile.shape[:2]] + [3], np.uint8)
+    source = make_clip("in.mp4", moving(1), sound=None)
+    made = enlarge_clip(source, tmp_path / "out.mp4", upscaler, Output(Wish(scale=4)))
+    assert made.redone > 0
+    assert made.apart == 3
+    assert [note.split()[0] for note in made.notes[-2:]] == ["Tiles", "bfloat16"]

@@ -68,3 +68,20 @@ def test_a_dry_run_makes_nothing(make_clip, moving, weights, tmp_path, capsys):
     assert main([*words, "--frames", "3"]) == DONE
     assert "256x192, 3 frames, " in capsys.readouterr().out
     assert [path.name for path in tmp_path.glob("in*")] == ["in.mp4"]
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "avi"])
+@pytest.mark.parametrize(
+    ("out", "name"), [((), "in_x2.mkv"), (("-o", "large"), "large/in_x2.mkv"),
+                      (("-o", "{stem}-big.{ext}"), "in-big.mkv")],
+)  # fmt: skip
+def test_containers_without_a_name_for_the_result(
+    suffix, out, name, make_clip, moving, weights, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    path = make_clip(f"in.{suffix}", moving(2, 16, 16), sound=None)
+    words = ["superres", path.name, "--model", str(weights), "--scale", "2"]
+    assert main([*words, *out, "--dry-run"]) == DONE
+    assert f"-> {name}, 32x32" in capsys.readouterr().out
+    assert main([*words, *out, "-q"]) == DONE
+    assert (tmp_path / name).is_file()

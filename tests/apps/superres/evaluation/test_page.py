@@ -6,7 +6,9 @@ from gantools.apps.superres.enlarge import Upscaler
 from gantools.apps.superres.evaluation.evaluate import evaluate, mean
 from gantools.apps.superres.evaluation.page import Worst, html
 
+from gantools.cli import main
 from gantools.data.pictures import Picture, write
+from gantools.errors import DONE, USAGE
 
 NAME = "<script>alert(1)<b>.png"  # a slash cannot be in a name
 
@@ -69,3 +71,21 @@ def test_in_a_browser_nothing_leaves_and_nothing_runs(browse, page):
     assert NAME in found["names"]
     assert found["lines"] == 3
     assert found["asked"] == []
+
+
+def test_a_page_replaces_only_an_earlier_page(tmp_path, weights, picture, capsys):
+    write(tmp_path / "sharp.png", Picture(picture(80, 96)))
+    (tmp_path / "mine.html").write_text("<p>mine")
+    words = ["superres", "eval", str(tmp_path / "sharp.png"), "--model", str(weights), "-q"]
+    for name, text in [
+        ("mine.html", "already there. It is no page of an earlier command"),
+        ("sharp.png", "Give a name that ends in .html"),
+        ("none/a.html", "its folder does not exist"),
+    ]:
+        assert main([*words, "--html", str(tmp_path / name)]) == USAGE
+        out, err = capsys.readouterr()
+        assert text in err
+        assert out == ""  # before anything was measured
+    assert (tmp_path / "mine.html").read_text() == "<p>mine"
+    for _ in range(2):
+        assert main([*words, "--html", str(tmp_path / "page.html")]) == DONE
