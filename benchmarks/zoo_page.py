@@ -20,6 +20,12 @@ from gantools.registry import GAMES, describe_games
 ROOT = Path(__file__).parents[1]
 PAGE, PICTURES = ROOT / "docs" / "zoo.md", ROOT / "docs" / "zoo"
 RESULTS = ("conditional", "translation")
+TASKS = {  # other tasks of the benchmarks, and whose figures they are
+    "cyclegan without cycle": "cyclegan",
+    "discogan without recon": "discogan",
+    "toy": "discogan",
+    "toy without recon": "discogan",
+}
 KNOWN = {"game", "seed", "minutes", "limit", "pictures", "seconds"}
 DATA = {
     "pictures": "pictures",
@@ -47,7 +53,9 @@ def page() -> str:
     parts = [INTRODUCTION]
     for game in describe_games():
         if game["name"] in GAMES:
-            parts.append(_entry(game, figures.get(game["name"], [])))
+            of_tasks = {task: figures[task] for task, name in TASKS.items()
+                        if name == game["name"] and task in figures}  # fmt: skip
+            parts.append(_entry(game, figures.get(game["name"], []), of_tasks))
     return "\n".join(parts)
 
 
@@ -65,7 +73,7 @@ def measured() -> dict[str, list[dict]]:
     return found
 
 
-def _entry(game, rows):
+def _entry(game, rows, of_tasks):
     module = GAMES[game["name"]].partition(":")[0]
     text = ast.get_docstring(ast.parse(Path(find_spec(module).origin).read_text(encoding="utf-8")))
     lines = [
@@ -80,10 +88,12 @@ def _entry(game, rows):
     if (PICTURES / f"{game['name']}.png").exists():
         lines += [f"![Samples of {game['name']}](zoo/{game['name']}.png)", ""]
     lines += _figures(rows)
+    for task, figures in of_tasks.items():
+        lines += _figures(figures, f" (`{task}`)")
     return "\n".join(lines)
 
 
-def _figures(rows):
+def _figures(rows, task=""):
     numbers = {
         key: [row[key] for row in rows if isinstance(row.get(key), int | float)]
         for key in (rows[0] if rows else ())
@@ -93,7 +103,7 @@ def _figures(rows):
     if not numbers:
         return []
     seeds = f"{len(rows)} seed" + ("s" if len(rows) > 1 else "")
-    lines = [f"Measured, {seeds}: `{rows[0]['command']}`", ""]
+    lines = [f"Measured{task}, {seeds}: `{rows[0]['command']}`", ""]
     lines += ["| figure | mean | deviation |", "|---|---|---|"]
     for key, values in numbers.items():
         spread = statistics.stdev(values) if len(values) > 1 else float("nan")

@@ -44,7 +44,8 @@ class Found:
         parts: Name -> `(n,)` raw parts of the score, and the reference rows.
         errors: Number -> sentence, of items without a p-value.
         groups: Group -> `(items, score, p)` where groups were given and can be judged.
-        maps: `(n, h, w)` float32, 1 = the level that 99.9 % of normal pixels stay under; or None.
+        maps: `(n, h, w)` float32, 1 = the level that 99.9 % of normal pixels stay under, NaN where
+            an item cannot be read; or None.
     """
 
     scores: np.ndarray
@@ -140,7 +141,7 @@ class Detector:
         scored = model.score(reader, items, maps=kept, jobs=jobs)
         rule = model.judge.rule(self.settings.fpr, self.settings.confidence)
         errors = {int(name): text for name, text in scored.errors.items()}
-        heat = None if kept is None else np.stack([kept.get(i) for i in range(len(items))])
+        heat = None if kept is None else _stacked(kept, reader.x.shape[:3])
         return Found(
             scored.scores, scored.p, rule.flags(scored.p), adjusted(scored.p), scored.parts, errors,
             scored.groups, heat,
@@ -202,6 +203,15 @@ class _Array:
             one = one.astype(np.float32)
         one = one.astype(np.float32) if one.dtype == np.float64 else one
         return one if one.ndim == 3 else one[..., None]
+
+
+def _stacked(maps, shape):
+    """Return the maps of all items as one array `shape` of float32."""
+    out = np.full(shape, np.nan, np.float32)
+    for i in range(len(out)):
+        found = maps.get(i)
+        out[i] = np.nan if found is None else found
+    return out
 
 
 def _is_pictures(x):

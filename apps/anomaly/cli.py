@@ -133,6 +133,7 @@ def anomaly(ctx, data, out, fresh, as_json, quiet, **chosen):
       gantools anomaly score --model scans.model --data new/
     """
     if ctx.invoked_subcommand is not None:
+        _refuse_before(ctx)
         return
     if data is None:
         raise click.UsageError(f"Give --data FOLDER, or one of the commands {', '.join(BELOW)}.")
@@ -144,3 +145,12 @@ def anomaly(ctx, data, out, fresh, as_json, quiet, **chosen):
 
         click.echo(json.dumps({"schema": 1, "out": str(out), **counts}))
     ctx.exit(SOME_FAILED if counts["unreadable"] else DONE)
+
+
+def _refuse_before(ctx):
+    """Refuse options that stand before a command below: nothing would come of them."""
+    here = click.core.ParameterSource.COMMANDLINE
+    given = [p.opts[-1] for p in ctx.command.params if ctx.get_parameter_source(p.name) is here]
+    if given:
+        name = ctx.invoked_subcommand
+        raise click.UsageError(f"Expected options after the command: {name} {' '.join(given)} ...")

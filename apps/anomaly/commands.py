@@ -25,12 +25,14 @@ def whole(data, out, chosen, *, fresh=False, quiet=False) -> dict:
     """
     from . import folder
     from .calibration import stream
+    from .model_files import may_replace
     from .reporting import outputs
     from .settings import Settings
     from .tables.model import load_model
 
     say, start = teller(quiet), time.perf_counter()
     out = folder.output_folder(out)
+    may_replace(out / "model")  # before the work
     salt = folder.project_salt(out / "model" / "plan.json", out / "training" / folder.NOTE)
     settings = Settings.of(chosen)
     job, looked = opened(data, chosen, salt, say)
@@ -50,10 +52,12 @@ def whole(data, out, chosen, *, fresh=False, quiet=False) -> dict:
         scored = model.score(looked.reader, items, maps=maps, progress=scoring)
     else:
         say("Nothing is divided: each half of the items is scored by a model of the other.")
+        training = folder.training_folder(out / "training", settings, looked, salt, fresh=fresh)
         items, scored, model = job.score_unsupervised(
-            looked, settings, maps=maps, say=say, progress=bar
+            looked, settings, out=training, maps=maps, say=say, progress=bar
         )
         keep(model, out / "model", looked, salt)
+        shutil.rmtree(training, ignore_errors=True)
     order = stream.order_of(items, chosen.get("stream"))
     counts = told(out, looked, items, scored, model, maps, settings, order, say)
     say(f"{time.perf_counter() - start:.0f} s. Open {out / 'report.html'}.")
@@ -70,11 +74,13 @@ def fit(data, model, overwrite, quiet, **chosen):
     Everything that is not labelled anomalous and not in a test folder counts as normal.
     """
     from . import folder
+    from .model_files import may_replace
     from .settings import Settings
 
     model = Path(model)
     if model.exists() and not overwrite:
         raise UserError(f"{model} exists. Give --overwrite to replace it, or another name.")
+    may_replace(model)  # before the work, which `save` would refuse to write down
     say = teller(quiet)
     training = model.with_name(f"{model.name}.training")
     salt = folder.project_salt(model / "plan.json", training / folder.NOTE)
@@ -118,8 +124,8 @@ def opened(data, chosen, salt, say, **how):
         chosen: Options by name: layout, manifest, groups, label, time_col.
         salt: Of the codes of DICOM identifiers.
         say: Called with each line a person should read.
-        how: For the job's `look`: `to_fit`; of pictures also `spacing`; of tables also
-            `every_row` and `known`.
+        how: For the job's `look`: `to_fit` and `every_row`; of pictures also `spacing`; of tables
+            also `known`.
     """
     from . import job, layouts
 
@@ -136,8 +142,8 @@ def opened(data, chosen, salt, say, **how):
         ]
         if wrong:
             raise UserError(f"{' and '.join(wrong)}: '{data}' holds pictures, no table.")
-        mine = {key: value for key, value in how.items() if key in ("to_fit", "spacing")}
-        return job, job.look(found, say, **mine)
+        how.pop("known", None)
+        return job, job.look(found, say, **how)
     from .tables import job as table_job
     from .tables.rows import Roles
 
@@ -177,6 +183,8 @@ def told(out, looked, items, scored, model, maps, settings, order, say, *, keep=
     maps.close()
     if keep:
         outcome.save(out)
+    else:
+        outcome.forget(out)
     return telling.tell(out, outcome, settings, command(), say)
 
 

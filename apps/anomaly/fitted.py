@@ -13,14 +13,15 @@ from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from gantools.errors import ALL_FAILED, UserError
 
 from . import loading, many, model_files, views
+from .calibration.calibrate import Rules
 from .calibration.drift import Fingerprint
 from .calibration.judge import Judge, Raw
 from .detectors import references
+from .exact import one_thread
 from .scans.foreground import foreground
 
 CHUNK = 32  # pictures scored at once
@@ -43,6 +44,7 @@ class Scored:
         p: `(n,)` p-values.
         errors: Name -> sentence, of items without a p-value.
         groups: Group -> `(items, score, p)`, of groups that can be judged.
+        halves: `(judges, (n,) which of them judged each item)` where there are several, else None.
     """
 
     names: list[str]
@@ -52,6 +54,14 @@ class Scored:
     p: np.ndarray
     errors: dict[str, str] = field(default_factory=dict)
     groups: dict[str, tuple] = field(default_factory=dict)
+    halves: tuple | None = None
+
+    def rule(self, judge, fpr, confidence):
+        """Return what flags at a wanted rate: the rule of `judge`, or of the judges of halves."""
+        if self.halves is None:
+            return judge.rule(fpr, confidence)
+        judges, side = self.halves
+        return Rules(tuple(one.rule(fpr, confidence) for one in judges), side)
 
 
 @dataclass
@@ -173,8 +183,7 @@ class Fitted:
             item.name if picture is None else hash_of(picture)
             for item, picture in zip(items, pictures, strict=True)
         ]
-        # Sums in another order, as other numbers of threads have them, differ in the last bits.
-        with threadpool_limits(1, user_api="blas"):
+        with one_thread:
             parts, maps = self._parts(pictures, with_maps)
         return Chunk(parts, hashes, errors, maps)
 
@@ -261,13 +270,14 @@ class Fitted:
         return [_spread(parts, good, len(pictures)) for parts in found], maps
 
 
-def judged(judge, raw, items) -> Scored:
+def judged(judge, raw, items, seen=SEEN) -> Scored:
     """Return scores and p-values of raw parts; contents that were seen before get no p.
 
     Args:
         judge: `Judge`.
         raw: `Raw` of the items.
         items: What has `name`, in the order of `raw`.
+        seen: Sentence of contents that were seen before.
 
     Raises:
         UserError: none of them can be read.
@@ -280,7 +290,7 @@ def judged(judge, raw, items) -> Scored:
     scores, p = judge.judged(raw)
     errors = {items[i].name: text for i, text in raw.errors.items()}
     for i in np.flatnonzero(judge.seen(raw.hashes)):
-        errors[items[i].name] = SEEN
+        errors[items[i].name] = seen
         p[i] = np.nan
     valid = np.where(np.isnan(p), np.nan, scores)
     groups = judge.groups.judge(valid, raw.groups) if judge.groups else {}

@@ -112,6 +112,7 @@ def training_folder(folder, settings, looked, salt, *, fresh=False) -> Path:
 
 
 def normals_code(looked) -> str:
-    """Return a code of which items are the normals, by their names."""
-    names = "\0".join(sorted(item.name for item in looked.normals()))
-    return blake2b(names.encode(), digest_size=8).hexdigest()
+    """Return a code of the normals: their names, what belongs together, and what is in them."""
+    contents = looked.contents()
+    rows = sorted((i.name, i.group or "", contents[i.name]) for i in looked.normals())
+    return blake2b(json.dumps(rows).encode(), digest_size=8).hexdigest()

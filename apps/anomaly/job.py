@@ -7,6 +7,7 @@ reference rows) come before any training.
 import time
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from .audit.run import Audit, audit
 from .calibration.crossfit import FEWEST
 from .calibration.drift import Fingerprint
 from .calibration.judge import Judge, Raw
-from .calibration.split import FEW, bucket, folds, keys, split
+from .calibration.split import FEW, bucket, full_folds, keys, split, undivided
 from .detectors import baselines, references
 from .fingerprint import fingerprint
 from .items import Collection
@@ -54,6 +55,11 @@ class Looked:
         """Return the readable items that a detector is fitted on."""
         return [item for item in self.collection.normals() if item.name in self.good]
 
+    def contents(self):
+        """Return name -> code of the content of each readable item."""
+        sheet = self.audit.sheet
+        return dict(zip(sheet.names.tolist(), sheet.digests.tolist(), strict=True))
+
     def numbers(self, items=None):
         """Return `(numbers, tags)` of items, all readable normals by default, for `drift`."""
         wanted = {item.name for item in (self.normals() if items is None else items)}
@@ -65,20 +71,23 @@ class Looked:
         )
 
 
-def look(collection, say=lambda line: None, *, to_fit=True, spacing=None) -> Looked:
+def look(
+    collection, say=lambda line: None, *, to_fit=True, every_row=False, spacing=None
+) -> Looked:
     """Audit a collection, measure the reference rows, and say what was found.
 
     Args:
         collection: What `layouts.find` returned.
         say: Called with each line a person should read.
         to_fit: Whether a detector will be fitted on it: then there must be normals.
+        every_row: Whether all are to be scored by a kept model: then any number will do.
         spacing: mm a pixel of NIfTI slices; None finds it by the normals.
 
     Raises:
         UserError: too few readable normals to train on.
     """
     reader = loading.Reader(collection.items, spacing or _spacing(collection))
-    found = audit(collection, reader)
+    found = audit(collection, reader, to_score=every_row)
     for finding in found.findings:
         say(f"{finding.severity}: {finding.sentence}")
     looked = Looked(
@@ -87,18 +96,25 @@ def look(collection, say=lambda line: None, *, to_fit=True, spacing=None) -> Loo
     )  # fmt: skip
     if not to_fit:
         return looked
-    normals = looked.normals()
-    if len(normals) < FEWEST:
-        raise UserError(
-            f"{collection.root} has {len(normals)} readable normals to learn from. Expected at "
-            f"least {FEWEST}; below that no picture could get a p-value under {1 / FEWEST:.2g}. "
-            "Add normal examples.",
-            ALL_FAILED,
-        )
+    enough(len(looked.normals()), collection.root, "readable normals")
     looked.first = baselines.first_look(found.sheet)
     for line in looked.first.lines():
         say(line)
     return looked
+
+
+def enough(count, place, what):
+    """Refuse to learn from too few normals.
+
+    Raises:
+        UserError: fewer than `FEWEST`.
+    """
+    if count < FEWEST:
+        raise UserError(
+            f"{place} has {count} {what} to learn from. Expected at least {FEWEST}; below that "
+            f"nothing could get a p-value under {1 / FEWEST:.2g}. Add normal examples.",
+            ALL_FAILED,
+        )
 
 
 def fit(looked, settings, *, out=None, say=lambda line: None, progress=None) -> fitted.Fitted:
@@ -191,12 +207,7 @@ def _held_out(task, normals, same):
 def _crossed(task, normals, same):
     """Fit one detector a fold of few normals: without the fold, and scaled by the next one."""
     count = MORE_FOLDS if len(normals) < 25 else FOLDS
-    parts = [fold for fold in folds(normals, count, task.settings.seed, same) if fold]
-    if len(parts) < 3:
-        raise UserError(
-            f"{len(normals)} normals in {len(parts)} groups cannot be divided: 3 groups are the "
-            "fewest. Add normals of other groups, or leave out --groups."
-        )
+    parts = full_folds(normals, count, task.settings.seed, same)
     levels = loading.learn_levels(task.looked.reader, normals, task.settings.scans)
     members, scaling, held = [], [], []
     for number, fold in enumerate(parts):
@@ -226,10 +237,7 @@ def divide(normals, seed, same=None):
     first, second = shared_out([*parts.early, *parts.calibration], place, seed)
     chosen = [parts.fit, first, second]
     if min(len(part) for part in chosen) < 5:
-        raise UserError(
-            f"{len(normals)} normals in {len(set(place))} groups cannot be divided into fit and "
-            "calibration. Add normals of other groups, or leave out --groups."
-        )
+        raise undivided(normals, same)
     return tuple([normals[i] for i in part] for part in chosen)
 
 
@@ -277,18 +285,14 @@ def make(name, normals, say=lambda line: None):
     return name, fitted.detector_class(name)
 
 
-def score_unsupervised(looked, settings, *, maps=None, say, progress=None):
-    """Score items that are also all that there is to learn from: two halves, each by the other.
-
-    Returns:
-        `(items, Scored in their order, the last model)`.
-    """
-    items = [item for item in looked.collection.items if item.name in looked.good]
+def score_unsupervised(looked, settings, **how):
+    """Score items that are also all that there is to learn from: see `halves` for `how`."""
+    items = list(looked.collection.items)  # the unreadable ones are rows with their reason
     place = keys(items, copies(looked.audit.sheet))
-    return halves(looked, items, place, fit, settings, maps=maps, say=say, progress=progress)
+    return halves(looked, items, place, fit, settings, **how)
 
 
-def halves(looked, items, place, fit_one, settings, *, maps=None, say, progress=None):
+def halves(looked, items, place, fit_one, settings, *, out=None, maps=None, say, progress=None):
     """Fit on each half of the items and score the other.
 
     Args:
@@ -296,27 +300,36 @@ def halves(looked, items, place, fit_one, settings, *, maps=None, say, progress=
         items: All items.
         place: Key of each item; items of one key stay together.
         fit_one: As `fit`.
-        settings, maps, say, progress: As for `fit` and `Fitted.score`.
+        settings, out, maps, say, progress: As for `fit` and `Fitted.score`; a stopped training of
+            each half goes on in a folder of its own.
 
     Returns:
         `(items, Scored in their order, the last model)`.
+
+    Raises:
+        UserError: a half has too few normals.
     """
     side = np.array([bucket(key, settings.seed, "fold") % 2 for key in place])
     number = {item.name: i for i, item in enumerate(items)}
     half_time = replace(settings, minutes=settings.minutes / 2)
-    found, model = {}, None
+    found, model, others, judges = {}, None, [], []
     for half in (0, 1):
         rest = tuple(item for item, s in zip(items, side, strict=True) if s != half)
-        part = replace(looked, collection=replace(looked.collection, items=rest))
-        model = fit_one(part, half_time, say=say, progress=progress)
+        others.append(replace(looked, collection=replace(looked.collection, items=rest)))
+        where = f"Nothing is divided, and one half of {looked.collection.root.name}"
+        enough(len(others[-1].normals()), where, "normals")
+    for half, part in enumerate(others):
+        own = None if out is None else Path(out) / str(half)
+        model = fit_one(part, half_time, out=own, say=say, progress=progress)
+        judges.append(model.judge)
         mine = [item for item, s in zip(items, side, strict=True) if s == half]
         keep = maps and (lambda i, item, heat: maps(number[item.name], item, heat))
         found[half] = model.score(looked.reader, mine, maps=keep)
     model.facts["settings"]["minutes"] = settings.minutes  # as asked for, not of one half
-    return items, _joined(side, found), model
+    return items, _joined(side, found, tuple(judges)), model
 
 
-def _joined(side, found):
+def _joined(side, found, judges):
     """Return one `Scored` in the order of the items from those of the two halves."""
 
     def column(pick, kind=float):
@@ -327,10 +340,12 @@ def _joined(side, found):
 
     names = column(lambda s: s.names, object).tolist()
     hashes = column(lambda s: s.hashes, object).tolist()
-    parts = {n: column(lambda s, n=n: s.parts[n]) for n in found[0].parts}
+    both = [n for n in found[0].parts if n in found[1].parts]  # a small half may do without some
+    parts = {n: column(lambda s, n=n: s.parts[n]) for n in both}
+    groups = found[0].groups | found[1].groups if all(j.groups for j in judges) else {}
     return fitted.Scored(
         names, hashes, parts, column(lambda s: s.scores), column(lambda s: s.p),
-        found[0].errors | found[1].errors, found[0].groups | found[1].groups,
+        found[0].errors | found[1].errors, groups, (judges, side),
     )  # fmt: skip
 
 

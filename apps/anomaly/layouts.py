@@ -18,18 +18,19 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from gantools.errors import ALL_FAILED, UserError
+from gantools.errors import ALL_FAILED, MISSING_EXTRA, UserError
 
 from . import manifest as lists
 from .calibration.split import bucket
 from .items import Collection, Item
-from .scans.medical import NIFTI, ending, expand, is_dicom
+from .scans.medical import NIFTI, ending, expand, is_dicom, read_as_dicom
 
 LAYOUTS = ("manifest", "mvtec", "normal-abnormal", "train-test", "dicom", "nifti", "arrays",
            "flat", "table")  # fmt: skip
 TABLES = (".csv", ".parquet", ".tsv")
 ARRAYS = (".npz", ".npy")
 TRASH = {"thumbs.db", "desktop.ini", "__macosx", "dicomdir"}
+MASKS = {"ground_truth", "mask", "masks", "labels"}  # top folders beside those of kinds
 HELD = 2_000  # of 10 000 groups of normals go to the test part where nobody has divided them
 
 
@@ -116,7 +117,12 @@ def _manifest(root, files, groups, manifest):
     for file in sorted(tables, key=lambda f: (len(f.parts), f.name)):
         if not manifest and ending(file) == ".parquet" and len(files) == 1:
             continue
-        found = lists.find_manifest(file, root)
+        try:
+            found = lists.find_manifest(file, root)
+        except UserError as error:
+            if manifest or error.code == MISSING_EXTRA:
+                raise
+            continue  # nobody named it: a table in another encoding is no reason to stop
         if found is None and manifest:
             raise UserError(f"No column of '{file}' names existing files (90 % are needed).")
         if found is not None:
@@ -143,15 +149,25 @@ def _mvtec(root, files, groups, manifest):
 
 
 def _normal_abnormal(root, files, groups, manifest):
-    items = []
+    items, masks = [], []
     for path in files:
         parts = path.relative_to(root).parts
-        if len(parts) > 1 and is_picture(path):
+        if len(parts) < 2 or not is_picture(path):
+            continue
+        if parts[0].lower() in MASKS:
+            masks.append(path)
+        else:
             items.append(_item(root, path, "train", lists.label_of(parts[0]), parts[0]))
     if not any(item.label == 0 for item in items):
         return None
-    items = tuple(replace(i, label=1 if i.label is None else i.label) for i in items)
-    return Collection(root, "normal-abnormal", items)
+    folders = sorted({path.relative_to(root).parts[0] for path in masks})
+    items = tuple(
+        i if i.label == 0 else replace(i, label=1, mask=_mask(root, i.path, folders)) for i in items
+    )
+    used = {item.mask for item in items}
+    rest = [(_name(p, root), "in a folder of masks, but of no anomalous picture") for p in masks]
+    rest = tuple(one for one, path in zip(rest, masks, strict=True) if path not in used)
+    return Collection(root, "normal-abnormal", items, skipped=rest)
 
 
 def _train_test(root, files, groups, manifest):
@@ -161,7 +177,10 @@ def _train_test(root, files, groups, manifest):
         part = lists.part_of(parts[0]) if len(parts) > 1 else None
         if part and is_picture(path):
             kind = parts[1] if len(parts) > 2 else ""
-            items.append(_item(root, path, part, lists.label_of(kind), kind))
+            label = lists.label_of(kind)
+            if label is None and read_as_dicom(path):
+                kind = ""  # such folders are often named after patients
+            items.append(_item(root, path, part, label, kind))
     there = {item.part for item in items}
     return Collection(root, "train-test", tuple(items)) if {"train", "test"} <= there else None
 
@@ -255,14 +274,19 @@ def _item(root, path, part, label, kind, mask=None):
     return Item(path, _name(path, root), part, label, kind, mask=mask)
 
 
-def _mask(root, path):
-    """Return the mask of a picture in the MVTec manner, or None."""
-    parts = path.relative_to(root).parts if path.is_relative_to(root) else ()
-    if len(parts) < 3:
-        return None
-    folder = root.joinpath("ground_truth", *parts[1:-1])
+def _mask(root, path, folders=()):
+    """Return the mask of a picture, or None.
+
+    In the MVTec manner that of `test/hole/3.png` lies in `ground_truth/hole/`. Where kinds are the
+    top folders, that of `hole/3.png` lies in `hole/` below one of the `folders` of masks, or there.
+    """
+    parts = path.relative_to(root).parts[:-1] if path.is_relative_to(root) else ()
+    places = [root.joinpath("ground_truth", *parts[1:])] if len(parts) > 1 else []
+    if folders:
+        places = [root.joinpath(f, *rest) for f in folders for rest in (parts, parts[1:])]
     names = (f"{path.stem}_mask.png", f"{path.stem}.png", path.name)
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    found = (place / name for place in places for name in names)
+    return next((mask for mask in found if mask.is_file()), None)
 
 
 def _mostly(count):

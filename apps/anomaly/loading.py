@@ -1,15 +1,19 @@
 """Opening items: their pixels as stored, and the float tensors that a model sees."""
 
+import zlib
 from collections import OrderedDict
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
-from gantools.errors import UserError
+from gantools.errors import ALL_FAILED, UserError
 
 from .items import Item
+from .manifest import truth_of
 from .scans.foreground import foreground
 from .scans.medical import ending, is_dicom, is_nifti
 
@@ -136,8 +140,8 @@ class Reader:
 def array_items(path: Path) -> list[Item]:
     """Return the items in a `.npz` or `.npy` of pictures; none when it holds a table.
 
-    `train_images`, `x_test` and the like name the parts; labels of two values are taken as 0 normal
-    and 1 anomalous, of more as kinds without a label.
+    `train_images`, `x_test` and the like name the parts; labels of two values, or false and true,
+    are taken as 0 normal and 1 anomalous, of more as kinds without a label. NaN is unknown.
 
     Raises:
         UserError: no array of pictures has a known name.
@@ -151,12 +155,12 @@ def array_items(path: Path) -> list[Item]:
         truth = next((n for n in labels if n in stored), None)
         values = None if truth is None else _array(path, truth).reshape(-1)
         for i in range(stored[name][0]):
-            kind = "" if values is None else str(values[i])
+            kind = "" if values is None else _kind(str(values[i]))
             number = f"{name or path.stem}#{i:06d}"
             items.append(Item(path, number, part, kind=kind, index=i, member=name))
-    kinds = {item.kind for item in items}
-    if kinds <= {"0", "1"} and kinds:
-        items = [replace(item, label=int(item.kind)) for item in items]
+    kinds = {item.kind for item in items} - {""}
+    if kinds <= {"0", "1"}:
+        items = [replace(item, label=int(item.kind) if item.kind else None) for item in items]
     if not items and not any(len(shape) == 2 for shape in stored.values()):
         raise UserError(
             f"'{path}' holds no pictures under a known name. Expected images, train_images, x_train"
@@ -353,18 +357,37 @@ def _shares(pixels):
     return pixels.astype(np.float32) / np.float32(scale)
 
 
+def _kind(text):
+    truth = truth_of(text)
+    return str(truth) if truth is not None else "" if text == "nan" else text
+
+
 def _members(path):
-    """Return name -> shape of the arrays in a file, nothing loaded."""
+    """Return name -> shape of the arrays in a file."""
     if ending(path) == ".npy":
-        return {"": np.load(path, mmap_mode="r", allow_pickle=False).shape}
-    return {name: _array(path, name).shape for name in np.load(path, allow_pickle=False).files}
+        return {"": _array(path, "").shape}
+    with whole_file(path), path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        names = stored.files
+    return {name: _array(path, name).shape for name in names}
 
 
 @lru_cache(maxsize=8)
 def _array(path, member):
-    try:
+    with whole_file(path):
         if ending(path) == ".npy":
             return np.load(path, mmap_mode="r", allow_pickle=False)
-        return np.load(path, allow_pickle=False)[member]
-    except (ValueError, OSError, EOFError, KeyError) as error:
-        raise UserError(f"Cannot read '{path}': expected a whole, unpickled array file.") from error
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return stored[member]
+
+
+@contextmanager
+def whole_file(path):
+    """Say in one sentence that a file of arrays is truncated, something else, or of objects."""
+    try:
+        yield
+    except (ValueError, TypeError, OSError, EOFError, KeyError, BadZipFile, zlib.error) as error:
+        raise UserError(
+            f"Cannot read '{path}': expected a whole .npz or .npy of numbers or texts "
+            f"({type(error).__name__}). Write it again, without pickled objects.",
+            ALL_FAILED,
+        ) from error

@@ -13,6 +13,7 @@ from pathlib import Path
 from gantools.errors import UserError, missing_extra
 
 from .items import Item
+from .scans.medical import read_as_dicom
 
 PATHS = ("path", "file", "filename", "file_name", "filepath", "image", "image_path", "image_file")
 LABELS = ("label", "anomaly", "is_anomaly", "abnormal", "anomalous", "target", "y")
@@ -135,6 +136,14 @@ def label_of(word: str) -> int | None:
     return 0 if word in NORMAL else 1 if word in BAD else None
 
 
+def truth_of(word: str) -> int | None:
+    """Return the number that a label is, 0 for false and 1 for true; None for another word."""
+    word = word.strip().lower()
+    if word in ("false", "true"):
+        return int(word == "true")
+    return int(float(word)) if re.fullmatch(r"[+-]?\d+(\.0+)?", word) else None
+
+
 _ROLES = {"label": LABELS, "kind": KINDS, "group": GROUPS, "split": SPLITS, "mask": MASKS}
 
 
@@ -152,8 +161,8 @@ def _labels(manifest, columns):
         if column is None:
             continue
         values = [row[column].strip() for row in manifest.rows]
-        if all(_is_int(value) for value in values if value):
-            return [None if not value else int(float(value) != 0) for value in values]
+        if all(truth_of(value) is not None for value in values if value):
+            return [int(truth_of(value) != 0) if value else None for value in values]
         found = [label_of(value) for value in values]
         if 0 in found:
             return [
@@ -166,7 +175,8 @@ def _item(manifest, root, row, label, columns, facts):
     path = manifest.folder / row[manifest.column]
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else row[manifest.column]
     kind = row[columns["kind"]].strip() if columns["kind"] else ""
-    if not kind or _is_int(kind):  # folders have better names than numbers
+    if (not kind or truth_of(kind) is not None) and not read_as_dicom(path):
+        # folders have better names than numbers; those of DICOM are often named after patients
         kind = Path(name).parent.name if len(Path(name).parts) > 1 else kind
     part = part_of(row[columns["split"]]) if columns["split"] else None
     mask = row[columns["mask"]] if columns["mask"] else ""
@@ -189,10 +199,6 @@ def _numeric(manifest, name):
         return bool(values) and len({float(value) for value in values}) > 1
     except ValueError:
         return False
-
-
-def _is_int(value):
-    return bool(re.fullmatch(r"[+-]?\d+(\.0+)?", value))
 
 
 def _share(values, folder):

@@ -39,8 +39,12 @@ def save(folder, model, plan) -> None:
         folder: Of the model.
         model: Has `members` (each with `rows` and `save`), `judge`, `inputs`, `facts`.
         plan: JSON values; "schema" and "facts" are added.
+
+    Raises:
+        UserError: the folder holds something else than a model, see `may_replace`.
     """
     folder = Path(folder)
+    may_replace(folder)
     make_folder(folder.parent)
     draft = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(draft, ignore_errors=True)
@@ -55,6 +59,28 @@ def save(folder, model, plan) -> None:
     if model.inputs is not None:
         write_json(draft / "inputs.json", model.inputs.to_dict())
     replace_folder(draft, folder)
+
+
+def may_replace(folder) -> None:
+    """Refuse a place that holds something else than a model: it would be deleted.
+
+    Raises:
+        UserError: a file, or a folder with files and without the plan of a model of any version.
+    """
+    folder = Path(folder)
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    try:
+        plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+        # The folder of a whole job has a plan.json, too; there "detector" holds facts.
+        if {"schema", "facts"} <= set(plan) and isinstance(plan["detector"], str):
+            return
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    raise UserError(
+        f"Expected '{folder}' to be empty, a fitted model, or not there. It holds something else, "
+        "which is kept. Give another name."
+    )
 
 
 def load(folder) -> Stored:

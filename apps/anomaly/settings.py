@@ -4,7 +4,9 @@ from dataclasses import asdict, dataclass, fields
 
 from gantools.errors import UserError
 
-DECISIVE = ("detector", "minutes", "seed", "side", "without", "scans")  # of the model
+DECISIVE = (
+    "detector", "minutes", "seed", "side", "without", "scans", "groups", "label", "time_col",
+)  # fmt: skip  # of the model
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class Settings:
         confidence: Chance that the realised share stays below `fpr`, or None for its mean.
         without: Parts that do not rank.
         scans: Whether pictures are scans; DICOM and NIfTI always are.
+        groups, label, time_col: What the options of these names said of the data, or None: they
+            divide the normals, and say which items are some.
     """
 
     detector: str = "auto"
@@ -30,6 +34,9 @@ class Settings:
     confidence: float | None = None
     without: tuple[str, ...] = ()
     scans: bool = False
+    groups: str | None = None
+    label: str | None = None
+    time_col: str | None = None
 
     @classmethod
     def of(cls, stored, **changes) -> "Settings":

@@ -7,7 +7,8 @@
     cyclegan   digits -> edges of other digits, no pairs: how often the edges are read as the digit
     discogan   that they were made of, and PSNR after going there and back; each also without the
                way back in its loss
-    toy        5 Gaussians -> 10 Gaussians by DiscoGAN, with and without reconstruction: modes found
+    toy        5 Gaussians -> 10 Gaussians by DiscoGAN, with and without reconstruction: modes
+               found. The paper's figure 4 shows all 10; here each of the 5 goes to one
 
 The judges are classifiers of real digits and of real edges, trained on pictures that no game sees;
 all figures are of test pictures, at 32 x 32 pixels.

@@ -12,6 +12,7 @@ from .measure import Sheet
 CONSTANT = 1 / 255  # standard deviation of levels of 0 to 1
 ENOUGH = 40  # normals, to tell which are odd among them
 ODD = 6.0  # robust standard deviations of the log distance to the normals
+TOO_FEW = "too-few"  # the rule that says nothing of items that are only scored
 BLOCKY = 1.06  # steps across the 8x8 grid over those beside; JPEG quality 95 gives 1.08
 
 
@@ -154,7 +155,7 @@ def too_few_of(n: int) -> list[Finding]:
     bad = n < REFUSE
     return [
         Finding(
-            "too-few",
+            TOO_FEW,
             "error" if bad else "warning",
             f"There are {n} normals for training, at least {REFUSE} are needed"
             + (

@@ -35,20 +35,21 @@ class Audit:
         return {"schema": 1, "findings": [finding.to_dict() for finding in self.findings]}
 
 
-def audit(collection: Collection, reader: Reader | None = None) -> Audit:
+def audit(collection: Collection, reader: Reader | None = None, *, to_score=False) -> Audit:
     """Look at every picture once and hold it against all rules.
 
     Args:
         collection: What `layouts.find` returned.
         reader: Opens the items; None makes one.
+        to_score: Whether they are only to be scored by a kept model: then any number will do.
 
     Raises:
-        UserError: there is only one picture, or none can be read.
+        UserError: there is only one picture to learn from, or none can be read.
     """
     items = collection.items
     if collection.table is not None:
         raise UserError(f"'{collection.table}' is a table. Expected pictures.")
-    if len(items) < 2:
+    if len(items) < 2 and not to_score:
         raise UserError(
             f"'{collection.root}' holds {len(items)} picture. Expected at least "
             f"{contents.REFUSE} normals for training; one picture has nothing to be compared "
@@ -62,6 +63,8 @@ def audit(collection: Collection, reader: Reader | None = None) -> Audit:
             f"None of {len(items)} pictures can be read. The first: {reason}", ALL_FAILED
         )
     found = audit_sheet(sheet)
+    if to_score:
+        found = [finding for finding in found if finding.rule != contents.TOO_FEW]
     found += contents.empty_masks(items)
     found += contents.mixed_modalities(_modalities(items))
     return Audit(tuple(ordered(found)), sheet)

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 
+from ..tables.columns import PARSE, as_seconds
 from .contents import imbalance_of, too_few_of
 from .duplicates import exact, groups_across
 from .findings import Finding, first, some
@@ -23,14 +24,20 @@ TROUBLES = {
     "infinite": (
         "infinite-values",
         "warning",
-        "Columns with infinite values, taken as missing: {}.",
+        "Columns with infinite values, each taken as the farthest that a number counts: {}.",
     ),
     "constant": ("constant-column", "note", "Columns that are constant and say nothing: {}."),
-    "text": ("text-column", "note", "Columns of text, taken as categories: {}."),
+    "text": (
+        "text-column",
+        "note",
+        "Columns of words, taken as categories, or as text where most differ: {}.",
+    ),
 }
 
 
-def audit_table(columns, labels=None, parts=None, kinds=None, groups=None, names=None):
+def audit_table(
+    columns, labels=None, parts=None, kinds=None, groups=None, names=None, *, to_score=False
+):
     """Audit a table before anything is fitted on it.
 
     Args:
@@ -41,6 +48,7 @@ def audit_table(columns, labels=None, parts=None, kinds=None, groups=None, names
         groups: `(n,)` texts, "" for unknown, or None.
         names: `(n,)` names of rows, or None for their numbers, from 1 as in a spreadsheet with a
             heading (the first row of data is row 2).
+        to_score: Whether the rows are only to be scored by a kept model: then any number will do.
 
     Returns:
         list of `findings.Finding`, errors first.
@@ -61,7 +69,8 @@ def audit_table(columns, labels=None, parts=None, kinds=None, groups=None, names
         found += groups_across(np.asarray(groups), parts, labels)
     if kinds is not None:
         found += _kinds(np.asarray(kinds), parts, labels)
-    found += too_few_of(int(((parts == "train") & (labels != 1)).sum()))
+    if not to_score:
+        found += too_few_of(int(((parts == "train") & (labels != 1)).sum()))
     return ordered(found)
 
 
@@ -170,7 +179,8 @@ def _troubles(values):
     if values.dtype.kind == "f" and np.isinf(values).any():
         found.append("infinite")
     if values.dtype.kind in "OUS" and _as_floats(known[:1000]) is None:
-        found.append("text")
+        seconds = as_seconds(np.array([str(v) for v in known[:1000]], object))
+        found += ["text"] if np.isnan(seconds).mean() > 1 - PARSE else []
     return found
 
 

@@ -174,6 +174,16 @@ class Rule:
         words = np.where(self.flags(p), FLAGGED, NORMAL)
         return [str(w) for w in np.where(np.isnan(np.asarray(p, float)), UNSCORED, words)]
 
+    @property
+    def levels(self):
+        """The largest p that is flagged, for all items."""
+        return self.level
+
+    @property
+    def grids(self):
+        """Calibration normals -> share of the items whose p is counted on so many."""
+        return {self.n: 1.0}
+
     def realised(self, confidence=0.95):
         """Return `(mean, low, high)` of the realised false-positive rate over calibration sets.
 
@@ -204,6 +214,52 @@ class Rule:
     def _wish(self):
         sure = "" if self.confidence is None else f" with {self.confidence:.0%} confidence"
         return f"a false-positive rate of {self.fpr:.3g}{sure}"
+
+
+@dataclass(frozen=True, eq=False)
+class Rules:
+    """The rules of several models, each for the items that it judged; used like one `Rule`.
+
+    Attributes:
+        rules: One `Rule` a model, of the same wish.
+        side: `(m,)` int: which of them judges each item.
+    """
+
+    rules: tuple[Rule, ...]
+    side: np.ndarray
+
+    verdicts = Rule.verdicts
+    fpr = property(lambda self: self.rules[0].fpr)
+    confidence = property(lambda self: self.rules[0].confidence)
+    n = property(lambda self: min(rule.n for rule in self.rules))
+    rank = property(lambda self: max(rule.rank for rule in self.rules))
+
+    @property
+    def level(self) -> float:
+        """The share of normals that is flagged, in the mean over the items."""
+        return float(np.mean(self.levels))
+
+    @property
+    def levels(self):
+        """The largest p that is flagged, `(m,)`, for each item."""
+        return np.array([rule.level for rule in self.rules])[self.side]
+
+    @property
+    def grids(self):
+        """As `Rule.grids`."""
+        found = {}
+        for number, rule in enumerate(self.rules):
+            found[rule.n] = found.get(rule.n, 0.0) + float(np.mean(self.side == number))
+        return found
+
+    def flags(self, p):
+        """Return `(m,)` bool, each item by its own rule; NaN is not flagged."""
+        return np.asarray(p, np.float64) <= self.levels
+
+    def sentence(self):
+        """Return what each rule promises, in words."""
+        texts = dict.fromkeys(rule.sentence() for rule in self.rules)
+        return " ".join(texts)
 
 
 def needed(fpr, confidence=None):

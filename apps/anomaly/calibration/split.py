@@ -7,6 +7,7 @@ calibration items were never seen by anything that was fitted.
 from dataclasses import dataclass
 
 from gantools.data.shards import bucket
+from gantools.errors import UserError
 
 from ..items import Item
 
@@ -88,3 +89,30 @@ def folds(items, count: int = 5, seed: int = 0, copies=None) -> list[tuple[int, 
     for key in order:
         min(made, key=len).extend(members[key])
     return [tuple(sorted(fold)) for fold in made]
+
+
+def full_folds(items, count: int = 5, seed: int = 0, copies=None) -> list[tuple[int, ...]]:
+    """Return the folds of `folds` that hold anything.
+
+    Raises:
+        UserError: fewer than 3: one is held out, one scales, and something has to be fitted on.
+    """
+    found = [fold for fold in folds(items, count, seed, copies) if fold]
+    if len(found) < 3:
+        raise undivided(items, copies)
+    return found
+
+
+def undivided(items, copies=None) -> UserError:
+    """Return the error for normals of which too few can be told apart, with what would help."""
+    count, places = len(items), len(set(keys(items, copies)))
+    if any(item.group is not None for item in items):
+        return UserError(
+            f"{count} normals in {places} groups cannot be divided into fit and calibration, for "
+            "groups stay whole. Add normals of other groups, or leave out --groups."
+        )
+    copied = f": all but {places} copy another one, and copies stay together"
+    return UserError(
+        f"{count} normals cannot be divided into fit and calibration"
+        f"{copied if places < count else ''}. Add other normals."
+    )

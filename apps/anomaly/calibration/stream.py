@@ -62,4 +62,4 @@ def watch(normal_scores, scores, hashes, order):
 
 def natural(name):
     """Return a key that sorts picture 9 before picture 10."""
-    return [(0, int(t), "") if t.isdigit() else (1, 0, t) for t in re.split(r"(\d+)", name) if t]
+    return [(0, int(t), "") if t.isdecimal() else (1, 0, t) for t in re.split(r"(\d+)", name) if t]

@@ -123,7 +123,7 @@ def evaluate(items, runs, levels, rows, pixels=None) -> Evaluation | None:
     Args:
         items: What has `label`, `group`, `kind` and `name`, in the order of the scores.
         runs: `fitted.Scored`, one a seed.
-        levels: Largest p that is flagged, one a seed.
+        levels: Largest p that is flagged, one a seed: a number, or one an item.
         rows: Names of the reference rows among the parts.
         pixels: Figures against masks, see `pixel_figures`.
     """
@@ -152,7 +152,8 @@ def evaluate(items, runs, levels, rows, pixels=None) -> Evaluation | None:
         if name not in rows
     }
     false = [
-        np.mean(run.p[known][labels == 0] <= level) for run, level in zip(runs, levels, strict=True)
+        np.mean((run.p <= level)[known][labels == 0])
+        for run, level in zip(runs, levels, strict=True)
     ]
     return Evaluation(
         figures,
@@ -160,7 +161,7 @@ def evaluate(items, runs, levels, rows, pixels=None) -> Evaluation | None:
         tuple(float(v) for v in change),
         best,
         float(np.mean(false)),
-        float(np.mean(levels)),
+        float(np.mean([np.mean(level) for level in levels])),
         pixels or {},
         _by_kind(labels, ours.mean(axis=0), [item.kind for item in chosen]),
         detection.roc(labels, ours[0]),

@@ -100,6 +100,12 @@ class Outcome:
         with atomic(folder / f"{NAME}.json") as part:
             part.write_text(json.dumps(stored), encoding="utf-8")
 
+    @staticmethod
+    def forget(folder):
+        """Remove what `save` wrote into a folder for an earlier job."""
+        for suffix in ("json", "npz"):
+            (Path(folder) / f"{NAME}.{suffix}").unlink(missing_ok=True)
+
     @classmethod
     def load(cls, folder) -> "Outcome":
         """Return the outcome in a folder.

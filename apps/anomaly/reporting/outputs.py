@@ -2,6 +2,9 @@
 
 import csv
 import shutil
+import tempfile
+import weakref
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -46,15 +49,17 @@ class Maps:
     """Heat-maps on their way to files: 16-bit PNG in thousandths of the normals' 99.9 % level.
 
     Maps are written as they come, into a folder that takes the place of an older one at `close`;
-    those of NIfTI volumes become NIfTI. Only `MOST_KEPT` bytes stay in memory, for the report.
+    those of NIfTI volumes become NIfTI. Only `MOST_KEPT` bytes stay in memory, for the report and
+    the figures; what has no PNG to be read back from lies in a temporary folder beyond that.
 
     Args:
-        folder: Where the files go, or None to keep what fits and write nothing.
+        folder: Where the files go, or None to write nothing that stays.
     """
 
     def __init__(self, folder=None):
         self.folder = Path(folder) if folder else None
         self.kept, self.room, self.names, self.volume = {}, MOST_KEPT, {}, {}
+        self.spill = None
         if self.folder:
             self.draft = self.folder.with_name(f".{self.folder.name}.part")
             shutil.rmtree(self.draft, ignore_errors=True)
@@ -62,15 +67,14 @@ class Maps:
 
     def __call__(self, number, item, heat):
         """Take the map `(h, w)` float32 of an item."""
-        if self.room >= 2 * heat.size:
-            self.kept[number] = np.minimum(heat, 60000).astype(np.float16)
-            self.room -= 2 * heat.size
-        if self.folder is None:
-            return
         from ..scans.medical import is_nifti
 
-        if is_nifti(item.path):
-            self._volume(item.path)[item.index] = heat
+        no_png = self.folder is None or is_nifti(item.path)
+        self._keep(number, np.minimum(heat, 60000).astype(np.float16), no_png)
+        if self.folder is None:
+            return
+        if no_png:
+            self._volume(item)[item.index] = heat
             return
         name = f"{file_name(item.name)}.png"
         self.names[number] = name
@@ -80,6 +84,8 @@ class Maps:
         """Return the map of an item, float32 `(h, w)`, or None."""
         if number in self.kept:
             return self.kept[number].astype(np.float32)
+        if self.spill and (self.spill / f"{number}.npy").exists():
+            return np.load(self.spill / f"{number}.npy").astype(np.float32)
         if number not in self.names:
             return None
         place = self.draft if self.draft.exists() else self.folder
@@ -93,15 +99,26 @@ class Maps:
         self._volume(None)
         replace_folder(self.draft, self.folder)
 
-    def _volume(self, path):
+    def _keep(self, number, heat, no_png):
+        if self.room >= heat.nbytes:
+            self.kept[number] = heat
+            self.room -= heat.nbytes
+        elif no_png:
+            if self.spill is None:
+                self.spill = Path(tempfile.mkdtemp(prefix="gantools-maps-"))
+                weakref.finalize(self, shutil.rmtree, self.spill, ignore_errors=True)
+            np.save(self.spill / f"{number}.npy", heat)
+
+    def _volume(self, item):
         """Return the maps of a volume's slices; those of the volume before are written."""
-        if path not in self.volume:
-            for source, slices in self.volume.items():
+        key = item and (item.path, item.series or item.path.name)
+        if key not in self.volume:
+            for (source, name), slices in self.volume.items():
                 from ..scans.nifti import write_map
 
-                write_map(source, slices, self.draft / f"{file_name(source.name)}_map.nii.gz")
-            self.volume = {path: {}} if path else {}
-        return self.volume.get(path)
+                write_map(source, slices, self.draft / f"{file_name(name)}_map.nii.gz")
+            self.volume = {key: {}} if key else {}
+        return self.volume.get(key)
 
 
 def to_levels(heat):
@@ -135,8 +152,13 @@ def group_rows(groups, rule):
 
 
 def file_name(name: str) -> str:
-    """Return an item's name as one that a file may have."""
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
+    """Return an item's name as one that a file may have.
+
+    Where that changes it, six digits of a hash keep names apart: "a/b" and "a_b" are two items.
+    """
+    plain = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
+    code = blake2b(name.encode(), digest_size=3).hexdigest()
+    return plain if plain == name else f"{plain}-{code}"
 
 
 def overlay(picture: np.ndarray, heat: np.ndarray, opacity: float = 0.75) -> np.ndarray:

@@ -64,7 +64,7 @@ class Contents:
         title: Of the page.
         verdict: Sentences, the first in large type.
         cases: In the order of p, oddest first.
-        rule: `calibrate.Rule`.
+        rule: `calibrate.Rule` or `calibrate.Rules`.
         promise: What the rule promises, in words.
         findings: Of the audit.
         lights: `drift.Light` values.
@@ -223,7 +223,10 @@ def _all(c):
         f"<th{' class=number' if 0 < i < 4 else ''}><button data-column='{i}'>{name}</button></th>"
         for i, name in enumerate(("item", "score", "p", "adjusted p", "verdict", "group", "kind"))
     )
-    data = json.dumps({"n": c.rule.n, "level": c.rule.level, "counts": _counts(c)})
+    data = json.dumps({
+        "level": c.rule.level, "grids": c.rule.grids, "counts": _counts(c.cases),
+        "told": _counts([case for case in c.cases if case.verdict == "flagged"]),
+    })  # fmt: skip
     more = len(c.cases) - ROWS
     left = paragraphs(f"The other {more} items are in scores.csv.") if more > 0 else ""
     return (
@@ -245,12 +248,12 @@ def _row(number, case):
     )
 
 
-def _counts(c):
-    """Return rank of p -> items without label, normal and anomalous, for the threshold."""
+def _counts(cases):
+    """Return p -> items without label, normal and anomalous, for the threshold."""
     found = {}
-    for case in c.cases:
+    for case in cases:
         if case.p == case.p:
-            row = found.setdefault(round(case.p * (c.rule.n + 1)), [0, 0, 0])
+            row = found.setdefault(f"{case.p:.9g}", [0, 0, 0])
             row[0 if case.label is None else 1 + case.label] += 1
     return found
 

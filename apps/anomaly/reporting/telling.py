@@ -115,9 +115,9 @@ def tell(out, outcome, settings, command, say) -> dict:
     Returns:
         The counts, as JSON values: items, flagged, unreadable, level.
     """
-    rule = outcome.judge.rule(settings.fpr, settings.confidence)
     scored = outcome.scored
-    found = evaluate(outcome.items, [scored], [rule.level], outcome.rows, outcome.pixels)
+    rule = scored.rule(outcome.judge, settings.fpr, settings.confidence)
+    found = evaluate(outcome.items, [scored], [rule.levels], outcome.rows, outcome.pixels)
     cases = _cases(outcome, rule)
     outputs.write_scores(out / "scores.csv", [_row(case) for case in cases])
     group_rule = _group_rule(outcome, settings)
@@ -129,6 +129,8 @@ def tell(out, outcome, settings, command, say) -> dict:
     write_json(out / "plan.json", {"schema": 1, "command": command, **outcome.model})
     if found:
         write_json(out / "evaluation.json", found.to_dict())
+    else:  # that of an earlier job says nothing of these items
+        (out / "evaluation.json").unlink(missing_ok=True)
     verdict = sentences(outcome, rule, found)
     contents = report.Contents(
         title=f"Anomalies in {outcome.title}",

@@ -31,6 +31,13 @@ def is_nifti(path: Path) -> bool:
     return ending(path) in NIFTI
 
 
+def read_as_dicom(path: Path) -> bool:
+    """Return whether a file is opened as DICOM: it is that, and no picture or array by its name."""
+    from gantools.data.pictures import SUFFIXES
+
+    return ending(path) not in (*SUFFIXES, *NIFTI, ".npz", ".npy") and is_dicom(path)
+
+
 def expand(collection: Collection, salt: str) -> Collection:
     """Replace items of DICOM and NIfTI files by one item a frame or slice.
 
@@ -45,13 +52,11 @@ def expand(collection: Collection, salt: str) -> Collection:
         UserError: a file of the kind is there and its extra is not (exit code 3), or nothing of it
             can be read.
     """
-    from gantools.data.pictures import SUFFIXES
-
     plain, dicom, nifti = [], [], []
     for item in collection.items:
         if is_nifti(item.path):
             nifti.append(item)
-        elif ending(item.path) not in (*SUFFIXES, ".npz", ".npy") and is_dicom(item.path):
+        elif read_as_dicom(item.path):
             dicom.append(item)
         else:
             plain.append(item)

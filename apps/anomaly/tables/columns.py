@@ -116,6 +116,17 @@ def as_seconds(values):
     return np.array([parsed[text] for text in values], np.float64)
 
 
+def texts_of(values):
+    """Return a column as texts, whole numbers without a point, "" where a cell is missing.
+
+    Every digit is kept: two long numbers of patients must not become one text.
+    """
+    if values.dtype.kind != "f":
+        return [str(v) for v in values]
+    numbers = values.tolist()
+    return ["" if v != v else str(int(v)) if v.is_integer() else repr(v) for v in numbers]
+
+
 def _plan_numbers(name, numbers, missing, rows, time):
     finite = numbers[np.isfinite(numbers)]
     distinct = np.unique(finite)
@@ -226,7 +237,7 @@ def _encode_constant(values, facts):
 
 def _encode_category(values, facts):
     place = {level: i for i, level in enumerate(facts["levels"])}
-    codes = np.array([place.get(text, -1) for text in _texts(values)], int)
+    codes = np.array([place.get(text, -1) for text in texts_of(values)], int)
     out = np.zeros((len(values), len(place) + 1))
     out[np.arange(len(values)), codes] = 1  # -1 is the last: unseen
     gone = absent(values)
@@ -239,7 +250,7 @@ def _encode_frequency(values, facts):
     log = np.log(list(share.values()))
     mean = np.average(log, weights=facts["shares"])
     sd = np.sqrt(np.average((log - mean) ** 2, weights=facts["shares"])) + 0.1
-    gone, shares = absent(values), np.array([share.get(text, 0.0) for text in _texts(values)])
+    gone, shares = absent(values), np.array([share.get(text, 0.0) for text in texts_of(values)])
     known = shares > 0
     z = np.where(known, (mean - np.log(np.where(known, shares, 1))) / sd, 0)
     return np.stack([z, np.where(known, 0, np.where(gone, _lack(gone, facts), SURPRISE))], 1)
@@ -259,7 +270,7 @@ def _encode_date(values, facts):
 
 
 def _encode_text(values, facts):
-    texts = _texts(values)
+    texts = texts_of(values)
     z = (_text_numbers(texts) - facts["mean"]) / facts["sd"]
     grams = np.zeros((len(texts), GRAMS))
     for row, text in zip(grams, texts, strict=True):
@@ -285,10 +296,6 @@ def _text_numbers(texts):
         for t in texts
     ]
     return np.array(rows, np.float64).reshape(-1, 4)
-
-
-def _texts(values):
-    return [f"{v:g}" for v in values] if values.dtype.kind == "f" else list(values)
 
 
 def _booleans(values):

@@ -5,21 +5,21 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from gantools.errors import ALL_FAILED, UserError
+from gantools.errors import UserError
 
 from ..audit.findings import Finding
 from ..audit.tables import audit_table
-from ..calibration.crossfit import FEWEST
 from ..calibration.drift import Fingerprint
 from ..calibration.judge import Judge
-from ..calibration.split import FEW, bucket, folds, split
+from ..calibration.split import FEW, bucket, full_folds, split, undivided
 from ..detectors import baselines
 from ..items import Collection, Item
-from ..job import FOLDS, halves, shared_out
+from ..job import FOLDS, enough, halves, shared_out
 from . import model as fitted_table
+from .columns import texts_of
 from .model import FittedTable, Rows, TableMember
-from .rows import Roles, find_roles, labels_of, parts_of, read, texts_of
-from .transform import split_by_time
+from .rows import Roles, find_roles, labels_of, parts_of, read
+from .transform import DIGITS, split_by_time, telling
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,10 @@ class LookedTable:
         """Return the rows that a detector is fitted on."""
         return list(self.collection.normals())
 
+    def contents(self):
+        """Return name -> code of the content of each row."""
+        return {item.name: self.reader.hashes[item.index] for item in self.collection.items}
+
     def numbers(self, items=None):
         """Return `(numbers, tags)` of rows, all normals by default, for `drift`."""
         columns = self.reader.take(self.normals() if items is None else items)
@@ -75,10 +79,16 @@ def look(
         every_row: Whether all rows are to be scored, whatever part they are in.
 
     Raises:
-        UserError: a role names no column, or there are too few normals.
+        UserError: a role names no column, groups and time are both to divide the rows, or there
+            are too few normals.
     """
     columns = read(collection.table)
     roles = find_roles(columns, roles or Roles(), known)
+    if roles.groups and roles.time and not every_row:
+        raise UserError(
+            f"Expected --groups or --time-col, not both: a border in time ({roles.time}) cuts "
+            f"groups ({roles.groups}) that go on past it. Give the one that matters more."
+        )
     labels, kinds = labels_of(columns, roles.label)
     groups = None if roles.groups is None else texts_of(columns[roles.groups])
     parts, note = parts_of(columns, roles, labels, groups)
@@ -99,7 +109,7 @@ def look(
     notes = (*collection.notes, *([note] if note else []))
     collection = replace(collection, items=items, notes=notes)
     features = {n: v for n, v in columns.items() if n not in roles.drop()}
-    found = audit_table(features, labels, parts, None, groups)
+    found = audit_table(features, labels, parts, None, groups, to_score=every_row)
     for line in (*notes, *(f"{f.severity}: {f.sentence}" for f in found)):
         say(line)
     facts = {
@@ -138,21 +148,16 @@ def fit(looked, settings, *, out=None, say=lambda line: None, progress=None) -> 
     return model
 
 
-def score_unsupervised(looked, settings, *, maps=None, say, progress=None):
+def score_unsupervised(looked, settings, *, maps=None, **how):
     """Score rows that are also all that there is to learn from; see `job.score_unsupervised`."""
     items = list(looked.collection.items)
-    place = [item.group or looked.reader.hashes[item.index][:24] for item in items]
-    return halves(looked, items, place, fit, settings, say=say, progress=progress)
+    place = [item.group or looked.reader.hashes[item.index][:DIGITS] for item in items]
+    return halves(looked, items, place, fit, settings, **how)
 
 
 def _first(looked, labels, parts, say):
     normals = looked.normals()
-    if len(normals) < FEWEST:
-        raise UserError(
-            f"{looked.collection.table.name} has {len(normals)} normal rows to learn from. "
-            f"Expected at least {FEWEST}. Add normal rows.",
-            ALL_FAILED,
-        )
+    enough(len(normals), looked.collection.table.name, "normal rows")
     columns = looked.reader.columns
     train = (parts == "train") & (labels != 1)
     held = np.array([bucket(str(i), 0, "first") < baselines.HELD for i in range(len(parts))])
@@ -184,14 +189,11 @@ def _held_out(looked, normals, seed, ranking):
     place = [item.group or item.name for item in normals]
     first, second = ([normals[i] for i in part] for part in shared_out(rest, place, seed))
     if min(len(fit_on), len(first), len(second)) < 5:
-        raise UserError(
-            f"{len(normals)} normal rows cannot be divided into fit and calibration. Add normal "
-            "rows, or leave out --groups."
-        )
+        raise undivided(normals)
     fit_on = [normals[i] for i in fit_on]
-    model = FittedTable((_member(looked, fit_on),))
-    a, b = (model.raw(looked.reader, items) for items in (first, second))
-    hashes = [looked.reader.hashes[item.index] for item in fit_on]
+    model, known = FittedTable((_member(looked, fit_on),)), _known(looked, normals)
+    a, b = (_raw(model, looked, items, known) for items in (first, second))
+    hashes = [known[item.index] for item in fit_on]
     model.judge = Judge.fit(ranking, a, b, hashes, [item.group for item in fit_on])
     model.held = (a, b, hashes)
     model.facts = {"fit": len(fit_on), "calibration": [len(first), len(second)]}
@@ -199,18 +201,29 @@ def _held_out(looked, normals, seed, ranking):
 
 
 def _crossed(looked, normals, seed, ranking):
-    parts = [fold for fold in folds(normals, FOLDS, seed) if fold]
-    members, scaling, held = [], [], []
+    parts = full_folds(normals, FOLDS, seed)
+    known, members, scaling, held = _known(looked, normals), [], [], []
     for number, fold in enumerate(parts):
         following = parts[(number + 1) % len(parts)]
         rest = [n for i, n in enumerate(normals) if i not in {*fold, *following}]
         members.append(_member(looked, rest))
         alone = FittedTable((members[-1],))
-        scaling.append(alone.raw(looked.reader, [normals[i] for i in following]))
-        held.append(alone.raw(looked.reader, [normals[i] for i in fold]))
+        scaling.append(_raw(alone, looked, [normals[i] for i in following], known))
+        held.append(_raw(alone, looked, [normals[i] for i in fold], known))
     model = FittedTable(tuple(members), Judge.crossed(ranking, scaling, held))
     model.facts = {"fit": len(normals), "calibration": [0, len(normals)]}
     return model
+
+
+def _known(looked, normals):
+    """Return row -> the hash by which a model knows a normal again."""
+    hashes = telling([looked.reader.hashes[item.index] for item in normals])
+    return {item.index: text for item, text in zip(normals, hashes, strict=True)}
+
+
+def _raw(model, looked, items, known):
+    """Return the raw parts of normals under the hashes of `_known`."""
+    return replace(model.raw(looked.reader, items), hashes=[known[item.index] for item in items])
 
 
 def _member(looked, items):

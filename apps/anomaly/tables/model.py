@@ -25,6 +25,7 @@ NEIGHBOURS = 20_000  # normal rows that distances are measured to
 EXAMPLES = 2000  # normal rows kept for explanations
 REFERENCES = references.TABLE_REFERENCES | {"knn5": partial(references.Knn, limit=NEIGHBOURS)}
 ROWS = tuple(REFERENCES)
+SEEN = "This row was fitted on or calibrated with: no p can be given."
 
 
 class Rows:
@@ -145,7 +146,8 @@ class FittedTable:
 
         `jobs` is not used: all rows are scored at once.
         """
-        return fitted.judged(self.judge, self.raw(reader, items, progress=progress), items)
+        raw = self.raw(reader, items, progress=progress)
+        return fitted.judged(self.judge, raw, items, SEEN)
 
     def reasons(self, reader, items, numbers):
         """Return item number -> `reasons.Reason`s of some rows, the strongest first."""

@@ -114,10 +114,12 @@ class Reasons:
         """Return `(width, width)` that maps a centred row to its residuals, and their sd."""
         from sklearn.covariance import ledoit_wolf
 
-        precision = np.linalg.inv(ledoit_wolf(x.astype(np.float64))[0])
+        # pseudo-inverses: columns that never change, or only together, have no inverse
+        precision = np.linalg.pinv(ledoit_wolf(x.astype(np.float64))[0], hermitian=True)
         predict = np.empty_like(precision)
         for place in self.transform.slices.values():
-            predict[place] = np.linalg.inv(precision[place, place]) @ precision[place]
+            own = np.linalg.pinv(precision[place, place], hermitian=True)
+            predict[place] = own @ precision[place]
         # measured: the shrunk covariance says too much, twice for two columns that agree to 7 %
         residuals = (x - self.mean) @ predict.T
         return predict, np.maximum(np.sqrt(np.mean(residuals**2, axis=0)), LEAST_SD)

@@ -9,7 +9,8 @@ from gantools.errors import UserError
 
 from .. import manifest
 from ..calibration.split import bucket
-from .columns import as_numbers
+from ..loading import whole_file
+from .columns import as_numbers, texts_of
 from .transform import split_by_time
 
 HELD = 2_000  # of 10 000 normals that go to the test part where nobody has divided the rows
@@ -45,8 +46,9 @@ def read(path):
     """
     if not path.name.lower().endswith((".npz", ".npy")):
         return read_table(path)
-    stored = np.load(path, allow_pickle=False)
-    arrays = {"X": stored} if isinstance(stored, np.ndarray) else dict(stored)
+    with whole_file(path), path.open("rb") as file:
+        stored = np.load(file, allow_pickle=False)
+        arrays = {"X": stored} if isinstance(stored, np.ndarray) else dict(stored)
     x = next((a for name, a in arrays.items() if name.lower() in ("x", "data", "arr_0")), None)
     if x is None or x.ndim != 2:
         raise UserError(f"'{path}': expected an array X (rows, columns). Received: {list(arrays)}.")
@@ -99,7 +101,8 @@ def labels_of(columns, name):
     if name is None:
         return np.full(count, -1), [""] * count
     values, texts = columns[name], texts_of(columns[name])
-    numbers = as_numbers(values)
+    truths = np.array([manifest.truth_of(t) for t in texts], np.float64)  # None becomes NaN
+    numbers = np.where(np.isnan(truths), as_numbers(values), truths)
     if not np.isnan(numbers[np.array([t != "" for t in texts])]).any():
         return np.where(np.isnan(numbers), -1, numbers != 0).astype(int), [""] * count
     known = {text: manifest.label_of(text.rstrip(".")) for text in set(texts)}
@@ -143,10 +146,3 @@ def parts_of(columns, roles, labels, groups):
     held = np.array([bucket(place, 0, "test") < HELD for place in places])
     note = "Nobody has divided the normals: 20 % of them are held back for the test."
     return np.where((labels == 1) | held, "test", "train"), note
-
-
-def texts_of(values):
-    """Return a column as texts, "" where a cell is missing."""
-    if values.dtype.kind == "f":
-        return ["" if np.isnan(v) else f"{v:g}" for v in values]
-    return [str(v) for v in values]

@@ -1,5 +1,6 @@
 """Tables of mixed columns as rows of numbers, fitted on normals only."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 
@@ -10,6 +11,7 @@ from gantools.errors import UserError
 from .columns import PARSE, Column, absent, as_numbers, as_seconds, plan
 
 SCHEMA = 1
+DIGITS = 24  # of the hash of a content; the number among equal rows follows
 LATEST = 0.2  # share of the rows in time that calibrate
 
 
@@ -133,6 +135,19 @@ def split_by_time(values, latest=LATEST):
     return np.flatnonzero(times < border), np.flatnonzero(times >= border)
 
 
+def telling(hashes):
+    """Return hashes of `row_hashes`, marked where the content is among them more than once.
+
+    A new row may rightly equal such rows, as rows of categories and whole numbers often do: only a
+    content that is there once tells that a row was seen before. A marked hash equals no row's.
+
+    Args:
+        hashes: Of all normals that a model is made of.
+    """
+    counts = Counter(text[:DIGITS] for text in hashes)
+    return [text if counts[text[:DIGITS]] == 1 else f"{text} again" for text in hashes]
+
+
 def row_hashes(table):
     """Return a hash a row by its content and, among equal rows, by their order.
 
@@ -145,7 +160,7 @@ def row_hashes(table):
     texts = [_cells(values) for values in table.values()]
     seen, hashes = {}, []
     for row in zip(*texts, strict=True):
-        digest = blake2b("\0".join(row).encode(), digest_size=12).hexdigest()
+        digest = blake2b("\0".join(row).encode(), digest_size=DIGITS // 2).hexdigest()
         count = seen[digest] = seen.get(digest, -1) + 1
         hashes.append(f"{digest}{count:x}")
     return hashes

@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 from gantools.apps.anomaly import Detector
+from gantools.apps.anomaly.reporting import outputs
 
 from gantools.errors import UserError
 
@@ -55,6 +56,19 @@ def test_pictures(on_pictures, tmp_path):
     assert on_pictures.facts["fit"] > 40
 
 
+def test_every_map_comes_back_and_one_of_nothing_is_nan(monkeypatch):
+    x = tiles(60).astype(np.float32)
+    detector = Detector("references").fit(x)
+    new = tiles(4, 5).astype(np.float32)
+    new[1] = np.nan
+    whole = detector.score(new, maps=True).maps
+    monkeypatch.setattr(outputs, "MOST_KEPT", 2 * 32 * 32)
+    found = detector.score(new, maps=True)
+    assert np.isnan(found.maps).all(axis=(1, 2)).tolist() == [False, True, False, False]
+    np.testing.assert_array_equal(found.maps, whole)
+    assert list(found.errors) == [1]
+
+
 @pytest.mark.parametrize("form", ["colour", "float", "16 bit"])
 def test_pictures_of_any_form(form):
     plain = tiles(60)
@@ -89,6 +103,16 @@ def test_frames_of_mixed_columns():
     new = {"size": np.zeros(2), "kind": np.array(["a", "never seen"], object)}
     found = Detector().fit(frame).score(new)
     assert found.p[1] < found.p[0]
+
+
+@pytest.mark.parametrize("count", [40, 400], ids=["folds", "held out"])
+def test_a_row_of_few_levels_may_equal_fitted_ones(count):
+    random = np.random.default_rng(0)
+    levels = random.integers(0, 2, (count, 3)).astype(float)
+    levels[0] = [7, 7, 7]
+    found = Detector().fit(levels).score(np.array([[0.0, 1, 0], [7, 7, 7], [1, 0, 1]]))
+    assert np.isfinite(found.p).tolist() == [True, False, True]
+    assert found.errors == {1: "This row was fitted on or calibrated with: no p can be given."}
 
 
 def test_groups_get_a_p():

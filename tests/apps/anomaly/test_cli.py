@@ -73,6 +73,8 @@ def test_the_same_job_again_uses_the_model(done, tile_folder, tmp_path, capsys):
     assert scores(out) == before
     assert run("--data", tile_folder, "-o", out, *FAST, "--seed", "1") == USAGE
     assert "other settings (seed 0 -> 1). Give --fresh" in told(capsys)
+    assert run("--data", tile_folder, "-o", out, *FAST, "--groups", r"lot\w+\d+(?=_)") == USAGE
+    assert "(groups None -> lot" in told(capsys)
     assert scores(out) == before
     assert run("--data", tile_folder, "-o", out, *FAST, "--seed", "1", "--fresh", "-q") == DONE
     assert scores(out) != before
@@ -95,6 +97,29 @@ def test_an_unreadable_file_is_a_row_and_exit_code_4(tiles, tmp_path, capsys):
     last = scores(tmp_path / "out")[-1]
     assert (last["path"], last["verdict"], last["p"]) == ("test/good/zz.png", "not scored", "")
     assert last["reason"]
+
+
+def test_an_unreadable_file_of_undivided_data_is_a_row_too(tile_folder, tmp_path, capsys):
+    shutil.copytree(tile_folder / "train" / "good", tmp_path / "data")
+    (tmp_path / "data" / "zz.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    assert run("--data", tmp_path / "data", "-o", tmp_path / "out", *FAST, "-q", "--json") == (
+        SOME_FAILED
+    )
+    counts = json.loads(capsys.readouterr().out)
+    assert (counts["items"], counts["unreadable"]) == (81, 1)
+    last = scores(tmp_path / "out")[-1]
+    assert (last["path"], last["verdict"]) == ("zz.png", "not scored")
+    assert last["reason"]
+
+
+def test_one_picture_is_scored_and_told_nothing_of_training(done, tile_folder, tmp_path, capsys):
+    (tmp_path / "one").mkdir()
+    shutil.copy(next((tile_folder / "test" / "patch").iterdir()), tmp_path / "one" / "a.png")
+    out = tmp_path / "out"
+    assert run("score", "--data", tmp_path / "one", "--model", done / "model", "-o", out) == DONE
+    (row,) = scores(out)
+    assert float(row["p"]) < 0.1
+    assert "for training" not in told(capsys)
 
 
 def test_fit_and_score_give_what_the_whole_job_gives(done, tile_folder, tmp_path, capsys):
@@ -139,6 +164,15 @@ def test_shards_merge_to_the_whole(done, tile_folder, tmp_path, capsys):
     assert "expected I/N" in told(capsys)
     assert run("merge", done, "-o", tmp_path / "z") == USAGE
     assert "no outcome" in told(capsys)
+
+
+def test_what_an_earlier_job_said_of_labels_and_shards_goes(done, tile_folder, tmp_path):
+    test, model, out = tile_folder / "test", done / "model", tmp_path / "out"
+    assert run("score", "--data", test, "--model", model, "-o", out, "--shard", "1/1", "-q") == DONE
+    assert {"evaluation.json", "outcome.json", "outcome.npz"} <= {p.name for p in out.iterdir()}
+    assert run("score", "--data", test / "patch", "--model", model, "-o", out, "-q") == DONE
+    left = {path.name for path in out.iterdir()}
+    assert not left & {"evaluation.json", "outcome.json", "outcome.npz"}
 
 
 def test_feedback_joins_the_calibration(done, tile_folder, tmp_path, capsys):
@@ -202,6 +236,7 @@ MISTAKES = [
     (("eval", "--data", "{tiles}/train"), USAGE, "needs normal and anomalous items"),
     (("score", "--data", "{tiles}", "--model", "{tmp}/empty"), USAGE, "holds no fitted model"),
     ((), USAGE, "Give --data FOLDER"),
+    (("--seed", "7", "eval", "--data", "{tiles}"), USAGE, "after the command: eval --seed"),
     (("--data", "{tiles}", "--fpr", "2"), USAGE, "2.0"),
 ]
 

@@ -57,7 +57,7 @@ def test_a_saved_model_gives_the_same_p_byte_for_byte(fitted_tiles, tmp_path):
 
 def test_saving_replaces_an_older_model_whole(fitted_tiles, tmp_path):
     _, model = fitted_tiles
-    (tmp_path / "model").mkdir()
+    model.save(tmp_path / "model")
     (tmp_path / "model" / "stale").write_text("x")
     model.save(tmp_path / "model")
     assert not (tmp_path / "model" / "stale").exists()

@@ -31,9 +31,12 @@ def test_the_secret_of_a_project_stays(tmp_path):
     assert folder.project_salt(tmp_path / "plan.json") == "def"
 
 
-def looked(names="abc", table=None):
-    items = [SimpleNamespace(name=name) for name in names]
-    return SimpleNamespace(normals=lambda: items, collection=SimpleNamespace(table=table))
+def looked(names="abc", table=None, group=None, content="x"):
+    items = [SimpleNamespace(name=name, group=group) for name in names]
+    return SimpleNamespace(
+        normals=lambda: items, collection=SimpleNamespace(table=table),
+        contents=lambda: dict.fromkeys(names, content),
+    )  # fmt: skip
 
 
 def test_a_kept_model_needs_the_same_settings(tmp_path):
@@ -52,8 +55,13 @@ def test_a_kept_model_needs_the_same_settings(tmp_path):
     same = Settings(seed=3, without=("a",), fpr=0.2)
     assert kept(same).facts is facts
     assert len(said) == 1 and "--fresh fits again" in said[0]
-    kept(same, looked("abcd"))
-    assert "the normals are not those" in said[-1]
+    for other in (looked("abcd"), looked(group="g"), looked(content="y")):
+        said.clear()
+        kept(same, other)
+        assert "the normals are not those" in said[-1]
+    for name in ("groups", "label", "time_col"):
+        with pytest.raises(UserError, match=f"{name} None -> c.*Give --fresh"):
+            kept(Settings(seed=3, without=("a",), **{name: "c"}))
     with pytest.raises(UserError, match="seed 3 -> 0"):
         kept(Settings(without=("a",)))
     with pytest.raises(UserError, match="without"):
@@ -79,6 +87,10 @@ def test_a_stopped_training_goes_on_only_where_it_is_the_same_job(tmp_path):
     assert left(Settings(seed=1, fpr=0.3))
     assert not left(Settings(seed=2))
     assert not left(Settings(seed=2), looked("xyz"))
+    assert not left(Settings(seed=2), looked("xyz", content="y"))
+    assert not left(Settings(seed=2), looked("xyz", content="y", group="g"))
+    assert not left(Settings(seed=2, groups="(.)"), looked("xyz", content="y", group="g"))
+    assert left(Settings(seed=2, groups="(.)"), looked("xyz", content="y", group="g"))
     assert not left(Settings(seed=2), looked("xyz"), fresh=True)
 
 

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from gantools.apps.anomaly import fitted, job, layouts
@@ -134,7 +137,36 @@ def test_undivided_pictures_are_scored_by_halves(tiles, tmp_path):
     assert len(items) == 121
     assert scored.names[int(np.argmin(scored.p - 1e-9 * scored.scores))] == "zz_odd.png"
     assert sorted(maps) == list(range(121))
+    (first, last), side = scored.halves
+    assert last is model.judge is not first
+    rule = scored.rule(model.judge, 0.1, 0.8)
+    for number, judge in enumerate((first, last)):
+        own = side == number
+        assert rule.flags(scored.p)[own].tolist() == (
+            judge.rule(0.1, 0.8).flags(scored.p[own]).tolist()
+        )
     assert model.facts["settings"]["minutes"] == 3
+
+
+def test_each_half_has_a_training_of_its_own_to_go_on_with(tiles, tmp_path, monkeypatch):
+    monkeypatch.setattr(fitted, "detector_class", lambda kind: Recorder)
+    Recorder.given.clear()
+    looked = job.look(layouts.find(tiles(tmp_path / "a", normals=140, good=0, bad=0) / "train"))
+    settings = Settings(detector="restorer", minutes=3)
+    job.score_unsupervised(looked, settings, out="training", say=lambda line: None)
+    outs = [options["out"] for _, options in Recorder.given]
+    assert outs == [Path("training") / "0", Path("training") / "1"]
+    assert [options["minutes"] for _, options in Recorder.given] == [1.5, 1.5]
+
+
+def test_halves_of_too_few_are_refused(tile_folder):
+    looked = job.look(layouts.find(tile_folder / "train"))
+    few = looked.collection.items[:16]
+    looked = replace(looked, collection=replace(looked.collection, items=few))
+    with pytest.raises(UserError, match="one half of train has .* normals.*at least 15") as failed:
+        settings = Settings(detector="references")
+        job.score_unsupervised(looked, settings, say=lambda line: None)
+    assert failed.value.code == ALL_FAILED
 
 
 def test_auto_takes_what_is_installed(monkeypatch):

@@ -42,10 +42,29 @@ def test_manifest_needs_nine_of_ten_files(tmp_path):
         layouts.find(tmp_path, manifest=tmp_path / "list.csv")
 
 
+def test_a_table_in_another_encoding_stops_nothing_unless_it_is_named(tmp_path):
+    put(tmp_path, "1.png", "2.png")
+    (tmp_path / "notes.csv").write_bytes("Größe,Maß\n1,2\n".encode("latin-1"))
+    assert layouts.find(tmp_path).layout == "flat"
+    with pytest.raises(UserError, match="Cannot read"):
+        layouts.find(tmp_path, manifest=tmp_path / "notes.csv")
+
+
 def test_numbers_as_classes_zero_is_normal(tmp_path):
     put(tmp_path, "1.png", "2.png", "3.png")
     (tmp_path / "m.csv").write_text("file,class,split\n1.png,0,train\n2.png,2,test\n3.png,1,test\n")
     assert [item.label for item in layouts.find(tmp_path).items] == [0, 1, 1]
+
+
+@pytest.mark.parametrize("words", [("False", "True", "true"), ("0.0", "1.0", "1.0")])
+@pytest.mark.parametrize("heading", ["anomaly", "defect"])
+def test_truths_as_labels(tmp_path, words, heading):
+    put(tmp_path, "a/1.png", "a/2.png", "a/3.png", "a/4.png")
+    rows = [f"a/{i + 1}.png,{word}" for i, word in enumerate((*words, ""))]
+    (tmp_path / "m.csv").write_text("\n".join([f"file,{heading}", *rows]))
+    items = layouts.find(tmp_path).items
+    assert [item.label for item in items] == [0, 1, 1, None]
+    assert {item.kind for item in items} == {"a"}
 
 
 def test_mvtec(tmp_path):
@@ -79,6 +98,22 @@ def test_normal_and_abnormal_folders_are_divided_by_group(tmp_path):
     assert {item.label for item in train} == {0}
     assert sum(item.label for item in test) == 2
     assert 10 < len(test) < 80
+
+
+@pytest.mark.parametrize("folder", ["ground_truth", "Masks", "labels"])
+def test_masks_beside_folders_of_kinds_are_no_anomalies(tmp_path, folder):
+    put(tmp_path, "good/1.png", "good/2.png", "hole/3.png", "cut/4.png", "cut/5.png")
+    put(tmp_path, *(f"{folder}/{name}" for name in ("hole/3_mask.png", "4.png", "2.png")))
+    found = layouts.find(tmp_path)
+    assert found.layout == "normal-abnormal"
+    masks = {item.name: item.mask and item.mask.name for item in found.items}
+    assert masks == {
+        "good/1.png": None, "good/2.png": None, "hole/3.png": "3_mask.png", "cut/4.png": "4.png",
+        "cut/5.png": None,
+    }  # fmt: skip
+    assert found.skipped == (
+        (f"{folder}/2.png", "in a folder of masks, but of no anomalous picture"),
+    )
 
 
 def test_train_and_test_without_labels(tmp_path):
@@ -119,6 +154,23 @@ def test_arrays(tmp_path):
     assert len(found.normals()) == 5
     np.savez(tmp_path / "b.npz", X=np.zeros((30, 5)), y=np.zeros(30))
     assert layouts.find(tmp_path / "b.npz").layout == "table"
+
+
+@pytest.mark.parametrize("kind", [bool, float, np.int64, str])
+def test_labels_of_arrays_of_any_type(tmp_path, kind):
+    x = np.random.default_rng(0).integers(0, 255, (4, 8, 8), np.uint8)
+    np.savez(tmp_path / "a.npz", images=x, labels=np.array([0, 1, 0, 1]).astype(kind))
+    assert [item.label for item in layouts.find(tmp_path / "a.npz").items] == [0, 1, 0, 1]
+
+
+def test_an_array_label_that_is_no_number_is_unknown(tmp_path):
+    x = np.random.default_rng(0).integers(0, 255, (3, 8, 8), np.uint8)
+    np.savez(tmp_path / "a.npz", images=x, labels=[0, np.nan, 1])
+    found = layouts.find(tmp_path / "a.npz").items
+    assert [item.label for item in found] == [0, None, 1]
+    np.savez(tmp_path / "b.npz", images=x, labels=[0, 1, 2])
+    found = layouts.find(tmp_path / "b.npz").items
+    assert [(item.label, item.kind) for item in found] == [(None, "0"), (None, "1"), (None, "2")]
 
 
 def test_table(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from gantools.apps.anomaly import loading
 from gantools.apps.anomaly.items import Item
 
-from gantools.errors import UserError
+from gantools.errors import ALL_FAILED, UserError
 
 
 def save(folder, name, pixels):
@@ -141,3 +141,21 @@ def test_arrays_are_read_by_index(tmp_path):
     np.savez(tmp_path / "c.npz", strange=x)
     with pytest.raises(UserError, match="strange"):
         loading.array_items(tmp_path / "c.npz")
+
+
+def test_broken_arrays_get_one_sentence(tmp_path):
+    whole = tmp_path / "whole.npz"
+    np.savez(whole, images=np.zeros((20, 8, 8), np.uint8))
+    objects = np.array([{"a": 1}] * 3, object)
+    np.save(tmp_path / "objects.npy", objects, allow_pickle=True)
+    np.savez(tmp_path / "objects.npz", images=objects)
+    (tmp_path / "cut.npz").write_bytes(whole.read_bytes()[:900])
+    (tmp_path / "junk.npy").write_bytes(b"junk")
+    (tmp_path / "junk.npz").write_bytes(b"junk")
+    np.save(tmp_path / "alone.npy", np.zeros((3, 8, 8)))
+    (tmp_path / "alone.npy").rename(tmp_path / "no_zip.npz")
+    for path in sorted(tmp_path.iterdir()):
+        if path != whole:
+            with pytest.raises(UserError, match=f"Cannot read '.*{path.name}'") as failed:
+                loading.array_items(path)
+            assert failed.value.code == ALL_FAILED, path.name

@@ -19,23 +19,16 @@
     return `; ${word} ${(100 * hits / of).toFixed(0)} % (${low} to ${high})`;
   };
 
-  // Counts of all items by the rank of their p, also of those that the table leaves out.
-  const flag = (level, text) => {
-    const rank = Math.floor(level * (rule.n + 1) + 1e-9);
-    const flagged = [0, 0, 0], all = [0, 0, 0];
-    for (const [key, counts] of Object.entries(rule.counts)) {
-      counts.forEach((count, i) => {
-        all[i] += count;
-        if (Number(key) <= rank) flagged[i] += count;
-      });
+  // Counts of all items by their p, also of those that the table leaves out.
+  const within = (counts, wanted) => {
+    const found = [0, 0, 0];
+    for (const [p, row] of Object.entries(counts)) {
+      if (Number(p) <= wanted + 1e-9) row.forEach((count, i) => { found[i] += count; });
     }
-    for (const row of body.rows) {
-      const p = parseFloat(row.dataset.p);
-      if (Number.isNaN(p)) continue;
-      const on = p <= level + 1e-9;
-      row.classList.toggle("flag", on);
-      row.querySelector(".verdict").textContent = on ? "flagged" : "normal";
-    }
+    return found;
+  };
+  const tell = (flagged, level, text) => {
+    const all = within(rule.counts, 1);
     const sum = (counts) => counts[0] + counts[1] + counts[2];
     let line = `${text}: ${sum(flagged)} of ${sum(all)} flagged; among as many normals about ` +
       `${(sum(all) * level).toFixed(1)} would be`;
@@ -46,11 +39,22 @@
     out.textContent = line;
   };
   slider.addEventListener("input", () => {
+    // p <= wanted is the rule for any number of held-out normals; it flags a little fewer.
     const wanted = Math.pow(10, slider.value / 10);
-    const level = Math.floor(wanted * (rule.n + 1) + 1e-9) / (rule.n + 1);
-    flag(level, `${(100 * wanted).toPrecision(2)} %`);
+    for (const row of body.rows) {
+      const p = parseFloat(row.dataset.p);
+      if (Number.isNaN(p)) continue;
+      const on = p <= wanted + 1e-9;
+      row.classList.toggle("flag", on);
+      row.querySelector(".verdict").textContent = on ? "flagged" : "normal";
+    }
+    const level = Object.entries(rule.grids).reduce((total, [n, share]) => {
+      const ranks = Number(n) + 1;
+      return total + share * Math.floor(wanted * ranks + 1e-9) / ranks;
+    }, 0);
+    tell(within(rule.counts, wanted), level, `${(100 * wanted).toPrecision(2)} %`);
   });
-  flag(rule.level, "As the job was told");
+  tell(within(rule.told, 1), rule.level, "As the job was told");
 
   // Sorting by a column, a second time in the other direction.
   let sorted = null;

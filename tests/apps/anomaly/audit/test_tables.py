@@ -57,6 +57,13 @@ def test_columns_that_are_empty_constant_sparse_or_infinite():
     assert found["constant-column"].items == ("same",)
     assert found["missing-values"].items == ("holes",)
     assert found["infinite-values"].items == ("far",)
+    assert "missing" not in found["infinite-values"].sentence
+
+
+def test_columns_of_dates_are_no_words():
+    data = table()
+    data["day"] = np.array([f"2024-01-{1 + i % 28:02}" for i in range(400)], object)
+    assert rules(data)["text-column"].items == ("town",)
 
 
 def test_one_column_beats_the_model():

@@ -6,6 +6,7 @@ from gantools.apps.anomaly.calibration import calibrate
 from gantools.apps.anomaly.calibration.calibrate import (
     Calibration,
     Rule,
+    Rules,
     adjusted,
     check_disjoint,
     needed,
@@ -194,3 +195,18 @@ def test_rules_in_words():
         Rule.of(100, 5)
     with pytest.raises(UserError, match="--confidence"):
         Rule.of(100, 0.05, 1.0)
+
+
+def test_each_half_is_flagged_by_its_own_rule():
+    one, other = Rule.of(37, 0.05), Rule.of(43, 0.05)
+    assert (one.rank, other.rank) == (1, 2)
+    side = np.array([0, 0, 1, 1, 1])
+    both = Rules((one, other), side)
+    p = np.array([1 / 38, 2 / 38, 1 / 44, 2 / 44, np.nan])
+    assert both.flags(p).tolist() == [True, False, True, True, False]
+    assert both.verdicts(p) == ["flagged", "normal", "flagged", "flagged", "not scored"]
+    assert both.level == pytest.approx((2 * 1 / 38 + 3 * 2 / 44) / 5)
+    assert both.grids == {37: pytest.approx(0.4), 43: pytest.approx(0.6)}
+    assert (both.n, both.rank, both.fpr, both.confidence) == (37, 2, 0.05, None)
+    assert "37 held-out" in both.sentence() and "43 held-out" in both.sentence()
+    assert Rules((one, one), side).sentence() == one.sentence()

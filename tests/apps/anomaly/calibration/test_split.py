@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-from gantools.apps.anomaly.calibration.split import FEW, folds, split
+import pytest
+from gantools.apps.anomaly.calibration.split import FEW, folds, full_folds, split
 from gantools.apps.anomaly.items import Item
+
+from gantools.errors import UserError
 
 
 def items(groups):
@@ -52,3 +55,15 @@ def test_folds_are_whole_groups_of_like_size():
     assert max(map(len, made)) - min(map(len, made)) <= 3
     groups = [{some[i].group for i in fold} for fold in made]
     assert sum(map(len, groups)) == len(set.union(*groups))
+
+
+def test_what_cannot_be_divided_is_told_with_what_would_help():
+    of_two = [Item(Path("x"), f"{i:03}", group=f"g{i % 2}") for i in range(40)]
+    with pytest.raises(UserError, match="40 normals in 2 groups.*leave out --groups"):
+        full_folds(of_two)
+    plain = [Item(Path("x"), f"{i:03}") for i in range(40)]
+    assert len(full_folds(plain)) == 5
+    same = {item.name: "000" for item in plain[1:]}
+    with pytest.raises(UserError, match="all but 1 copy another one.*Add other normals") as failed:
+        full_folds(plain, copies=same)
+    assert "--groups" not in str(failed.value)

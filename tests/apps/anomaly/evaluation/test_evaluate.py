@@ -117,3 +117,8 @@ def test_the_order_of_a_stream(tmp_path):
     assert stream.order_of(items, "time") == [2, 1, 0]
     assert stream.order_of(items[:2], "time") == [1, 0]
     assert stream.order_of(items, None) is None
+
+
+def test_digits_that_are_no_decimals_are_letters_of_a_name():
+    assert stream.natural("5\u00b23.png")[0] == (0, 5, "")
+    assert sorted(["5\u00b210", "5\u00b29"], key=stream.natural) == ["5\u00b29", "5\u00b210"]

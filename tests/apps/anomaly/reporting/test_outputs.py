@@ -32,8 +32,9 @@ def test_maps_are_written_beside_and_then_put_in_place(tmp_path):
     maps(4, Item(Path("a/b c.png"), "a/b c.png"), heat)
     assert (tmp_path / "maps" / "old.png").exists()
     maps.close()
-    assert [p.name for p in (tmp_path / "maps").iterdir()] == ["a_b_c.png.png"]
-    levels = pictures.read(tmp_path / "maps" / "a_b_c.png.png").pixels[..., 0]
+    (written,) = (tmp_path / "maps").iterdir()
+    assert written.name.startswith("a_b_c.png-")
+    levels = pictures.read(written).pixels[..., 0]
     assert levels.tolist() == [[500, 1000, 65535]]
     np.testing.assert_allclose(maps.get(4), heat, rtol=1e-3)
     assert maps.get(5) is None
@@ -52,6 +53,48 @@ def test_memory_of_maps_is_bounded_and_the_rest_is_read_back(tmp_path, monkeypat
     nowhere(0, Item(Path("a"), "a"), np.ones((8, 8), np.float32))
     nowhere.close()
     assert nowhere.get(0).shape == (8, 8)
+
+
+def test_names_that_become_alike_stay_apart():
+    names = ["a 0.png", "a_0.png", "a/b.png", "a_b.png", "a.b.png"]
+    found = [outputs.file_name(name) for name in names]
+    assert len(set(found)) == 5
+    assert [one for one, name in zip(found, names, strict=True) if one == name] == [
+        "a_0.png", "a_b.png", "a.b.png"
+    ]  # fmt: skip
+    assert outputs.file_name("a/b.png") == found[2]
+
+
+def test_volumes_of_one_name_in_several_folders_have_a_map_each(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    maps = outputs.Maps(tmp_path / "maps")
+    for i in range(3):
+        path = tmp_path / f"p{i}" / "flair.nii.gz"
+        path.parent.mkdir()
+        nibabel.save(nibabel.Nifti1Image(np.ones((6, 6, 2), np.float32), np.eye(4)), path)
+        series = f"p{i}/flair.nii.gz"
+        for index in range(2):
+            item = Item(path, f"{series}#{index:04d}", index=index, series=series)
+            maps(2 * i + index, item, np.full((6, 6), i, np.float32))
+    maps.close()
+    written = sorted((tmp_path / "maps").iterdir())
+    assert [path.name[:9] for path in written] == ["p0_flair.", "p1_flair.", "p2_flair."]
+    means = [float(np.mean(nibabel.load(path).dataobj)) for path in written]
+    assert means == [0, 1, 2]
+
+
+def test_maps_without_a_png_are_read_back_from_a_folder_that_goes(tmp_path, monkeypatch):
+    monkeypatch.setattr(outputs, "MOST_KEPT", 0)
+    monkeypatch.setattr(outputs.tempfile, "tempdir", str(tmp_path / "temp"))
+    (tmp_path / "temp").mkdir()
+    maps = outputs.Maps()
+    for i in range(2):
+        maps(i, Item(Path("a.nii.gz"), f"a.nii.gz#{i}", index=i), np.full((2, 2), 80.5 + i))
+    assert [maps.get(i)[0, 0] for i in range(2)] == [80.5, 81.5]
+    assert maps.get(2) is None
+    assert len(list((tmp_path / "temp").iterdir())) == 1
+    del maps
+    assert not list((tmp_path / "temp").iterdir())
 
 
 def test_overlay_is_clear_below_the_level_and_one_scale_for_all():

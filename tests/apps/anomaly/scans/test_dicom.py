@@ -235,3 +235,34 @@ def test_files_of_pydicom_in_every_coding():
 def test_codes_need_the_salt():
     assert dicom.code("1.2.3", "a") == dicom.code("1.2.3", "a") != dicom.code("1.2.3", "b")
     assert len(dicom.code("x", "a")) == 12
+
+
+def test_folders_named_after_patients_are_in_no_output(tmp_path):
+    draw = np.random.default_rng(0)
+    listed = ["path,label,finding"]
+    for i in range(3):
+        path = tmp_path / "data" / f"{CANARY}_{i}" / f"{i}.dcm"
+        path.parent.mkdir(parents=True)
+        save(dataset(draw.integers(0, 900, (32, 32)).astype(np.uint16), series=f"1.2.{i}"), path)
+        listed.append(f"{CANARY}_{i}/{i}.dcm,{int(i == 2)},{'mass' if i == 2 else ''}")
+    (tmp_path / "data" / "list.csv").write_text("\n".join(listed))
+    found = layouts.find(tmp_path / "data")
+    assert found.layout == "manifest"
+    kinds = sorted((item.label, item.kind) for item in found.items)
+    assert kinds == [(0, ""), (0, ""), (1, "mass")]
+    known = fingerprint(found, audit(found, Reader(found.items)).sheet)
+    assert known["kinds"] == {"mass": 1}
+    assert CANARY not in str(known)
+
+
+def test_only_words_of_a_class_are_kinds_of_undescribed_folders(tmp_path):
+    draw = np.random.default_rng(0)
+    for i, place in enumerate((f"train/{CANARY}", f"test/{CANARY}", "test/abnormal")):
+        (tmp_path / place).mkdir(parents=True)
+        pixels = draw.integers(0, 900, (32, 32)).astype(np.uint16)
+        save(dataset(pixels, series=f"1.2.{i}"), tmp_path / place / "a.dcm")
+    found = layouts.find(tmp_path)
+    assert found.layout == "train-test"
+    assert sorted((i.part, i.label or 0, i.kind) for i in found.items) == [
+        ("test", 0, ""), ("test", 1, "abnormal"), ("train", 0, "")
+    ]  # fmt: skip

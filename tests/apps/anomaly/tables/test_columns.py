@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
-from gantools.apps.anomaly.tables.columns import CLIP, SURPRISE, Column, plan
+from gantools.apps.anomaly.tables.columns import CLIP, SURPRISE, Column, plan, texts_of
 
 N = 400
 RNG = np.random.default_rng(0)
@@ -127,3 +127,19 @@ def test_like_texts_are_near():
         texts(["part 12 of lot 3", "part 13 of lot 3", "<script>alert(1)</script>"])
     )
     assert np.linalg.norm(a - b) < 0.5 * np.linalg.norm(a - c)
+
+
+def test_long_numbers_keep_every_digit_as_texts():
+    values = np.array([1234567.0, 1234568, np.nan, 0.1, -3, np.inf, 2.0**60])
+    assert texts_of(values) == [
+        "1234567", "1234568", "", "0.1", "-3", "inf", "1152921504606846976"
+    ]  # fmt: skip
+    assert texts_of(texts(["007", ""])) == ["007", ""]
+
+
+def test_a_level_is_known_where_the_new_column_is_of_numbers():
+    column = plan("device", texts(["1234567", "1234568", "x9"] * 40))
+    assert column.kind == "category"
+    new = column.encode(np.array([1234567.0, 1234569, np.nan]))
+    assert new[:, -1].tolist() == [0, SURPRISE, SURPRISE]
+    assert new[0].argmax() == 0

@@ -87,6 +87,7 @@ def test_a_kept_model_scores_a_new_table(done, tmp_path, capsys):
     )
     counts = json.loads(capsys.readouterr().out)
     assert counts["items"] == 70
+    assert "too-few" not in (out / "audit.json").read_text()
     rows = scores(out)
     assert {row["path"] for row in rows[:10]} == {f"row {i + 2}" for i in range(60, 70)}
     for number in (1, 2):
@@ -151,6 +152,15 @@ def test_arrays_and_few_rows_by_folds(tmp_path):
     assert {row["path"] for row in scores(out)[:5]} == {f"row {i + 2}" for i in range(50, 55)}
 
 
+def test_few_rows_of_two_groups_are_refused_as_pictures_are(tmp_path, capsys):
+    rows = [row | {"split": "train"} for row in rows_of(40, 0)]
+    rows = [row | {"patient": f"p{i % 2}"} for i, row in enumerate(rows)]
+    rows += [row | {"patient": "new", "split": "test"} for row in rows_of(5, 5, seed=1)]
+    data = write(tmp_path / "t.csv", rows)
+    assert run("--data", data, "-o", tmp_path / "out", "--groups", "patient") == USAGE
+    assert "40 normals in 2 groups cannot be divided" in capsys.readouterr().err
+
+
 def test_eval_of_a_table(table, tmp_path, capsys):
     assert run("eval", "--data", table, "--seeds", "2", "-q", "-o", tmp_path / "e") == DONE
     assert "detector (table)" in capsys.readouterr().out
@@ -166,6 +176,7 @@ def test_labels_are_numbers_or_words():
     labels, kinds = table_rows.labels_of({"y": column("normal.", "smurf.", "", "Good")}, "y")
     assert labels.tolist() == [0, 1, -1, 0]
     assert kinds == ["", "smurf.", "", ""]
+    assert table_rows.labels_of({"y": column("True", "", "false")}, "y")[0].tolist() == [1, -1, 0]
     assert table_rows.labels_of({"a": column("x")}, None)[0].tolist() == [-1]
     with pytest.raises(UserError, match="Column 'y' never says normal"):
         table_rows.labels_of({"y": column("a", "b")}, "y")
@@ -195,6 +206,7 @@ MISTAKES = [
     ("a,b\n" + "1,2\n3,4\n" * 40, ("--label", "c"), USAGE, "--label c: the table has a, b"),
     ("a,b\n" + "1,2\n3,4\n" * 40, ("--time-col", "c"), USAGE, "--time-col c"),
     ("a,b\n" + "1,2\n3,4\n" * 40, ("--detector", "encoder"), USAGE, "needs pictures"),
+    ("a,b\n" + "1,2\n3,4\n" * 40, ("--groups", "a", "--time-col", "b"), USAGE, "not both"),
 ]
 
 

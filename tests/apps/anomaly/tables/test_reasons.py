@@ -72,3 +72,12 @@ def test_z_of_normals_is_standard(reasons):
     for column, name in zip(z.T, reasons.transform.slices, strict=True):
         if name != "site":  # of several numbers the farthest: wider by design
             assert np.std(column) == pytest.approx(1, abs=0.25), name
+
+
+def test_columns_that_never_change_are_no_error():
+    table = {"a": np.full(40, 3.0), "b": np.full(40, "x", object)}
+    transform = TableTransform.fit(table)
+    detector = Knn().fit(transform.transform(table))
+    found = Reasons(detector.score, transform, table)
+    ((first, *_),) = found.explain({"a": np.array([3.0, 9.0]), "b": np.array(["x", "x"])}, [1])
+    assert (first.column, first.value) == ("a", "9")

@@ -3,7 +3,12 @@ import json
 import numpy as np
 import pytest
 from gantools.apps.anomaly.detectors.references import TABLE_REFERENCES
-from gantools.apps.anomaly.tables.transform import TableTransform, row_hashes, split_by_time
+from gantools.apps.anomaly.tables.transform import (
+    TableTransform,
+    row_hashes,
+    split_by_time,
+    telling,
+)
 
 from gantools.errors import UserError
 from gantools.metrics.detection import auroc
@@ -114,3 +119,11 @@ def test_hashes_of_rows():
     parted = {"a": np.array(["xy"], object), "b": np.array(["z"], object)}
     other = {"a": np.array(["x"], object), "b": np.array(["yz"], object)}
     assert row_hashes(parted) != row_hashes(other)
+
+
+def test_only_a_content_that_is_there_once_tells_that_it_was_seen():
+    hashes = row_hashes({"a": np.array([1.0, 1, 2]), "b": np.array(["x", "x", "y"], object)})
+    marked = telling(hashes)
+    assert marked[2] == hashes[2]
+    assert not set(marked[:2]) & set(hashes) and len(set(marked)) == 3
+    assert telling(hashes[1:]) == hashes[1:]
