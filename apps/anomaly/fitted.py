@@ -11,8 +11,10 @@ Scoring needs no Keras. A score depends on its picture alone: not on order, batc
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from gantools.errors import ALL_FAILED, UserError
 
@@ -21,10 +23,10 @@ from .calibration.calibrate import Rules
 from .calibration.drift import Fingerprint
 from .calibration.judge import Judge, Raw
 from .detectors import references
-from .exact import one_thread
 from .scans.foreground import foreground
 
 CHUNK = 32  # pictures scored at once
+TURN = Lock()  # of the threads that score
 KERAS_CHUNK = 64  # the same where the batch of `gantools.gans.scoring` is filled up
 PIXELS = 32  # side of the small pictures that the reference rows see
 ROWS = tuple(references.REFERENCES)
@@ -183,7 +185,9 @@ class Fitted:
             item.name if picture is None else hash_of(picture)
             for item, picture in zip(items, pictures, strict=True)
         ]
-        with one_thread:
+        # Sums in another order, as other numbers of threads have them, differ in the last bits.
+        # And the number is one for the whole process: threads have to take turns.
+        with TURN, threadpool_limits(1, user_api="blas"):
             parts, maps = self._parts(pictures, with_maps)
         return Chunk(parts, hashes, errors, maps)
 

@@ -1,7 +1,11 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from gantools.apps.anomaly import Detector, fitted, many
 from gantools.apps.anomaly.detectors import efficientnet
+from threadpoolctl import threadpool_info
 
 from gantools import cli
 from gantools.data import workers
@@ -51,6 +55,28 @@ def test_arrays_are_dealt_too(monkeypatch):
     assert several.scores.tobytes() == alone.scores.tobytes()
     assert several.p.tobytes() == alone.p.tobytes()
     assert several.maps.tobytes() == alone.maps.tobytes()
+
+
+def test_threads_score_in_turn_and_with_one_blas_thread(monkeypatch):
+    """The number of BLAS threads is one for the process: with a limit each, one ends another's."""
+    x = np.random.default_rng(0).integers(0, 256, (100, 16, 16), np.uint8)
+    detector = Detector("references").fit(x[:60])
+    real, inside, seen = fitted.Fitted._parts, [], []
+
+    def spied(self, *arguments):
+        inside.append(1)
+        time.sleep(0.05)
+        blas = {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"}
+        seen.append((len(inside), blas))
+        found = real(self, *arguments)
+        inside.pop()
+        return found
+
+    monkeypatch.setattr(fitted.Fitted, "_parts", spied)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: detector.score(x[60:]).scores, range(4)))
+    assert seen == [(1, {1})] * len(seen)
+    assert len({scores.tobytes() for scores in found}) == 1
 
 
 @pytest.mark.filterwarnings("ignore")  # of the cluster's own libraries
