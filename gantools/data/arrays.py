@@ -63,6 +63,7 @@ def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         EOFError,
         OSError,
         KeyError,
+        TypeError,  # what is no archive inside
         zipfile.BadZipFile,
         lzma.LZMAError,
         zlib.error,

@@ -16,6 +16,8 @@ import numpy as np
 from gantools.data import arrays, pictures
 from gantools.errors import ALL_FAILED, SOME_FAILED, UserError
 
+FLOAT_MARGIN = 0.05  # beyond [0, 1], where sharpened floating-point pictures may go
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -210,9 +212,15 @@ def _to_byte_picture(picture: pictures.Picture) -> np.ndarray:
     pixels = picture.pixels
     if pixels.dtype == np.uint16:
         return np.rint(pixels / np.float32(257)).astype(np.uint8)
-    if pixels.dtype != np.uint8:
-        return np.rint(np.clip(np.nan_to_num(pixels), 0, 1) * 255).astype(np.uint8)
-    return pixels
+    if pixels.dtype == np.uint8:
+        return pixels
+    low, high = float(np.fmin.reduce(pixels, None)), float(np.fmax.reduce(pixels, None))
+    if low < -FLOAT_MARGIN or high > 1 + FLOAT_MARGIN:
+        raise UserError(
+            f"expected floating-point levels in [0, 1]. Received: {low:g} to {high:g}. Divide "
+            "them by the largest possible level."
+        )
+    return np.rint(np.clip(np.nan_to_num(pixels), 0, 1) * 255).astype(np.uint8)
 
 
 def _half(images: np.ndarray, part: str | None) -> np.ndarray:

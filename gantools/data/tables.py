@@ -7,6 +7,7 @@ for others to decide.
 
 import csv
 import gzip
+import math
 from itertools import chain, islice
 from pathlib import Path
 
@@ -81,6 +82,12 @@ def number(text):
         return None
 
 
+def _is_value(text):
+    """Return whether a cell of the first line is a number: "Na" and "None" are names as well."""
+    value = number(text)
+    return value is not None and math.isfinite(value)
+
+
 def _read_text(file, path):
     line = file.readline()
     if not line.strip():
@@ -88,7 +95,7 @@ def _read_text(file, path):
     delimiter = max(",;\t", key=line.count)
     reader = csv.reader(chain([line], file), delimiter=delimiter)
     head = next(reader)
-    if any(number(cell) is not None and cell.strip() for cell in head):
+    if any(_is_value(cell) for cell in head):
         reader, head = chain([head], reader), [f"column {i + 1}" for i in range(len(head))]
     indices, codes, done = [{} for _ in head], [[] for _ in head], 1
     while rows := [row for row in islice(reader, BLOCK) if row]:

@@ -136,3 +136,10 @@ def test_channels_first_is_turned():
 def test_other_shapes_are_refused():
     with pytest.raises(UserError, match=r"Received: \(4, 5\)"):
         arrays.to_uint8(np.zeros((4, 5), np.uint8))
+
+
+def test_an_array_under_the_name_of_an_archive_is_one_sentence(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((3, 4, 4), np.uint8))
+    (tmp_path / "x.npy").rename(tmp_path / "x.npz")
+    with pytest.raises(UserError, match="x.npz"):
+        arrays.read_arrays(tmp_path / "x.npz")

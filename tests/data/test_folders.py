@@ -174,3 +174,14 @@ def test_bytes_of_a_picture_are_upright_without_alpha():
     image = as_bytes(Picture(deep), channels=1)
     assert (image.shape, image.dtype) == ((4, 6, 1), np.uint8)
     assert (image == 255).all()  # transparent: the white behind it
+
+
+def test_floating_point_beyond_its_range_is_told_and_not_cut(tmp_path):
+    for i, top in enumerate((1.0, 255.0, 1.03)):
+        levels = np.linspace(0, top, 64 * 3, dtype=np.float32).reshape(8, 8, 3)
+        cv2.imwrite(str(tmp_path / f"{i}.tif"), levels)
+    found = load_images(tmp_path)
+    assert len(found.images) == 2
+    ((name, reason),) = found.skipped
+    assert name == "1.tif"
+    assert "in [0, 1]. Received: 0 to 255" in str(reason)

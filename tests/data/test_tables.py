@@ -97,3 +97,12 @@ def test_parquet_equals_csv(tmp_path):
     write(tmp_path, "no parquet", "u.parquet")
     with pytest.raises(UserError, match="Cannot read"):
         read_table(tmp_path / "u.parquet")
+
+
+@pytest.mark.parametrize("name", ["Na", "None", "inf", "null"])
+def test_names_that_read_like_missing_values_are_names(tmp_path, name):
+    path = tmp_path / "glass.csv"
+    path.write_text(f"RI,{name},Mg\n1.5,13.6,4.4\n1.6,13.1,3.2\n")
+    columns = read_table(path)
+    assert list(columns) == ["RI", name, "Mg"]
+    assert columns[name].tolist() == [13.6, 13.1]

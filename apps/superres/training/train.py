@@ -11,9 +11,11 @@ import shutil
 import time
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from gantools import record
 from gantools.core import AdversarialModel, Linear, Trapezoid
@@ -37,6 +39,7 @@ PEAK = 1e-3  # Adam; 48-channel residual networks stand it with gradient clippin
 GAN_RATE = 1e-4  # of the generator; the discriminator has twice as much
 ALONE = 500  # cycles, or a tenth of the stage, in which only the discriminator learns
 WATCHED = 64  # validation patches that the health of the second stage is measured on
+COMMAND = "superres train"
 LEAST_TAKEN = 0.5  # of the convolutions of a network to start from
 OWN = ("fidelity", "gan")  # what the files of a run begin with, besides run.json
 
@@ -115,6 +118,7 @@ def train(out, settings, *, base=None, fresh=False, quiet=True, say=lambda line:
     photos = load_photos(Path(settings.data), settings.scale, PATCH, say)
     photos, checks = split(photos, settings, say)
     prepare(out, settings, fresh)
+    check_photos(out, photos, checks)
     policy = keras.config.dtype_policy()
     bfloat16 = settings.precision == "bfloat16"
     keras.config.set_dtype_policy("mixed_bfloat16" if bfloat16 else "float32")
@@ -139,10 +143,15 @@ def plan_of(settings):
 def check_folder(out, settings, fresh):
     """Refuse a folder that holds something else or, unless `fresh`, a run of other settings."""
     path = out / "run.json"
-    if path.exists() and not fresh:
-        remedy = "Use them, another --out, or --fresh to start over."
-        record.refuse_differences(out, record.read(path).settings, asdict(settings), remedy)
-    elif not path.exists() and out.exists() and any(out.iterdir()):
+    if path.exists():
+        kept = record.read(path)
+        if kept.command != COMMAND:
+            held = f"{out} holds a run of `gantools {kept.command}`"
+            raise UserError(f"{held}, which is kept. Choose another --out.")
+        if not fresh:
+            remedy = "Use them, another --out, or --fresh to start over."
+            record.refuse_differences(out, kept.settings, asdict(settings), remedy)
+    elif out.exists() and any(out.iterdir()):
         raise UserError(f"{out} is not empty and holds no run. Choose another --out.")
 
 
@@ -172,7 +181,25 @@ def prepare(out, settings, fresh):
         for item in [path, *(item for stage in OWN for item in out.glob(f"{stage}[-.]*"))]:
             shutil.rmtree(item) if item.is_dir() else item.unlink(missing_ok=True)
     if not path.exists():
-        record.write(path, record.Record("superres train", asdict(settings), settings.seed))
+        record.write(path, record.Record(COMMAND, asdict(settings), settings.seed))
+
+
+def check_photos(out, photos, checks):
+    """Keep a digest of the photographs with the run, or refuse others than it began with.
+
+    Else a photograph more would shift which are held out, and scores would be of two sets.
+    """
+    digest = blake2b(digest_size=16)
+    for name, pixels in (*photos, *checks):
+        digest.update(f"{name} {pixels.shape}".encode() + np.ascontiguousarray(pixels).data)
+    path, found = out / "run.json", digest.hexdigest()
+    old = record.read(path)
+    if old.hashes.get("photographs", found) != found:
+        raise UserError(
+            f"The photographs are not those that the run in {out} began with. Put them back, or "
+            "use another --out, or --fresh to start over."
+        )
+    record.write(path, replace(old, hashes={**old.hashes, "photographs": found}))
 
 
 def split(photos, settings, say=lambda line: None):
@@ -234,7 +261,8 @@ def _second_stage(out, settings, first, stream, checks, quiet, say):
     watched = _watched(checks, settings)
     health = Health(watched, every=200, path=out / "gan-health.jsonl", say=say)
     done = _play(model, stream, steps, out, "gan", [check, health], quiet)
-    _write(path, settings, len(stream.pairs), model.best("generator"), check.last)
+    if done:  # what is half trained must not be taken for the twin
+        _write(path, settings, len(stream.pairs), model.best("generator"), check.last)
     return Outcome(path, check.last, not done)
 
 

@@ -18,6 +18,8 @@ from . import degrade
 from .checkpoint_page import write_page
 from .patches import shuffle
 
+BEST = 100.0  # dB of a picture: a mean with an infinite one could never be surpassed
+
 
 class Validation(Counting):
     """Measure PSNR on Y of the averaged network on whole pictures; keep the best weights.
@@ -91,11 +93,7 @@ class Validation(Counting):
     def score(self, network, cycle):
         """Measure a network after `cycle` cycles, add a line to the file, return what chooses."""
         scores = {
-            name: float(
-                np.mean(
-                    [psnr_y(self.enlarged(network, low), high, self.scale) for high, low in pairs]
-                )
-            )
+            name: float(np.mean([self._psnr(network, *pair) for pair in pairs]))
             for name, pairs in self.pairs.items()
         }
         rounded = {name: round(value, 4) for name, value in scores.items()}
@@ -103,3 +101,7 @@ class Validation(Counting):
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         return float(np.mean(list(scores.values())))
+
+    def _psnr(self, network, high, low):
+        """Return the PSNR of one picture; a flat one, which has no error, must not be infinite."""
+        return min(psnr_y(self.enlarged(network, low), high, self.scale), BEST)

@@ -112,6 +112,33 @@ def test_the_second_stage_can_follow_another_runs_first(photos, tmp_path):
         train(tmp_path / "third", settings(photos, steps=0, scale=3), base=base)
 
 
+def test_other_photographs_are_noticed(photos, tmp_path):
+    run = tmp_path / "run"
+    train(run, settings(photos, steps=1))
+    cv2.imwrite(str(photos / "c.png"), np.zeros((200, 200, 3), np.uint8))
+    with pytest.raises(UserError, match="The photographs are not those"):
+        train(run, settings(photos, steps=1))
+    train(run, settings(photos, steps=1), fresh=True)
+
+
+def test_a_run_of_another_command_is_not_deleted(photos, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    record.write(run / "run.json", record.Record("train", {}))
+    with pytest.raises(UserError, match="holds a run of `gantools train`"):
+        train(run, settings(photos), fresh=True)
+    assert record.read(run / "run.json").command == "train"
+
+
+def test_a_flat_picture_does_not_stop_the_choice(photos, tmp_path):
+    checks = tmp_path / "checks"
+    checks.mkdir()
+    cv2.imwrite(str(checks / "black.png"), np.zeros((200, 200, 3), np.uint8))
+    found = train(tmp_path / "run", settings(photos, validation=str(checks)))
+    assert found.score == 100.0
+    assert "Infinity" not in (tmp_path / "run" / "fidelity-scores.jsonl").read_text()
+
+
 def test_every_checkpoint_has_a_page(photos, tmp_path):
     train(tmp_path / "run", settings(photos, degrade="photo", gan_steps=2))
     names = {p.name for p in (tmp_path / "run").glob("*.html")}
