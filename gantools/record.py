@@ -18,6 +18,7 @@ from gantools.data.files import atomic
 from gantools.errors import UserError
 
 SCHEMA = 1
+LARGEST_SEED = 2_147_000_000  # PyTorch takes less than 2**31, and small numbers are added to it
 PACKAGES = ("numpy", "opencv-python-headless", "openvino", "keras", "tensorflow", "jax", "torch")
 
 

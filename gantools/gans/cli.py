@@ -8,8 +8,10 @@ import click
 
 from gantools.errors import DONE, INTERRUPTED
 from gantools.quiet import import_core
+from gantools.record import LARGEST_SEED
 
 PATH = click.Path(path_type=Path)
+SEED = click.IntRange(0, LARGEST_SEED)
 DEFAULT_MINUTES = 30.0
 COLUMNS = 8  # samples in a row of an interpolation
 
@@ -34,7 +36,7 @@ COLUMNS = 8  # samples in a row of an interpolation
               show_default=True, help="bfloat16 is faster where the processor has it.")  # fmt: skip
 @click.option(
     "--seed",
-    type=click.IntRange(0),
+    type=SEED,
     default=0,
     show_default=True,
     help="Of weights, latents and data order.",
@@ -44,7 +46,7 @@ COLUMNS = 8  # samples in a row of an interpolation
               show_default=True, help="What to do when the run is unhealthy.")  # fmt: skip
 @click.option("--fresh", is_flag=True, help="Delete the run in --out and start over.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as one JSON object.")
-@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress, warnings only.")
 @click.pass_context
 def train(
     ctx, game, data, side_by_side, out, size, resolution, minutes, steps, batch, precision, seed,
@@ -73,7 +75,7 @@ def train(
     say = _silent if quiet else _to_stderr
     samples = material.load(kind, data, resolution, side_by_side=side_by_side)
     for name, reason in samples.skipped:
-        say(f"Skipped {name}: {reason}")
+        _to_stderr(f"Skipped {name}: {reason}")
     import_core()
     from gantools.core import parallel
     from gantools.gans import progress, run
@@ -92,11 +94,12 @@ def train(
             fresh=fresh,
             on_alarm=on_alarm,
             say=say,
+            warn=_to_stderr,
             progress=None if quiet else progress.Progress,
         )
     say(f"{outcome.cycles} cycles, {outcome.images} images, {outcome.seconds:.0f} s: {out}")
     if outcome.interrupted:
-        say("Interrupted: the state is saved, the same command goes on.")
+        _to_stderr("Interrupted: the state is saved, the same command goes on.")
     if as_json:
         click.echo(json.dumps({"schema": 1, "out": str(out), **asdict(outcome)}))
     ctx.exit(INTERRUPTED if outcome.interrupted else DONE)
@@ -108,9 +111,7 @@ def train(
 @click.option("-o", "--out", type=PATH, required=True, help="The picture, PNG or another format.")
 @click.option("--interpolate", is_flag=True, help="Each row goes from one latent to another.")
 @click.option("--class", "asked", type=int, help="Of this class only, 0 the first; else in order.")
-@click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the latents."
-)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the latents.")
 @click.option("--overwrite", is_flag=True, help="Replace the picture if it exists.")
 def sample(run, count, out, interpolate, asked, seed, overwrite):
     """Draw samples of a trained run as one picture.

@@ -1,14 +1,17 @@
 """`gantools doctor RUN`: what the newest state of a run and its log say of its health."""
 
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
+
+import numpy as np
 
 from gantools.core import bands, observe, verdicts
 from gantools.core.callbacks import read_log
 from gantools.core.health import gradient_changes
 from gantools.errors import UserError
 from gantools.gans.folder import open_run
-from gantools.gans.material import hold_back, load
+from gantools.gans.material import Material, hold_back, load, two_folders
 
 CHECKS = bands.TIMES  # with other samples and latents each: as many as an alarm needs
 LINES = 10  # of the log, averaged for the distance from balance
@@ -27,7 +30,7 @@ def examine(run: Path, data: Path | None = None) -> dict:
         `Verdict`, alarms first) and `checks` (the rows).
 
     Raises:
-        UserError: the folder is no run, or `data` are pictures of another shape.
+        UserError: the folder is no run, or `data` are pictures of another shape or class.
     """
     model, kept = open_run(run)
     held_out, train, words = reals(kept, data)
@@ -74,9 +77,9 @@ def reals(kept, data: Path | None):
         Dicts of arrays by their names in the batch, None where there are none.
 
     Raises:
-        UserError: `data` cannot be loaded in the shape of the run's.
+        UserError: `data` cannot be loaded in the shape of the run's, or has other classes.
     """
-    settings, given = kept.settings, data and _load(data, kept.settings)
+    settings, given = kept.settings, data and _load(data, kept)
     aside, learned = None, None
     own = given if given and given.sha256 == settings["data_sha256"] else _own(kept)
     if own:
@@ -96,28 +99,54 @@ def _own(kept):
     """Return what the run trains on, None where it is no longer there."""
     source = kept.results.get("data")
     try:
-        own = _load(Path(source), kept.settings) if source else None
+        own = _load(Path(source), kept) if source else None
     except UserError:
         return None
     return own if own and own.sha256 == kept.settings["data_sha256"] else None
 
 
-def _load(source, settings):
-    """Load pictures as the run did, or else at its size."""
+def _load(source: Path, kept):
+    """Load pictures as the run did, or else at its size; labels count as in the run."""
+    settings, halves = kept.settings, kept.results.get("side_by_side", False)
     shape, kind = list(settings["shape"]), settings.get("data", "pictures")
-    try:
-        loaded = load(kind, source)
-        if list(loaded.options["shape"]) == shape:
-            return loaded
-    except UserError:  # several sizes, perhaps
-        pass
-    loaded = load(kind, source, shape[0])
+    if kind in ("pairs", "domains") and not halves and two_folders(source) is None:
+        raise UserError(
+            f"Expected {str(source)!r} to hold two folders of pictures, a and b, as the data that "
+            "the run learned from. Give such a folder."
+        )
+    loaded = None
+    with suppress(UserError):  # several sizes, perhaps
+        loaded = load(kind, source, side_by_side=halves)
+    if loaded is None or list(loaded.options["shape"]) != shape:
+        loaded = load(kind, source, shape[0], side_by_side=halves)
     if list(loaded.options["shape"]) != shape:
         raise UserError(
             f"{source} holds pictures of shape {loaded.options['shape']}. The run learned from "
             f"{tuple(shape)}. Give pictures of that shape."
         )
-    return loaded
+    return _relabelled(loaded, settings) if kind == "labelled" else loaded
+
+
+def _relabelled(loaded: Material, settings) -> Material:
+    """Return labelled pictures with the run's numbers: label 0 of a part of its classes is not 0.
+
+    Raises:
+        UserError: a class that the run has not learned.
+    """
+    known = tuple(settings["class_names"])
+    unknown = [name for name in loaded.class_names if name not in known]
+    if unknown:
+        raise UserError(
+            f"{loaded.source} has classes that the run has not learned: {_listed(unknown)}. "
+            f"Expected some of {_listed(known)}. Rename them or leave them out."
+        )
+    numbers = np.array([known.index(name) for name in loaded.class_names], np.int32)
+    arrays = {**loaded.arrays, "y": numbers[loaded.arrays["y"]]}
+    return replace(loaded, arrays=arrays, class_names=known)
+
+
+def _listed(names) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
 def _distances(run, model) -> dict:

@@ -17,6 +17,7 @@ from gantools.gans.material import Material
 from gantools.registry import load_game
 
 OWN = ("run.json", "log.jsonl", "health.jsonl", "states", "healthy", "samples")
+COMMAND = "train"  # in the record of a run
 OPTIONS = ("shape", "target", "classes")  # what the material tells a game's function
 
 
@@ -63,49 +64,69 @@ def build(name: str, size: str, options: dict, seed: int, precision: str = "floa
         keras.config.set_dtype_policy("float32")
 
 
-def open_folder(out: Path, settings: dict, fresh: bool) -> record.Record | None:
-    """Make or check a run's folder; return the record of the run that it holds, or None.
+def open_folder(out: Path, settings: dict, fresh: bool, data: str = "") -> record.Record | None:
+    """Make or check a run's folder; return the record of the run to go on with, or None.
 
     Args:
         out: The folder.
         settings: Settings of the command, see `settings_of`.
-        fresh: Delete the run that is there first. Only files of a run are ever deleted.
+        fresh: Delete the run that is there first. Only files of a run are ever deleted; its
+            record stays until another takes its place, so that the folder always counts as a run.
+        data: What the command learns from, which `fresh` must not delete; "" is no file.
 
     Raises:
-        UserError: the folder holds a run of other settings or files that are no run.
+        UserError: the folder holds a run of other settings or of another command, files that are
+            no run, or the data that a deletion would take with it.
     """
     make_folder(out)
-    path = out / "run.json"
-    others = [p.name for p in out.iterdir() if p.name not in OWN and p.suffix != ".part"]
-    if others and not path.exists():
-        raise UserError(
-            f"Expected {out} to be empty or a run. It holds {', '.join(sorted(others)[:3])}. "
-            "Choose another folder."
-        )
-    if fresh:
-        for name in OWN:
-            shutil.rmtree(out / name) if (out / name).is_dir() else (out / name).unlink(
-                missing_ok=True
+    items, old = sorted(out.iterdir()), None
+    if (out / "run.json").exists():
+        old = read_run(out, "Choose another folder.")
+    else:  # names prove nothing without a record: `samples` may be somebody's pictures
+        # another process of the same command may write run.json between these lines
+        others = [p.name for p in items if p.name != "run.json" and not _is_part(p, ("run.json",))]
+        if others:
+            raise UserError(
+                f"Expected {out} to be empty or a run. It holds {', '.join(others[:3])}. "
+                "Choose another folder."
             )
-    for part in out.glob("*.part"):  # of a process that was killed
-        part.unlink()
-    if not path.exists():
-        return None
-    old = record.read(path)
-    remedy = "Use its settings, choose another folder, or start over with --fresh."
-    record.refuse_differences(out, old.settings, settings, remedy)
+    if old and fresh:
+        _delete_run(out, data)
+        old = None
+    for item in items:
+        if _is_part(item):
+            item.unlink(missing_ok=True)
+    if old:
+        remedy = "Use its settings, choose another folder, or start over with --fresh."
+        record.refuse_differences(out, old.settings, settings, remedy)
     return old
+
+
+def read_run(run: Path, remedy: str = "Give the folder of another run.") -> record.Record:
+    """Return the record of a run of `gantools train`.
+
+    Args:
+        run: The folder.
+        remedy: What to do where another command made it, a sentence.
+
+    Raises:
+        UserError: the folder is no run, or one of another command.
+    """
+    if not (run / "run.json").is_file():
+        raise UserError(f"{run} is not a run: it has no run.json. Make one with `gantools train`.")
+    kept = record.read(run / "run.json")
+    if kept.command != COMMAND:
+        raise UserError(f"{run} is a run of `{kept.command}`, not of `gantools train`. {remedy}")
+    return kept
 
 
 def open_run(run: Path):
     """Return `(compiled model with the newest state, record)` of a run's folder.
 
     Raises:
-        UserError: the folder is no run or has no complete state yet.
+        UserError: the folder is no run of `gantools train` or has no complete state yet.
     """
-    if not (run / "run.json").is_file():
-        raise UserError(f"{run} is not a run: it has no run.json. Make one with `gantools train`.")
-    kept = record.read(run / "run.json")
+    kept = read_run(run)
     s = kept.settings
     options = {key: s[key] for key in OPTIONS if key in s}
     options |= {key: tuple(value) for key, value in options.items() if isinstance(value, list)}
@@ -126,3 +147,28 @@ def warn_of_versions(old: dict, say) -> None:
     if changed:
         listed = ", ".join(f"{name} {was} -> {now}" for name, (was, now) in changed.items())
         say(f"Versions have changed since this run began ({listed}): it goes on, not bit for bit.")
+
+
+def _delete_run(out: Path, data: str) -> None:
+    """Delete the files of a run except its record, unless `data` lies among them."""
+    own = [out / name for name in OWN if name != "run.json"]
+    for path in own:
+        if data and Path(data).resolve().is_relative_to(path.resolve()):
+            raise UserError(
+                f"--fresh deletes {path}, and --data {data} lies in it. Move the data to another "
+                "place, or choose another folder for the run."
+            )
+    for path in own:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _is_part(path: Path, names=OWN) -> bool:
+    """Return whether `data.files.atomic` left this file when a process that wrote was killed.
+
+    One that is gone by now counts, too: another process of the same command has finished it.
+    """
+    stem, _, number = path.name.removesuffix(".part").rpartition(".")
+    return path.suffix == ".part" and number.isdecimal() and stem in names and not path.is_dir()

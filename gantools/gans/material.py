@@ -10,7 +10,7 @@ A game's module names its kind as DATA; without it, it is "pictures".
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -36,6 +36,7 @@ class Material:
         class_names: Of the labels 0, 1, ...
         skipped: `(name, reason)` of the pictures that are not used.
         source: What was loaded.
+        side_by_side: Whether each picture of it held both a and b.
     """
 
     kind: str
@@ -43,6 +44,7 @@ class Material:
     class_names: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
     source: str = ""
+    side_by_side: bool = False
 
     @property
     def paired(self) -> bool:
@@ -100,8 +102,23 @@ def load(kind: str, data: Path, resolution: int | None = None, *, side_by_side=F
         return _halves(kind, data, resolution)
     if kind in ("pictures", "labelled"):
         return _one_set(kind, load_images(data, resolution))
-    sets = [load_images(folder, resolution) for folder in _two_folders(data)]
+    folders = two_folders(data)
+    if folders is None:
+        raise UserError(
+            f"Expected {str(data)!r} to hold two folders of pictures, a and b. Make them, or give "
+            "--side-by-side if each picture shows a on its left half and b on its right half."
+        )
+    sets = [load_images(folder, resolution) for folder in folders]
     return _pairs(data, *sets) if kind == "pairs" else _two_sets(kind, data, *sets)
+
+
+def two_folders(data: Path) -> tuple[Path, Path] | None:
+    """Return the folders a and b in a folder, whatever they are called, None without both."""
+    for names in FOLDERS:
+        both = (data / names[0], data / names[1])
+        if all(folder.is_dir() for folder in both):
+            return both
+    return None
 
 
 def hold_back(material: Material, seed: int, batch: int):
@@ -155,17 +172,6 @@ def _one_set(kind: str, dataset: Dataset) -> Material:
     return Material(kind, arrays, names, dataset.skipped, dataset.source)
 
 
-def _two_folders(data: Path) -> tuple[Path, Path]:
-    for names in FOLDERS:
-        both = tuple(data / name for name in names)
-        if all(folder.is_dir() for folder in both):
-            return both
-    raise UserError(
-        f"Expected {str(data)!r} to hold two folders of pictures, a and b. Make them, or give "
-        "--side-by-side if each picture shows a on its left half and b on its right half."
-    )
-
-
 def _two_sets(kind: str, data: Path, a: Dataset, b: Dataset) -> Material:
     skipped = [
         (f"{side}/{name}", reason)
@@ -177,32 +183,52 @@ def _two_sets(kind: str, data: Path, a: Dataset, b: Dataset) -> Material:
 
 def _pairs(data: Path, a: Dataset, b: Dataset) -> Material:
     """Match pictures whose names differ in the suffix at most."""
-    places = [{_stem(name): i for i, name in enumerate(dataset.names)} for dataset in (a, b)]
-    common = [stem for stem in places[0] if stem in places[1]]
-    if not common:
+    matched = _match(a.names, b.names)
+    if not matched:
         raise UserError(
             f"No picture in {data}/a has the name of one in {data}/b. Expected equal names, such "
             "as a/1.png and b/1.png.",
             ALL_FAILED,
         )
-    alone = [
-        (f"{side}/{dataset.names[i]}", "it has no partner of its name")
-        for side, dataset, own in zip("ab", (a, b), places, strict=True)
-        for stem, i in own.items()
-        if stem not in common
+    stems = {_stem(a.names[i]) for i, _ in matched}
+    reasons = {True: "another picture has its name", False: "it has no partner of its name"}
+    chosen = [list(rows) for rows in zip(*matched, strict=True)]
+    left_out = [
+        (f"{side}/{name}", reasons[_stem(name) in stems])
+        for side, dataset, rows in zip("ab", (a, b), map(set, chosen), strict=True)
+        for i, name in enumerate(dataset.names)
+        if i not in rows
     ]
     whole = _two_sets("pairs", data, a, b)
-    chosen = [[place[stem] for stem in common] for place in places]
     arrays = {
         name: array[rows] for (name, array), rows in zip(whole.arrays.items(), chosen, strict=True)
     }
-    return Material("pairs", arrays, (), whole.skipped + tuple(alone), whole.source)
+    return Material("pairs", arrays, (), whole.skipped + tuple(left_out), whole.source)
+
+
+def _match(a: Sequence[str], b: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the pairs of indices of one name: equal ones first, then of one stem, in a's order.
+
+    With a/1.jpg, a/1.png and b/1.png, only equal names tell which one belongs to b's.
+    """
+    places = {name: i for i, name in enumerate(b)}
+    found = {i: places[name] for i, name in enumerate(a) if name in places}
+    taken = {_stem(a[i]) for i in found}
+    stems = {}
+    for i, name in enumerate(b):
+        stems.setdefault(_stem(name), i)
+    for i, name in enumerate(a):
+        stem = _stem(name)
+        if stem in stems and stem not in taken:
+            found[i] = stems[stem]
+            taken.add(stem)
+    return sorted(found.items())
 
 
 def _halves(kind: str, data: Path, resolution: int | None) -> Material:
     left, right = (load_images(data, resolution, part=part) for part in ("left", "right"))
     arrays = {"a": left.images, "b": right.images}
-    return Material(kind, arrays, (), left.skipped, str(data))
+    return Material(kind, arrays, (), left.skipped, str(data), side_by_side=True)
 
 
 def _stem(name: str) -> str:

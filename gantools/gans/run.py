@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from gantools import record
-from gantools.gans.folder import build, open_folder, settings_of, warn_of_versions
+from gantools.gans.folder import COMMAND, build, open_folder, settings_of, warn_of_versions
 from gantools.gans.material import Material, hold_back, require_batch
 
 PREVIEWS = 64  # samples in a grid
@@ -61,6 +61,7 @@ def train(
     fresh: bool = False,
     on_alarm: str = "warn",
     say=lambda line: None,
+    warn=None,
     progress=None,
 ) -> Outcome:
     """Train a game in a folder, from its newest state if it has one.
@@ -76,23 +77,26 @@ def train(
         precision: "float32" or "bfloat16" (mixed: variables stay float32).
         fresh: Delete the run that is there.
         on_alarm: What `core.health.Health` does: "warn", "stop" or "rollback".
-        say: Called with each line a person should read.
+        say: Called with each line that tells how the run goes.
+        warn: Called with each line that a person must not miss; None takes `say`.
         progress: Callable `(budget, spent) -> Keras callback` that shows progress, or None.
 
     Raises:
-        UserError: the folder holds another run or other files, the data do not fill a batch, or
-            the game refuses its settings.
+        UserError: the folder holds another run, other files or the data that `fresh` would delete,
+            the data do not fill a batch, or the game refuses its settings.
     """
+    warn = warn or say
     recipe = build(name, size, data.options, seed, precision)
     recipe = replace(recipe, batch=batch or recipe.batch)
     require_batch(data, recipe.batch)
     kept, held = hold_back(data, seed, recipe.batch)
     settings = settings_of(name, size, data, held, recipe.batch, seed, precision)
-    old = open_folder(out, settings, fresh)
+    old = open_folder(out, settings, fresh, data.source)
     if old is None:
-        record.write(out / "run.json", record.Record("train", settings, seed))
+        started = record.Record(COMMAND, settings, seed, results=_source(data))
+        record.write(out / "run.json", started)
     else:
-        warn_of_versions(old.versions, say)
+        warn_of_versions(old.versions, warn)
     from gantools.core import Stream, parallel  # chosen is the backend, by `build`
 
     model = recipe.model(seed)
@@ -102,7 +106,7 @@ def train(
         say(f"Going on from cycle {start} of {out}.")
     left = UNLIMITED - start if budget.steps is None else budget.steps - start
     if left <= 0 or (budget.minutes is not None and spent >= 60 * budget.minutes):
-        say(f"{out} has used its budget: {start} cycles, {spent / 60:.1f} minutes. Give more.")
+        warn(f"{out} has used its budget: {start} cycles, {spent / 60:.1f} minutes. Give more.")
         return Outcome(start, int(model.images), spent, start, None)
     stream = Stream(
         data.arrays,
@@ -117,11 +121,11 @@ def train(
     # in any order: the first pictures of a sorted folder are all of one class
     few = {k: np.random.default_rng(seed).permutation(i)[:HEALTH_SAMPLES] for k, i in kept.items()}
     seen = {key: data.arrays[key][indices] for key, indices in few.items()}
-    health = _health(out, unseen, seen, on_alarm, say)
+    health = _health(out, unseen, seen, on_alarm, warn)
     outcome = _fit(model, stream, unseen, health, out, budget, left, spent, progress)
     if not parallel.is_main():
         return outcome
-    finished = record.Record("train", settings, seed, results=_results(outcome, data))
+    finished = record.Record(COMMAND, settings, seed, results=_results(outcome, data))
     record.write(out / "run.json", finished)
     return outcome
 
@@ -186,6 +190,12 @@ def _results(outcome: Outcome, data: Material) -> dict:
         "images": outcome.images,
         "seconds": round(outcome.seconds, 1),
         "interrupted": outcome.interrupted,
-        "data": data.source,
+        **_source(data),
         "skipped": [name for name, _ in data.skipped],
     }
+
+
+def _source(data: Material) -> dict:
+    """Return how the data are found again: from any folder, and before the first session ends."""
+    path = str(Path(data.source).absolute()) if data.source else ""
+    return {"data": path, "side_by_side": data.side_by_side}

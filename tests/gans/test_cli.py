@@ -1,6 +1,7 @@
 import json
 import os
 import subprocess
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -10,7 +11,9 @@ from gantools import record
 from gantools.cli import main
 from gantools.core.callbacks import read_log
 from gantools.core.state import newest_state
-from gantools.errors import ALL_FAILED, DONE, USAGE
+from gantools.errors import ALL_FAILED, DONE, INTERRUPTED, USAGE
+from gantools.gans import run
+from gantools.record import LARGEST_SEED
 
 pytestmark = pytest.mark.usefixtures("tiny_game")
 
@@ -164,6 +167,51 @@ def test_unreadable_pictures_are_listed_and_skipped(train, tmp_path):
     assert code == DONE
     assert "Skipped bad.png" in err
     assert record.read(tmp_path / "run" / "run.json").results["skipped"] == ["bad.png"]
+
+
+def test_quiet_hides_progress_and_no_warning(train, tmp_path, monkeypatch):
+    folder, out = tmp_path / "folder", tmp_path / "run"
+    folder.mkdir()
+    for i in range(16):
+        cv2.imwrite(str(folder / f"{i}.png"), np.full((8, 8), 9 * i, np.uint8))
+    (folder / "bad.png").write_bytes(b"no picture")
+    watch = run._health
+
+    def alarmed(out, unseen, seen, on_alarm, say):
+        say("collapse")
+        return watch(out, unseen, seen, on_alarm, lambda line: None)
+
+    monkeypatch.setattr(run, "_health", alarmed)
+    code, _, err = train("--steps", 2, "-q", data=folder)
+    assert code == DONE
+    assert [line.split(":")[0] for line in err.splitlines()] == ["Skipped bad.png", "collapse"]
+    kept = record.read(out / "run.json")
+    record.write(out / "run.json", replace(kept, versions={**kept.versions, "numpy": "0.1"}))
+    _, _, err = train("--steps", 2, "-q", data=folder)
+    _, versions, budget = err.splitlines()
+    assert "numpy 0.1 -> " in versions
+    assert "has used its budget: 2 cycles" in budget
+    ended = run.Outcome(2, 32, 1.0, 0, "SIGINT")
+    monkeypatch.setattr(run, "train", lambda *args, **given: ended)
+    code, _, err = train("--steps", 3, "-q", data=folder)
+    assert code == INTERRUPTED
+    assert err.splitlines()[1:] == ["Interrupted: the state is saved, the same command goes on."]
+
+
+@pytest.mark.parametrize("command", ["train", "sample"])
+def test_a_seed_that_no_generator_takes_is_refused_at_once(command, tmp_path, pictures, capsys):
+    words = {"train": ["tiny", "--data", str(pictures)], "sample": [str(tmp_path)]}[command]
+    words = [command, *words, "-o", str(tmp_path / "out.png"), "--seed"]
+    for seed in ("4294967296", "202611291514", "-1"):
+        assert main([*words, seed]) == USAGE
+        assert "0<=x<=2147000000" in capsys.readouterr().err
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_the_largest_seed_trains(train, tmp_path):
+    assert train("--steps", 1, "--seed", LARGEST_SEED)[0] == DONE
+    words = ["sample", str(tmp_path / "run"), "-n", "8", "--seed", str(LARGEST_SEED)]
+    assert main([*words, "-o", str(tmp_path / "a.png")]) == DONE
 
 
 def test_sample_draws_the_same_grid_for_the_same_seed(trained, tmp_path, capsys):

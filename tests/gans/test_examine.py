@@ -1,12 +1,15 @@
 """`gantools doctor RUN` and checks of every game of the zoo."""
 
 import json
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from gantools import record
+from gantools.cli import main
 from gantools.core.observe import observe
 from gantools.data.synthetic import digits
 from gantools.doctor import doctor
@@ -103,6 +106,53 @@ def test_health_of_a_sorted_set_sees_samples_from_all_of_it(tiny_game, tmp_path,
 def test_no_run(tmp_path):
     with pytest.raises(UserError, match="is not a run"):
         examine.examine(tmp_path)
+
+
+def test_a_run_of_halves_is_examined_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    for folder, count in (("halves", 40), ("new", 9)):
+        Path(folder).mkdir()
+        for i in range(count):
+            picture = random.integers(0, 256, (16, 32), np.uint8)
+            cv2.imwrite(f"{folder}/{i}.png", picture)
+    words = ["train", "pix2pix", "--side-by-side", "--data", "halves", "-o", "run", "-q"]
+    assert main([*words, "--size", "tiny", "--steps", "1", "--batch", "4"]) == DONE
+    kept = record.read("run/run.json")
+    assert kept.results["side_by_side"] is True
+    assert kept.results["data"] == str(tmp_path / "halves")
+    monkeypatch.chdir("/")
+    found = examine.examine(tmp_path / "run")
+    assert found["compared_with"] == "4 pictures that it set aside"
+    held_out, learned, _ = examine.reals(kept, tmp_path / "new")
+    assert held_out["a"].shape == held_out["b"].shape == (9, 16, 16, 1)
+    assert len(learned["a"]) == 36
+
+
+def test_data_that_are_no_pairs_are_refused_with_what_doctor_takes(tmp_path):
+    kept = record.Record("train", {"shape": [8, 8, 1], "data": "pairs", "data_sha256": ""})
+    with pytest.raises(UserError, match="two folders of pictures, a and b") as error:
+        examine.reals(kept, tmp_path)
+    assert "--" not in str(error.value)
+
+
+def test_labels_count_by_the_names_of_the_run(tmp_path):
+    settings = {"shape": [8, 8, 1], "data": "labelled", "data_sha256": ""}
+    kept = record.Record("train", {**settings, "class_names": ["3", "5", "7", "8"]})
+    images = digits(4, 8)
+    np.savez(tmp_path / "new.npz", images=images, labels=[8, 5, 8, 7])
+    given, _, _ = examine.reals(kept, tmp_path / "new.npz")
+    assert given["y"].dtype == np.int32
+    np.testing.assert_array_equal(given["y"], [3, 1, 3, 2])
+    np.testing.assert_array_equal(given["x"].squeeze(), images.squeeze())
+    own = load("labelled", tmp_path / "new.npz")
+    settings |= {"class_names": list(own.class_names), "data_sha256": own.sha256}
+    results = {"data": str(tmp_path / "new.npz")}
+    again = examine._own(record.Record("train", settings, results=results))
+    np.testing.assert_array_equal(again.arrays["y"], own.arrays["y"])
+    np.savez(tmp_path / "new.npz", images=images, labels=[8, 5, 9, 7])
+    with pytest.raises(UserError, match="not learned: 9. Expected some of 3, 5, 7, 8. Rename"):
+        examine.reals(kept, tmp_path / "new.npz")
 
 
 def test_old_records_without_pictures_set_aside(trained):

@@ -62,6 +62,19 @@ def test_pairs_are_matched_by_name(tmp_path, names):
     assert "no partner" in reasons["a/alone.png"]
 
 
+def test_pairs_of_several_files_of_one_stem(tmp_path):
+    for i, name in enumerate(("1.jpg", "1.png", "2.bmp", "2.png", "3.bmp", "3.png")):
+        save(tmp_path / "a" / name, grey(20 * i + 20))
+    for i, name in enumerate(("1.bmp", "1.jpg", "2.tif", "3.bmp", "3.png")):
+        save(tmp_path / "b" / name, grey(20 * i + 30))
+    found = load("pairs", tmp_path)
+    # 1 by its whole name, 2 by the first of its stem, 3 twice by its whole names
+    assert [x.max() for x in found.arrays["a"]] == [20, 60, 100, 120]
+    assert [x.max() for x in found.arrays["b"]] == [50, 70, 90, 110]
+    reason = "another picture has its name"
+    assert dict(found.skipped) == {"a/1.png": reason, "a/2.png": reason, "b/1.bmp": reason}
+
+
 def test_pairs_that_share_no_name(tmp_path):
     save(tmp_path / "a" / "1.png", grey(1))
     save(tmp_path / "b" / "2.png", grey(1))
@@ -90,6 +103,7 @@ def test_side_by_side(tmp_path):
     assert [x.max() for x in found.arrays["a"]] == [0, 1, 2]
     assert [x.min() for x in found.arrays["b"]] == [100, 101, 102]
     assert found.options["shape"] == (8, 8, 1)
+    assert found.side_by_side
     with pytest.raises(UserError, match="--side-by-side is for games that train on pairs"):
         load("pictures", tmp_path, side_by_side=True)
 

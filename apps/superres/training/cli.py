@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from gantools.errors import DONE, INTERRUPTED, UserError
+from gantools.record import LARGEST_SEED
 
 PATH = click.Path(path_type=Path)
 
@@ -37,7 +38,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--artifacts", type=click.FloatRange(0), help="Weight of the artifact term.")
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]),
               help="bfloat16 where the processor has it, if not given.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True)
 @click.option("--fresh", is_flag=True, help="Delete the run in --out and start over.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @click.pass_context
