@@ -144,3 +144,13 @@ def test_recorded_runs_on_pictures_are_judged_as_expected():
         assert runs.as_expected(first, row["expected"]), (row["case"], first)
         raised = ", ".join(f"{name} ({cycle})" for name, cycle in first.items()) or "none"
         assert f"| {raised} |" in page
+
+
+def test_the_table_of_few_samples_is_the_measured_one():
+    page = (ROOT / "docs" / "health.md").read_text(encoding="utf-8")
+    lines = (ROOT / "benchmarks" / "results" / "small_data.jsonl").read_text().splitlines()
+    newest = {(row["arm"], row["seed"]): row for row in map(json.loads, lines)}
+    for (_, seed), row in newest.items():
+        quarters = ", ".join(f"{distance:.2f}" for distance in row["frechet"])
+        told = ", ".join(row["alarms"]) or "none"
+        assert f"| {seed} | {quarters} | {told} |" in page
