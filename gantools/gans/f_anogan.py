@@ -70,8 +70,7 @@ def game(size="small", shape=(64, 64, 1), *, seed=0, **overrides) -> Recipe:
     turns = (*description.turns, *(() if true else (_encoder_turn(s["kappa"]),)))
     betas = {"beta_1": 0.0, "beta_2": 0.9} if true else {"beta_1": 0.5}
     adam = {turn.name: keras.optimizers.Adam(s["rate"], **betas) for turn in turns}
-    description = dataclasses.replace(description, players=players, turns=turns)
-    return Recipe(description, adam, s["batch"])
+    return Recipe(dataclasses.replace(description, players=players, turns=turns), adam, s["batch"])
 
 
 def encoder_stage(model, *, kappa=1.0, rate=5e-5, batch=64) -> Recipe:
@@ -92,8 +91,8 @@ def score_parts(model, x):
 def explained(model, x):
     """Return `(parts, G(E(x)))`; "latent" is |E(x) - E(G(E(x)))|^2, the paper's second score."""
     parts, made = looked(model, x, _look, ("generator", "discriminator", "encoder"))
-    kappa = next((t.weights["features"] for t in model.game.turns if t.name == "encoder"), 1.0)
-    return {"f_anogan": parts["residual"] + kappa * parts["features"], **parts}, made
+    kappa = [t.weights["features"] for t in model.game.turns if t.name == "encoder"] or [1.0]
+    return {"f_anogan": parts["residual"] + kappa[0] * parts["features"], **parts}, made
 
 
 def _encoder_turn(kappa):

@@ -110,11 +110,9 @@ def _generator_terms(model, batch, draw):
 def _truncated(psi):
     def sample(model, draw):
         net, mapping = model.best("generator"), model.best("mapping")
-        if model.as_trained:
-            w, _ = style.mixed(mapping, draw, net)
-            return net({"w": w, "noise": draw["noise"]})
-        mean = model.memory("styles").mean.value
-        w, _ = style.mixed(lambda z: mean + psi * (mapping(z) - mean), draw, net)
-        return ops.clip(net({"w": w, "noise": draw["noise"]}), -1.0, 1.0)
+        mean, share = model.memory("styles").mean.value, 1.0 if model.as_trained else psi
+        w, _ = style.mixed(lambda z: mean + share * (mapping(z) - mean), draw, net)
+        made = net({"w": w, "noise": draw["noise"]})
+        return made if model.as_trained else ops.clip(made, -1.0, 1.0)
 
     return sample
