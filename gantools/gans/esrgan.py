@@ -20,13 +20,12 @@ Differs from the paper:
 """
 
 import keras
-from keras import ops
 
 from gantools.core import Turn, objective
 from gantools.gans.enlarging import discriminator_turn, enlarging_game, generator_weights
 from gantools.gans.likeness import distance, matching
 from gantools.gans.recipe import Recipe
-from gantools.gans.settings import choose, switched
+from gantools.gans.settings import choose, shown, switched
 from gantools.nets import rrdb, srgan
 
 TITLE = "ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks"
@@ -79,7 +78,7 @@ def game(size="small", shape=(128, 128, 3), *, seed=0, **overrides) -> Recipe:
         ),
     )  # fmt: skip
     description = enlarging_game(
-        players, turns, shape, s, lambda model, draw: ops.clip(model(draw["low"]), -1.0, 1.0)
+        players, turns, shape, s, lambda model, draw: shown(model, model(draw["low"]))
     )
     rate = s["rate"], s["rate"] / 2, s["pretrain"]
     adam = {turn.name: keras.optimizers.Adam(switched(*rate)) for turn in turns}

@@ -20,11 +20,10 @@ Differs from the paper:
 from dataclasses import replace
 
 import keras
-from keras import ops
 
 from gantools.core import R1, R2, Cosine, Ema, duel
 from gantools.gans.recipe import Recipe
-from gantools.gans.settings import choose
+from gantools.gans.settings import choose, shown
 from gantools.nets import r3gan
 
 TITLE = "The GAN is dead; long live the GAN! A Modern Baseline GAN"
@@ -94,5 +93,4 @@ def _adam(s):
 
 
 def _clipped(model, draw):
-    made = model(draw["z"])
-    return made if model.as_trained else ops.clip(made, -1.0, 1.0)
+    return shown(model, model(draw["z"]))

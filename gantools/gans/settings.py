@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from keras import ops
+
 from gantools.core import Linear, SpectralNormalization
 from gantools.errors import UserError
 
@@ -42,3 +44,8 @@ def spectral(layer):
 def switched(before: float, after: float, images: int) -> Linear:
     """Return the schedule that is `before` for that many images and `after` from then on."""
     return Linear(before, after, images + 1, begin=images)
+
+
+def shown(model, made):
+    """Return samples clipped to [-1, 1], as they are looked at, unless `model.as_trained`."""
+    return made if model.as_trained else ops.clip(made, -1.0, 1.0)

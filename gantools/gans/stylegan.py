@@ -25,7 +25,7 @@ from gantools.core import R1, Ema, Game, Turn, normal, objective
 from gantools.core.gradients import no_gradient
 from gantools.core.penalties import scores_and_penalties
 from gantools.gans.recipe import Recipe
-from gantools.gans.settings import choose
+from gantools.gans.settings import choose, shown
 from gantools.nets import style
 
 TITLE = "A Style-Based Generator Architecture for GANs"
@@ -112,7 +112,6 @@ def _truncated(psi):
         net, mapping = model.best("generator"), model.best("mapping")
         mean, share = model.memory("styles").mean.value, 1.0 if model.as_trained else psi
         w, _ = style.mixed(lambda z: mean + share * (mapping(z) - mean), draw, net)
-        made = net({"w": w, "noise": draw["noise"]})
-        return made if model.as_trained else ops.clip(made, -1.0, 1.0)
+        return shown(model, net({"w": w, "noise": draw["noise"]}))
 
     return sample

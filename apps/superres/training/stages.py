@@ -15,7 +15,7 @@ from gantools.core.gradients import no_gradient
 from gantools.data.resample import resize
 from gantools.gans.likeness import artifacts, matching
 from gantools.gans.lowres import low_pictures
-from gantools.gans.settings import spectral
+from gantools.gans.settings import shown, spectral
 from gantools.nets import pixelwise
 
 HALF_LIFE = 5545  # images: a decay of 0.999 a step of 8
@@ -119,17 +119,17 @@ def adversarial(net, critic, scale, weights=None):
         ),
         samplers={"low": low_pictures((HIGH, HIGH, 3), scale)},
         ema={"generator": Ema(HALF_LIFE), "discriminator": Ema(HALF_LIFE)},
-        sample=lambda model, draw: enlarge(model, draw["low"], scale),
+        sample=lambda model, draw: shown(model, enlarge(model, draw["low"], scale)),
         equilibrium={f"{turn}/adv": value for turn, value in sides.equilibrium.items()},
     )
 
 
 def enlarge(model, low, scale):
-    """Return small pictures `(batch, h, w, 3)` in [-1, 1] enlarged `(batch, h s, w s, 3)`."""
+    """Return small pictures `(batch, h, w, 3)` in [-1, 1] as `(batch, h s, w s, 3)`, not cut."""
     rows, columns = (_enlarging(side, scale) for side in low.shape[1:3])
     base = ops.einsum("hH,bHWc->bhWc", rows, ops.cast(low, "float32"))
     base = ops.einsum("wW,bhWc->bhwc", columns, base)
-    return ops.clip(base + 2.0 * shuffle(model((low + 1.0) / 2.0), scale), -1.0, 1.0)
+    return base + 2.0 * shuffle(model((low + 1.0) / 2.0), scale)
 
 
 def _enlarging(side, scale):
