@@ -5,8 +5,10 @@ packages add commands by the entry-point group `gantools.commands` (name = modul
 looked up only when a name is not in the table.
 """
 
+import atexit
 import difflib
 import errno
+import gc
 import os
 import signal
 import sys
@@ -124,6 +126,7 @@ def main(args: list[str] | None = None) -> int:
         A code of `gantools.errors`. A reader that closes the pipe ends the program silently with
         INTERRUPTED, as Ctrl-C and SIGTERM do with a word.
     """
+    atexit.register(gc.freeze)  # else the last collection takes engines apart: 0.06 s
     try:
         signal.signal(signal.SIGTERM, _interrupt)
         code = cli.main(args, prog_name="gantools", standalone_mode=False)

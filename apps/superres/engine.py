@@ -8,6 +8,7 @@ None of them is imported before it is chosen.
 import os
 import sys
 from collections import OrderedDict
+from concurrent.futures import Future
 from importlib.util import find_spec
 from threading import Lock
 
@@ -78,13 +79,24 @@ class Engine:
             self._compiled.clear()
 
     def _for(self, height: int, width: int):
+        """Return what runs tiles of a size; different sizes are compiled side by side."""
+        size = height, width
         with self._lock:
-            if (height, width) not in self._compiled:
+            held = self._compiled.get(size)
+            if compiling := held is None:
                 while len(self._compiled) >= SHAPES_HELD:
                     self._compiled.popitem(last=False)
-                self._compiled[height, width] = self._compile(height, width)
-            self._compiled.move_to_end((height, width))
-            return self._compiled[height, width]
+                held = self._compiled[size] = Future()
+            self._compiled.move_to_end(size)
+        if compiling:
+            try:
+                held.set_result(self._compile(height, width))
+            except BaseException as error:
+                with self._lock:  # the next call tries again
+                    if self._compiled.get(size) is held:
+                        del self._compiled[size]
+                held.set_exception(error)
+        return held.result()
 
     def _graph(self, height: int, width: int) -> bytes:
         return onnx.serving(self.network, height, width, deep=self.deep, projection=self.projection)

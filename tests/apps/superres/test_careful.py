@@ -1,3 +1,6 @@
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import numpy as np
 import pytest
 from gantools.apps.superres.careful import Careful
@@ -75,7 +78,7 @@ def test_a_tile_gone_astray_is_made_again_in_float32(make_network, picture):
     made = careful.run(tile)
     assert careful.redone == 1
     assert np.abs(made - good).max() <= 1
-    sound = Careful(open_engine(network), lambda: pytest.fail("not needed"), 5)
+    sound = Careful(open_engine(network, "opencv"), lambda: pytest.fail("not needed"), 5)
     sound.run(tile)
     assert sound.redone == 0
 
@@ -154,3 +157,36 @@ def test_an_engine_told_to_use_float32_does(make_network, picture):
     assert engine.precision == "f32"
     wanted = np.rint(other.run(tile.astype(np.float32)))
     assert np.mean(engine.run(tile) != wanted) < 1e-3  # the same but for halves
+
+
+def test_sizes_are_compiled_side_by_side_and_one_size_once(make_network):
+    engine, both, compiled = open_engine(make_network(), "opencv"), Barrier(2, timeout=30), []
+
+    def compile_one(height, width):
+        compiled.append((height, width))
+        both.wait()  # breaks if one size waits for the other
+        return height * width
+
+    engine._compile = compile_one
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(engine._for, (16, 16, 24, 24), (8, 8, 8, 8)))
+    assert made == [128, 128, 192, 192]
+    assert sorted(compiled) == [(16, 8), (24, 8)]
+
+
+def test_a_size_whose_compilation_failed_is_tried_again(make_network, picture):
+    network, tile = make_network(), picture(48, 48)
+    engine = open_engine(network, "opencv")
+    whole, failed = engine._compile, []
+
+    def fails_once(height, width):
+        if not failed:
+            failed.append(1)
+            raise MemoryError
+        return whole(height, width)
+
+    engine._compile = fails_once
+    with pytest.raises(MemoryError):
+        engine.run(tile)
+    wanted = open_engine(network, "opencv").run(tile)
+    np.testing.assert_array_equal(engine.run(tile), wanted)
