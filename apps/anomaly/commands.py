@@ -180,12 +180,13 @@ def told(out, looked, items, scored, model, maps, settings, order, say, *, keep=
 
     gather = telling.table_outcome if model.is_table else telling.pictures_outcome
     outcome = gather(looked, items, scored, model, maps, order)
-    maps.close()
+    counts = telling.tell(out, outcome, settings, command(), say)
     if keep:
         outcome.save(out)
     else:
         outcome.forget(out)
-    return telling.tell(out, outcome, settings, command(), say)
+    maps.close()
+    return counts
 
 
 def required(data):

@@ -9,31 +9,36 @@ from pathlib import Path
 from gantools.data.files import make_folder
 from gantools.errors import UserError
 
-OWN = (
-    "scores.csv", "groups.csv", "report.html", "maps", "model", "training", "plan.json",
-    "fingerprint.json", "audit.json", "evaluation.json", "feedback.csv", "outcome.json",
-    "outcome.npz",
-)  # fmt: skip
-
-
 NOTE = "job.json"  # in the folder of a training: whose it is
+
+
+# What a job that was stopped leaves, or an evaluation; each is looked at before it is replaced.
+UNFINISHED = {"model", "training", "evaluation.json"}
 
 
 def output_folder(out) -> Path:
     """Make the output folder; refuse one that holds something else.
 
     Raises:
-        UserError: it holds files that no job of ours wrote.
+        UserError: it holds files that no job of ours wrote: maps and tables would be replaced.
     """
     out = Path(out)
     make_folder(out)
-    strange = [p.name for p in out.iterdir() if p.name not in OWN and not p.name.startswith(".")]
-    if strange and not (out / "plan.json").exists():
+    strange = {path.name for path in out.iterdir() if not path.name.startswith(".")} - UNFINISHED
+    if strange and not _is_ours(out / "plan.json"):
         raise UserError(
             f"Expected {out} to be empty or the output of an earlier job. It holds "
             f"{', '.join(sorted(strange)[:3])}. Give another -o."
         )
     return out
+
+
+def _is_ours(plan):
+    """Return whether a plan is that of a job: it is the first file of a result."""
+    try:
+        return {"schema", "command"} <= set(json.loads(plan.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def project_salt(*plans) -> str:
@@ -96,7 +101,17 @@ def training_folder(folder, settings, looked, salt, *, fresh=False) -> Path:
         looked: What will be fitted on.
         salt: Of `project_salt`: a training that goes on knows its normals by their codes.
         fresh: Whether to start over in any case.
+
+    Raises:
+        UserError: it holds files and is no training's.
     """
+    if folder.exists() and not (folder / NOTE).is_file() and (
+        not folder.is_dir() or any(folder.iterdir())
+    ):  # fmt: skip
+        raise UserError(
+            f"Expected {folder} to be free for a training, which is deleted at its end. It holds "
+            "something else, which is kept. Move it, or give another name for the result."
+        )
     wanted = {"normals": normals_code(looked), "settings": settings.to_dict(), "salt": salt}
     note = folder / NOTE
     try:

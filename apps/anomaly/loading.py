@@ -14,11 +14,10 @@ from gantools.errors import ALL_FAILED, UserError
 
 from .items import Item
 from .manifest import truth_of
-from .scans.foreground import foreground
+from .scans.foreground import DARK, foreground
 from .scans.medical import ending, is_dicom, is_nifti
 
 PERCENTILES = (0.1, 99.9)  # of the levels of deep training pictures
-DARK = 0.9  # share of training scans with a dark background, from which all are masked
 SAMPLE = 500  # training pictures that decide levels and colour
 ARRAY_SUFFIXES = (".npz", ".npy")
 PAIRS = (

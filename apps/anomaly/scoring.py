@@ -81,11 +81,11 @@ def merge(ctx, shards, out, fpr, confidence, as_json, quiet):
         raise UserError("A shard is given twice.")
     joined = join([Outcome.load(path) for path in shards])
     out = folder.output_folder(out)
-    copy_maps([path / "maps" for path in shards], out / "maps")
     stored = joined.model["settings"]
     settings = Settings.of(stored, fpr=fpr, confidence=confidence)
     joined.lights = (telling.batch_light(joined.items, joined.scored, joined.judge),)
     counts = telling.tell(out, joined, settings, command(), say)
+    copy_maps([path / "maps" for path in shards], out / "maps")
     say(f"Open {out / 'report.html'}.")
     if as_json:
         click.echo(json.dumps({"schema": 1, "out": str(out), **counts}))

@@ -14,7 +14,7 @@ import numpy as np
 from gantools.errors import UserError
 
 from ..fingerprint import ALIGNED
-from ..scans.foreground import foreground
+from ..scans.foreground import DARK, foreground
 from . import efficientnet, stored
 from .engine import Engine
 from .given import given
@@ -34,7 +34,6 @@ PLACED = ("enc_gap_maha", "enc_patch_mean", "enc_late_knn", "enc_cell_mean")
 # In scans, an object on black, what is seen as a whole is the level of the slice and the size of
 # the head: only the oddest place within the object says something.
 WITHIN = ("enc_near_max", "enc_patch_max")
-DARK = 0.9  # share of the normals with a black background, from which pictures are scans
 LEAST = 64  # pixels a side of a scan: below, there are no places to compare
 MEMORIES = {  # name: (what it remembers, kind, options)
     "enc_gap_maha": ("gap", Gaussian, {}),

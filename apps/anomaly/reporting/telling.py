@@ -119,6 +119,7 @@ def tell(out, outcome, settings, command, say) -> dict:
     rule = scored.rule(outcome.judge, settings.fpr, settings.confidence)
     found = evaluate(outcome.items, [scored], [rule.levels], outcome.rows, outcome.pixels)
     cases = _cases(outcome, rule)
+    write_json(out / "plan.json", {"schema": 1, "command": command, **outcome.model})
     outputs.write_scores(out / "scores.csv", [_row(case) for case in cases])
     group_rule = _group_rule(outcome, settings)
     outputs.write_groups(out / "groups.csv", scored.groups, group_rule)
@@ -126,7 +127,6 @@ def tell(out, outcome, settings, command, say) -> dict:
         "schema": 1, "findings": [finding.to_dict() for finding in outcome.findings],
     })  # fmt: skip
     write_json(out / "fingerprint.json", outcome.print)
-    write_json(out / "plan.json", {"schema": 1, "command": command, **outcome.model})
     if found:
         write_json(out / "evaluation.json", found.to_dict())
     else:  # that of an earlier job says nothing of these items

@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+DARK = 0.9  # share of the normals with a black background, from which a data set is one of scans
+
 
 def foreground(picture: np.ndarray) -> np.ndarray:
     """Return where the object is, bool `(h, w)`; everything, where no dark background is.

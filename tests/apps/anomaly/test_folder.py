@@ -9,16 +9,37 @@ from gantools.errors import UserError
 
 
 def test_an_empty_folder_and_an_own_one_are_taken(tmp_path):
-    assert folder.output_folder(tmp_path / "new").is_dir()
-    (tmp_path / "new" / "scores.csv").write_text("x")
-    folder.output_folder(tmp_path / "new")
-    (tmp_path / "new" / "notes.txt").write_text("x")
+    out = tmp_path / "new"
+    assert folder.output_folder(out).is_dir()
+    (out / "model").mkdir()
+    (out / "training").mkdir()
+    folder.output_folder(out)  # of a job that was stopped
+    (out / "notes.txt").write_text("x")
     with pytest.raises(UserError, match=r"It holds notes.txt. Give another -o"):
-        folder.output_folder(tmp_path / "new")
-    (tmp_path / "new" / "plan.json").write_text("{}")
-    folder.output_folder(tmp_path / "new")
+        folder.output_folder(out)
+    (out / "plan.json").write_text('{"schema": 1, "command": "gantools anomaly"}')
+    folder.output_folder(out)
     with pytest.raises(UserError, match="a file has that name"):
-        folder.output_folder(tmp_path / "new" / "notes.txt")
+        folder.output_folder(out / "notes.txt")
+
+
+@pytest.mark.parametrize("name", ["maps", "scores.csv", "report.html", "plan.json"])
+def test_what_has_the_name_of_a_result_and_is_none_is_kept(tmp_path, name):
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(UserError, match=f"It holds {name}. Give another -o"):
+        folder.output_folder(tmp_path)
+    assert (tmp_path / name).read_text() == "{}"
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_folder_that_is_no_trainings_is_kept(tmp_path, fresh):
+    place = tmp_path / "scans.training"
+    place.mkdir()
+    (place / "a.png").write_text("x")
+    with pytest.raises(UserError, match=r"scans.training to be free.*kept"):
+        folder.training_folder(place, Settings(), looked(), "secret", fresh=fresh)
+    (place / "a.png").unlink()
+    folder.training_folder(place, Settings(), looked(), "secret", fresh=fresh)
 
 
 def test_the_secret_of_a_project_stays(tmp_path):
