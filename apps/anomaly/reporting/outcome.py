@@ -14,6 +14,7 @@ from gantools.data.files import atomic
 from gantools.errors import UserError
 
 from ..audit.findings import Finding
+from ..calibration.calibrate import Rule
 from ..calibration.drift import Light
 from ..calibration.judge import Judge
 from ..fitted import Scored
@@ -72,6 +73,16 @@ class Outcome:
     pictures: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
     reasons: dict[int, list[Reason]] = field(default_factory=dict)
     stream: list[float] = field(default_factory=list)
+
+    def group_rules(self, fpr: float, confidence: float | None) -> dict[str, Rule]:
+        """Return the rule of each group: where halves judge each other, that of its own judge."""
+        if not self.scored.groups:
+            return {}
+        judges, side = self.scored.halves or ((self.judge,), np.zeros(len(self.items), int))
+        sizes = [len(judge.groups.calibration.scores) for judge in judges]
+        rules = [Rule.of(n, fpr, confidence) for n in sizes]
+        judged = {item.group: rules[s] for item, s in zip(self.items, side, strict=True)}
+        return {name: judged[name] for name in self.scored.groups}
 
     def save(self, folder):
         """Write `outcome.json` and `outcome.npz` into a folder."""

@@ -126,25 +126,26 @@ def to_levels(heat):
     return np.clip(np.nan_to_num(heat) * THOUSAND, 0, 65535).astype(np.uint16)
 
 
-def write_groups(path, groups, rule) -> None:
+def write_groups(path, groups, rules) -> None:
     """Write `groups.csv`, the oddest group first; an older file goes when there are no groups.
 
     Args:
         path: The file.
         groups: Group -> `(items, score, p)`.
-        rule: `calibrate.Rule` of the groups.
+        rules: Group -> the `calibrate.Rule` that judges it.
     """
     if not groups:
         Path(path).unlink(missing_ok=True)
         return
-    write_scores(path, group_rows(groups, rule), GROUP_COLUMNS)
+    write_scores(path, group_rows(groups, rules), GROUP_COLUMNS)
 
 
-def group_rows(groups, rule):
+def group_rows(groups, rules):
     """Return one dict a group with the keys `GROUP_COLUMNS`, the oddest first."""
     names = sorted(groups, key=lambda name: (_last(groups[name][2]), -groups[name][1], name))
     p = [groups[name][2] for name in names]
-    columns = zip(names, p, adjusted(p), rule.verdicts(p), strict=True)
+    words = [word for name, q in zip(names, p, strict=True) for word in rules[name].verdicts([q])]
+    columns = zip(names, p, adjusted(p), words, strict=True)
     return [
         dict(zip(GROUP_COLUMNS, (n, groups[n][0], groups[n][1], q, a, word), strict=True))
         for n, q, a, word in columns

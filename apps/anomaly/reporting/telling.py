@@ -6,7 +6,7 @@ from gantools import record
 
 from .. import loading
 from ..calibration import drift
-from ..calibration.calibrate import FLAGGED, Rule, adjusted
+from ..calibration.calibrate import FLAGGED, adjusted
 from ..calibration.stream import watch
 from ..evaluation.evaluate import HEAD, evaluate, pixel_figures, truths
 from ..model_files import write_json
@@ -121,8 +121,8 @@ def tell(out, outcome, settings, command, say) -> dict:
     cases = _cases(outcome, rule)
     write_json(out / "plan.json", {"schema": 1, "command": command, **outcome.model})
     outputs.write_scores(out / "scores.csv", [_row(case) for case in cases])
-    group_rule = _group_rule(outcome, settings)
-    outputs.write_groups(out / "groups.csv", scored.groups, group_rule)
+    group_rules = outcome.group_rules(settings.fpr, settings.confidence)
+    outputs.write_groups(out / "groups.csv", scored.groups, group_rules)
     write_json(out / "audit.json", {
         "schema": 1, "findings": [finding.to_dict() for finding in outcome.findings],
     })  # fmt: skip
@@ -143,7 +143,7 @@ def tell(out, outcome, settings, command, say) -> dict:
         references=(HEAD, found.lines()) if found else _unlabelled(outcome, rule),
         evaluation=found,
         calibration=tuple(outcome.judge.normal_scores.tolist()),
-        groups=tuple(outputs.group_rows(scored.groups, group_rule)) if scored.groups else (),
+        groups=tuple(outputs.group_rows(scored.groups, group_rules)),
         parts=_alike(outcome),
         facts={"found": outcome.found, **_flat(outcome.print)},
         method=method(outcome),
@@ -185,12 +185,6 @@ def _row(case):
         "reason": case.reason or "; ".join(f"{r.column} = {r.value}" for r in case.reasons[:3]),
     }  # fmt: skip
     return row if case.stream is None else row | {"martingale": case.stream}
-
-
-def _group_rule(outcome, settings):
-    judge = outcome.judge.groups
-    n = len(judge.calibration.scores) if judge else 1
-    return Rule.of(n, settings.fpr, settings.confidence)
 
 
 def _unlabelled(outcome, rule):

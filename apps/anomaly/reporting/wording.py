@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..calibration import drift
-from ..calibration.calibrate import Rule, adjusted, discoveries_sentence
+from ..calibration.calibrate import adjusted, discoveries_sentence
 
 FALSE_SHARE = 0.1  # of what is picked by adjusted p-values
 KINDS = {
@@ -38,7 +38,7 @@ def sentences(outcome, rule, found) -> tuple[str, ...]:
         if sure
         else discoveries_sentence(rule.n, count, FALSE_SHARE, max(1, flagged))
     )
-    groups = _group_sentence(scored.groups, outcome.judge, rule)
+    groups = _group_sentence(scored.groups, outcome.group_rules(rule.fpr, rule.confidence))
     failed = f"{len(scored.errors)} items have no p-value, see the list." if scored.errors else ""
     moved = _moved(outcome.lights)
     told = [found.sentence] if found else []
@@ -65,14 +65,13 @@ def _moved(lights):
     return whole
 
 
-def _group_sentence(groups, judge, rule):
+def _group_sentence(groups, rules):
     if not groups:
         return ""
-    n = len(judge.groups.calibration.scores)
-    level = Rule.of(n, rule.fpr, rule.confidence).level
-    flagged = sum(p <= level for _, _, p in groups.values())
+    flagged = sum(bool(rules[name].flags(p)) for name, (_, _, p) in groups.items())
+    held = " or ".join(map(str, sorted({rule.n for rule in rules.values()})))
     return (
-        f"{flagged} of {len(groups)} groups look unlike the {n} held-out groups of normals as a "
+        f"{flagged} of {len(groups)} groups look unlike the {held} held-out groups of normals as a "
         "whole (one p for a group, fair to its size)."
     )
 

@@ -1,11 +1,15 @@
 import csv
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from gantools.apps.anomaly.calibration.calibrate import Rule
+from gantools.apps.anomaly.fitted import Scored
 from gantools.apps.anomaly.items import Item
 from gantools.apps.anomaly.reporting import outputs
+from gantools.apps.anomaly.reporting.outcome import Outcome, Subject
 
 from gantools.data import pictures
 from gantools.errors import UserError
@@ -106,11 +110,11 @@ def test_overlay_is_clear_below_the_level_and_one_scale_for_all():
 
 def test_groups_are_ordered_and_judged_by_their_own_rule(tmp_path):
     groups = {"b": (3, 1.0, 0.5), "a": (20, 4.0, 0.05), "c": (1, float("nan"), float("nan"))}
-    outputs.write_groups(tmp_path / "groups.csv", groups, Rule.of(19, 0.05))
+    outputs.write_groups(tmp_path / "groups.csv", groups, dict.fromkeys(groups, Rule.of(19, 0.05)))
     rows = read(tmp_path / "groups.csv")
     assert [row["group"] for row in rows] == ["a", "b", "c"]
     assert [row["verdict"] for row in rows] == ["flagged", "normal", "not scored"]
-    outputs.write_groups(tmp_path / "groups.csv", {}, None)
+    outputs.write_groups(tmp_path / "groups.csv", {}, {})
     assert not (tmp_path / "groups.csv").exists()
 
 
@@ -129,3 +133,23 @@ def test_feedback_is_read_as_the_report_writes_it(tmp_path):
     (tmp_path / "feedback.csv").write_text('path,verdict\n"a ""b"", c.png",normal\nd, Anomalous\n')
     found = outputs.read_feedback(tmp_path / "feedback.csv")
     assert found == {'a "b", c.png': "normal", "d": "anomalous"}
+
+
+def test_each_group_is_judged_by_the_rule_of_its_own_half():
+    judges = [
+        SimpleNamespace(groups=SimpleNamespace(calibration=SimpleNamespace(scores=np.zeros(n))))
+        for n in (9, 19)
+    ]
+    items = [Subject("1", "a"), Subject("2", "b"), Subject("3", None)]
+    scored = Scored(
+        ["1", "2", "3"], ["x", "y", "z"], {}, np.zeros(3), np.zeros(3),
+        groups={"a": (1, 2.0, 0.05), "b": (1, 2.0, 0.05)},
+        halves=(tuple(judges), np.array([0, 1, 1])),
+    )  # fmt: skip
+    rules = Outcome("t", "f", items, scored, judges[1], (), {}).group_rules(0.05, None)
+    assert {name: rule.n for name, rule in rules.items()} == {"a": 9, "b": 19}
+    rows = outputs.group_rows(scored.groups, rules)
+    # nine normals give no p below 1 / 10, so nothing can be flagged at 5 %
+    assert [row["verdict"] for row in rows] == ["normal", "flagged"]
+    one = Outcome("t", "f", items, replace(scored, halves=None), judges[1], (), {})
+    assert {rule.n for rule in one.group_rules(0.05, None).values()} == {19}
