@@ -34,7 +34,8 @@ def serving(
     graph, scale = Graph(), network.scale
     levels = "tile" if deep else graph.node("Cast", "tile", to=TYPES["float32"])
     levels = graph.node("Transpose", levels, perm=(0, 3, 1, 2))
-    residual = convolutions(graph, network, _cropped(graph, levels, CONTEXT))
+    order = subpixels_first(scale)
+    residual = convolutions(graph, network, _cropped(graph, levels, CONTEXT), order)
     error = None
     if projection != "none":
         size = (height, width)
@@ -55,6 +56,14 @@ def serving(
     return graph.file(f"{network.plan.name}_x{scale}", tile, picture, kind)
 
 
+def subpixels_first(scale: int) -> np.ndarray:
+    """Return where channel `(dy * scale + dx) * 3 + c` lies among those of a plan, colours first.
+
+    So ordered, each row of sub-pixels is one cut of the channels: see `_shuffle`.
+    """
+    return np.arange(3 * scale**2).reshape(3, scale, scale).transpose(1, 2, 0).reshape(-1)
+
+
 def base_kernel(line: np.ndarray) -> np.ndarray:
     """Return an enlargement before the pixel shuffle as a convolution.
 
@@ -62,14 +71,14 @@ def base_kernel(line: np.ndarray) -> np.ndarray:
         line: Its taps along one axis, `(scale, 5)`, see `projection.up`.
 
     Returns:
-        `(3 * scale**2, 3, 5, 5)` float32; output channel `c * scale**2 + dy * scale + dx`.
+        `(3 * scale**2, 3, 5, 5)` float32; output channel `(dy * scale + dx) * 3 + c`.
     """
     scale = len(line)
     plane = np.einsum("yi,xj->yxij", line, line).reshape(scale**2, 5, 5)
     kernel = np.zeros((3, scale**2, 3, 5, 5), np.float32)
     for channel in range(3):
         kernel[channel, :, channel] = plane
-    return kernel.reshape(3 * scale**2, 3, 5, 5)
+    return kernel.reshape(3 * scale**2, 3, 5, 5)[subpixels_first(scale)]
 
 
 def _cropped(graph, levels, pixels):
@@ -92,22 +101,29 @@ def _base(graph, plan, levels, error):
 
 
 def _shuffle(graph, picture, height, width, scale):
-    """Add the pixel shuffle to channels last, on bytes: DepthToSpace takes 1.5 times as long."""
-    apart = graph.constant(np.array([height, width, 3, scale, scale], np.int64), "apart")
+    """Add the pixel shuffle to channels last, on bytes, as one cut for each row of sub-pixels.
+
+    A transposition of the five axes takes three times as long, DepthToSpace four times.
+    """
+    line = graph.constant(np.array([1, height, 1, width * scale * 3], np.int64), "line")
     whole = graph.constant(np.array([1, height * scale, width * scale, 3], np.int64), "whole")
-    picture = graph.node("Transpose", picture, perm=(0, 2, 3, 1))
-    picture = graph.node("Reshape", picture, apart)
-    picture = graph.node("Transpose", picture, perm=(0, 3, 1, 4, 2))
-    graph.node("Reshape", picture, whole, out="picture")
+    row = 3 * scale
+    rows = [graph.cut(picture, 1, at, at + row) for at in range(0, row * scale, row)]
+    rows = [graph.node("Transpose", part, perm=(0, 2, 3, 1)) for part in rows]
+    rows = [graph.node("Reshape", part, line) for part in rows]
+    graph.node("Reshape", graph.node("Concat", *rows, axis=2), whole, out="picture")
 
 
-def convolutions(graph: Graph, network: Network, levels: str) -> str:
+def convolutions(
+    graph: Graph, network: Network, levels: str, order: np.ndarray | None = None
+) -> str:
     """Add the steps of the plan; levels 0 to 255 in and out, the scaling folded into weights.
 
     Args:
         graph: Where they are added.
         network: The trained network.
         levels: Name of the tile `(1, 3, height, width)` float32.
+        order: Which channel of the plan each channel of the result is; None keeps theirs.
 
     Returns:
         Name of the residual `(1, 3 * scale**2, height, width)`, in levels.
@@ -119,18 +135,21 @@ def convolutions(graph: Graph, network: Network, levels: str) -> str:
         inputs = [names[name] for name in step.inputs]
         if step.op == "conv":
             kernel = network.arrays[f"{step.out}/kernel"].transpose(3, 2, 0, 1)
+            bias = network.arrays[f"{step.out}/bias"]
+            if order is not None and step is plan.steps[-1]:
+                kernel, bias, order = kernel[order], bias[order], None
             unit = units.get(step.inputs[0], np.ones(kernel.shape[1], np.float32))
             gain = np.float32(255 if step.out == last else 1)
             inputs.append(graph.constant(kernel * unit[:, None, None] * gain, f"{step.out}/kernel"))
-            bias = network.arrays[f"{step.out}/bias"] * gain
-            inputs.append(graph.constant(bias, f"{step.out}/bias"))
+            inputs.append(graph.constant(bias * gain, f"{step.out}/bias"))
             names[step.out] = graph.node("Conv", *inputs, pads=(step.kernel // 2,) * 4)
         elif step.op in ("concat", "nearest", "unshuffle"):
             names[step.out] = _arranged(graph, step, inputs, plan)
             units |= _units(step, units, plan)
         else:
             names[step.out] = _activation(graph, network, step, inputs)
-    return names[plan.steps[-1].out]
+    made = names[plan.steps[-1].out]
+    return made if order is None else graph.node("Gather", made, graph.numbers(*order), axis=1)
 
 
 def _units(step, units, plan):

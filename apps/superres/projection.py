@@ -98,7 +98,8 @@ def add_error(graph, levels, residual, size, scale, mode, base):
     Args:
         graph: `gantools.data.onnx.Graph` under construction.
         levels: Name of the small picture, whole levels with `CONTEXT` pixels around.
-        residual: Name of the residual, `(1, 3 * scale**2, h, w)`.
+        residual: Name of the residual, `(1, 3 * scale**2, h, w)`, the colours of a sub-pixel
+            next to each other.
         size: `(h, w)`.
         scale: Enlargement.
         mode: "full" or "smooth".
@@ -155,15 +156,15 @@ def _kept(graph, levels, line):
 def _reduced(graph, residual, size, scale):
     """Add D r for a residual before the pixel shuffle, mirrored at the edges; return its name."""
     line = down(scale)
-    rows = np.zeros((3, scale, 3, scale, scale, 5, 1), np.float32)  # c dx <- c dy dx, y x
+    rows = np.zeros((3, scale, scale, scale, 3, 5, 1), np.float32)  # c dx <- dy dx c, y x
     columns = np.zeros((3, 3, scale, 1, 5), np.float32)  # c <- c dx, y x
     for c in range(3):
         columns[c, c, :, 0] = line.T
         for dx in range(scale):
-            rows[c, dx, c, :, dx, :, 0] = line.T
-    order = np.arange(3 * scale**2).reshape(3, scale, scale)
+            rows[c, dx, :, dx, c, :, 0] = line.T
+    order = np.arange(3 * scale**2).reshape(scale, scale, 3)
     rows = rows.reshape(3 * scale, 3 * scale**2, 5, 1)
-    values = _along(graph, residual, 2, size[0], order[:, ::-1], rows)
+    values = _along(graph, residual, 2, size[0], order[::-1], rows)
     order = np.arange(3 * scale).reshape(3, scale)
     return _along(graph, values, 3, size[1], order[:, ::-1], columns.reshape(3, 3 * scale, 1, 5))
 
