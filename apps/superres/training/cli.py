@@ -32,6 +32,8 @@ PATH = click.Path(path_type=Path)
               default="fast", show_default=True, help="Its kind.")  # fmt: skip
 @click.option("--width", type=click.IntRange(8), help="Channels of the network.")
 @click.option("--blocks", type=click.IntRange(1), help="Its blocks, or layers if it has none.")
+@click.option("--rate", type=click.FloatRange(0, 1, min_open=True),
+              help="Highest rate of the reconstruction stage; by the width if not given.")  # fmt: skip
 @click.option("--name", help="Its name; that of its kind if not given.")
 @click.option("--adversarial", type=click.FloatRange(0), help="Weight of the adversarial term.")
 @click.option("--matching", type=click.FloatRange(0), help="Weight of the features' distance.")

@@ -35,7 +35,7 @@ from .stages import HIGH, Weights, adversarial, discriminator, reconstruction
 from .validation import Validation
 
 PATCH = 48  # low-resolution pixels; many small steps beat few large ones on a CPU
-PEAK = 1e-3  # Adam; 48-channel residual networks stand it with gradient clipping
+PEAK, NARROW = 1e-3, 48  # Adam's rate, and the width that stands it; see `peak_rate`
 GAN_RATE = 1e-4  # of the generator; the discriminator has twice as much
 ALONE = 500  # cycles, or a tenth of the stage, in which only the discriminator learns
 WATCHED = 64  # validation patches that the health of the second stage is measured on
@@ -60,6 +60,7 @@ class Settings:
         degrade: "clean" or "photo", see `patches.Patches`.
         network: One of `plans.PLANS`.
         width, blocks: Size of the network; None for what its plan has.
+        rate: Highest rate of the first stage; None for that of `peak_rate`.
         adversarial, matching, artifacts: Weights of the second stage, see `stages.Weights`.
         batch: Patches in a minibatch.
         seed: Seed of initial weights and patches.
@@ -79,6 +80,7 @@ class Settings:
     network: str = "fast"
     width: int | None = None
     blocks: int | None = None
+    rate: float | None = None
     adversarial: float = Weights.adversarial
     matching: float = Weights.matching
     artifacts: float = Weights.artifacts
@@ -138,6 +140,19 @@ def plan_of(settings):
     given = {key: getattr(settings, key) for key in ("width", "blocks", "name")}
     given = {key: value for key, value in given.items() if value is not None}
     return plans.PLANS[settings.network](settings.scale, **given)
+
+
+def peak_rate(settings) -> float:
+    """Return the highest rate of Adam in the first stage.
+
+    Each weight moves by the rate, and what a channel adds up moves by that times the channels it
+    reads: so twice the width stands half the rate. At 1e-3 a network of 96 channels, grown from one
+    of 48, went from an error of 0.03 to 0.26 as soon as the warm-up was over.
+    """
+    if settings.rate is not None:
+        return settings.rate
+    widths = [step.channels for step in plan_of(settings).steps[:-1] if step.op == "conv"]
+    return PEAK * min(1.0, NARROW / max(widths))
 
 
 def check_folder(out, settings, fresh):
@@ -276,7 +291,7 @@ def _watched(checks, settings):
 def _fidelity_model(settings, steps, net):
     """Return the compiled model of the first stage, for a run of `steps` cycles."""
     model = AdversarialModel(reconstruction(net), seed=settings.seed)
-    rate = Trapezoid(PEAK, images=steps * settings.batch, warmup=300 * settings.batch)
+    rate = Trapezoid(peak_rate(settings), images=steps * settings.batch, warmup=300 * settings.batch)
     model.compile({"generator": keras.optimizers.Adam(rate, beta_2=0.99, global_clipnorm=1.0)})
     return model
 

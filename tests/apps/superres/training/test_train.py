@@ -252,3 +252,17 @@ def test_bad_input(tmp_path):
     (tmp_path / "busy" / "x").write_text("")
     with pytest.raises(UserError, match="not empty"):
         train(tmp_path / "busy", settings(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("options", "rate"),
+    [
+        ({}, 1e-3),
+        ({"width": 24}, 1e-3),
+        ({"width": 96, "blocks": 6}, 5e-4),
+        ({"network": "srresnet"}, 7.5e-4),
+        ({"width": 96, "rate": 2e-3}, 2e-3),
+    ],
+)
+def test_wide_networks_learn_at_a_lower_rate(options, rate):
+    assert training.peak_rate(Settings(data="photos", **options)) == pytest.approx(rate)
