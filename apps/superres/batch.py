@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from glob import glob
+from itertools import takewhile
+from os.path import realpath  # resolve() fails on a link to itself
 from pathlib import Path
 
-from gantools.data.files import make_folder
+from gantools.data.files import make_folder, unwritable
 from gantools.data.folders import picture_files
 from gantools.data.pictures import SUFFIXES
 from gantools.errors import ALL_FAILED, DONE, SOME_FAILED, UserError
@@ -71,8 +73,8 @@ def plan_jobs(inputs: Iterable[Path], names: Names) -> list[Job]:
             a folder become folders inside the result.
 
     Raises:
-        UserError: an input is missing, a folder has no pictures, a target is a source, or two
-            pictures would have one name.
+        UserError: an input is missing, a folder has no pictures, a target is a source, two
+            pictures would have one name, or a name and the format contradict each other.
     """
     jobs, inputs = [], [path for given in inputs for path in _matches(given)]
     out = names.out
@@ -82,23 +84,29 @@ def plan_jobs(inputs: Iterable[Path], names: Names) -> list[Job]:
     else:
         for path in inputs:
             jobs += _jobs_of(path, names)
-    _check(jobs)
+    _check(jobs, names.format)
     return jobs
 
 
-def _check(jobs):
-    """Raise a `UserError` if a target is a source or comes twice."""
-    sources = {job.source.resolve() for job in jobs}
-    counts = Counter(job.target for job in jobs)
-    for job in jobs:
-        if job.target.resolve() in sources:
+def _check(jobs, wanted):
+    """Raise a `UserError` if a target is a source, comes twice, or is of another format."""
+    sources = {realpath(job.source) for job in jobs}
+    targets = [realpath(job.target) for job in jobs]  # one file may be spelt in several ways
+    counts = Counter(targets)
+    for job, target in zip(jobs, targets, strict=True):
+        if target in sources:
             raise UserError(
                 f"'{job.target}' would replace an input. Give another name or folder with -o."
             )
-        if counts[job.target] > 1:
+        if counts[target] > 1:
             raise UserError(
-                f"{counts[job.target]} inputs would become '{job.target}'. Enlarge them one by "
+                f"{counts[target]} inputs would become '{job.target}'. Enlarge them one by "
                 "one, each with its own -o."
+            )
+        kind = SUFFIXES.get(job.target.suffix.lower())
+        if wanted and kind and kind != SUFFIXES[f".{wanted}"]:
+            raise UserError(
+                f"--format {wanted} contradicts the name '{job.target}'. Leave out one of them."
             )
 
 
@@ -118,8 +126,10 @@ def _jobs_of(path: Path, names: Names) -> list[Job]:
     if not path.is_dir():
         return [Job(path, _target(path, names, names.out or path.parent))]
     whole = path.resolve()
+    if names.out is None and not whole.name:
+        raise UserError(f"'{path}' has no folder beside it for the results. Give one with -o.")
     folder = names.out or whole.with_name(f"{whole.name}_{names.label}")
-    files = _below(path, folder) if names.recursive else picture_files(path)
+    files = _below(path, _own_folder(folder)) if names.recursive else picture_files(path)
     if not files:
         raise UserError(
             f"The folder '{path}' has no pictures. Expected files like .png, .jpg or .webp.",
@@ -128,19 +138,31 @@ def _jobs_of(path: Path, names: Names) -> list[Job]:
     jobs = [
         Job(file, _target(file, names, folder, file.parent.relative_to(path))) for file in files
     ]
-    if _is_pattern(names.out):
-        return jobs
-    made = {job.target.resolve() for job in jobs}  # of an earlier run, if into the same folder
-    return [job for job in jobs if job.source.resolve() not in made]
+    # What an earlier run has made of another one of these, if it was into the same folder.
+    made = {realpath(job.target): job for job in jobs}
+    return [job for job in jobs if made.get(realpath(job.source), job) is job]
 
 
-def _below(folder: Path, out: Path) -> list[Path]:
-    """Return the pictures of a folder and of those inside it, but not of an earlier result."""
-    found, ours = picture_files(folder), out.resolve()
+def _below(folder: Path, ours: str | None, above: frozenset[str] = frozenset()) -> list[Path]:
+    """Return the pictures of a folder and of those inside it, but not of an earlier result.
+
+    Args:
+        folder: Where to look.
+        ours: Folder of the results, not looked into.
+        above: Folders on the way to this one: a link to one of them would lead round and round.
+    """
+    found, above = picture_files(folder), above | {realpath(folder)}
     for item in sorted(folder.iterdir()):
-        if item.is_dir() and not item.name.startswith(".") and item.resolve() != ours:
-            found += _below(item, out)
+        if item.is_dir() and not item.name.startswith("."):
+            skipped = realpath(item) in (ours, *above)
+            found += [] if skipped else _below(item, ours, above)
     return found
+
+
+def _own_folder(out: Path) -> str | None:
+    """Return the folder that holds the results; None of a pattern that does not begin with one."""
+    known = list(takewhile(lambda part: "{" not in part, out.parts))
+    return realpath(Path(*known)) if known or not _is_pattern(out) else None
 
 
 def _is_pattern(out: Path | None) -> bool:
@@ -157,7 +179,7 @@ def _target(file: Path, names: Names, folder: Path, inside: Path = Path()) -> Pa
     scale = names.label.removeprefix("x")
     try:
         name = str(names.out).format(stem=file.stem, model=names.model, scale=scale, ext=ext)
-    except (KeyError, IndexError, ValueError) as error:
+    except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
         known = ", ".join(f"{{{field}}}" for field in FIELDS)
         raise UserError(
             f"The pattern '{names.out}' may hold {known}. Received: {error}."
@@ -172,7 +194,7 @@ def run_jobs(
     *,
     overwrite: bool = False,
     started: Callable[[Job], None] = lambda job: None,
-    advance: Callable[[float], None] = lambda share: None,
+    advance: Callable[..., None] = lambda *_: None,
     finished: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
     """Do the jobs one after the other; a picture that fails does not stop the others.
@@ -182,7 +204,8 @@ def run_jobs(
         upscaler: The networks and their engine.
         output: How results are written.
         overwrite: Whether targets that exist are made again instead of left.
-        started, advance, finished: Called before, during and after each picture.
+        started, advance, finished: Called before, during and after each picture; `advance` with
+            the finished share, 0 to 1, and of clips with the speed in words.
 
     Raises:
         UserError: no picture can be written where it should go, or no engine runs the network.
@@ -203,21 +226,33 @@ def outcome_of(
     upscaler: Upscaler,
     output: Output | None = None,
     overwrite: bool = False,
-    advance: Callable[[float], None] = lambda share: None,
+    advance: Callable[..., None] = lambda *_: None,
 ) -> Outcome:
     """Do one job and return what happened to it. Args: as for `run_jobs`.
 
     Raises:
         EngineError: no engine runs the network.
     """
-    if job.target.exists() and not overwrite:
-        return Outcome(job)
     try:
+        if is_there(job) and not overwrite:
+            return Outcome(job)
         return Outcome(job, _maker(job)(job.source, job.target, upscaler, output, advance=advance))
     except EngineError:
         raise
     except Exception as error:  # one picture must not stop a thousand others
         return Outcome(job, error=told(job, error))
+
+
+def is_there(job: Job) -> bool:
+    """Return whether a job's target is there already.
+
+    Raises:
+        UserError: nothing can be there: its name is too long, or its folder is closed.
+    """
+    try:
+        return job.target.exists()
+    except OSError as error:
+        raise unwritable(job.target, error) from error
 
 
 def told(job: Job, error: Exception) -> str:

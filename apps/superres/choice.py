@@ -6,9 +6,12 @@ An upscaler holds open engines, which cannot be sent to another process; its cho
 from dataclasses import dataclass
 from pathlib import Path
 
+from gantools.errors import UserError
+
 from .family import family
-from .options import MODEL
+from .options import DEVICES, MODEL
 from .upscaler import Upscaler
+from .views import COUNTS
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,15 @@ class Choice:
         """Return the upscaler; networks and engines are opened with the first picture.
 
         Raises:
-            UserError: no such network, no twin, or too little memory.
+            UserError: no such network, no twin, too little memory, or another value that is none of
+                those named above.
         """
+        if self.views not in COUNTS:
+            raise UserError(f"tta: expected one of {COUNTS}. Received: {self.views}.")
+        if self.device not in DEVICES:
+            raise UserError(f"device: expected one of {DEVICES}. Received: {self.device!r}.")
+        if self.threads is not None and not self.threads >= 1:
+            raise UserError(f"threads: expected 1 or more. Received: {self.threads}.")
         networks, more = family(self.model, self.strength), {}
         if self.memory is not None:
             from .estimate import tile_for

@@ -88,7 +88,7 @@ def enlarge(inputs, out, **chosen):
         jobs = piped.jobs or batch.plan_jobs([Path(path) for path in inputs], names)
         jobs, every = many.share(jobs, part), jobs
         output = Output(
-            wish, chosen["quality"], chosen["background"], not chosen["keep"],
+            wish, chosen["quality"] or options.QUALITY, chosen["background"], not chosen["keep"],
             chosen["report"] is not None, take_for([job.source for job in jobs], chosen),
         )  # fmt: skip
         if chosen["dry_run"]:
@@ -98,11 +98,12 @@ def enlarge(inputs, out, **chosen):
                 "The picture goes to standard output, so --json has no place there. Give -o FILE "
                 "or --report FILE.json."
             )
-        page = _page(chosen, every, piped)
+        page = _page(chosen, every, piped, part)
         quiet = chosen["quiet"] or piped.silent
         outcomes = _done(jobs, choice, upscaler, output, chosen, quiet, piped)
         if page:
-            _compare(page, outcomes, f"{upscaler.family.name} {wish.label}", chosen, quiet)
+            label = f"{upscaler.family.name} {wish.label}"
+            _compare(page, outcomes, label, chosen["wrap"], quiet, piped)
         piped.deliver()
     outcomes = [piped.outcome(found) for found in outcomes]
     _tell(outcomes, upscaler, chosen, quiet)
@@ -126,10 +127,10 @@ def _done(jobs, choice, upscaler, output, chosen, quiet, piped):
         )
 
 
-def _page(chosen, every, piped):
+def _page(chosen, every, piped, part):
     """Return where the comparison goes, or None; that and the report are checked before the work.
 
-    Neither may be a file of `every`, the jobs of all shares.
+    Neither may be a file of `every`, the jobs of all shares, of which this is `part`.
     """
     from gantools.data.files import check_free
     from gantools.errors import UserError
@@ -145,18 +146,22 @@ def _page(chosen, every, piped):
 
     if piped.jobs and not chosen["compare"]:
         raise UserError("A picture that comes through a pipe: say --compare FILE.html.")
-    return places(chosen["compare"], targets=targets, **said)
+    return places(chosen["compare"], targets=targets, part=part, **said)
 
 
-def _compare(page, outcomes, label, chosen, quiet):
-    """Write the page and the picture of before and after, if there is anything to show."""
+def _compare(page, outcomes, label, wrap, quiet, piped):
+    """Write the page and the picture of before and after; tell what they do not show."""
     from . import compare
 
-    comparison = compare.compared(outcomes, label, wrap=chosen["wrap"])
-    if comparison.pairs:
-        compare.write(*page, comparison)
-        if not quiet:
-            click.echo(f"Before and after: {page[0]} and {page[1]}", err=True)
+    comparison = compare.compared(outcomes, label, wrap=wrap)
+    for reason in comparison.left_out:
+        click.echo(f"Not compared: {piped.said(reason)}", err=True)
+    if not comparison.pairs:
+        click.echo("There is no page of before and after: no picture can be shown.", err=True)
+        return
+    compare.write(*page, comparison)
+    if not quiet:
+        click.echo(f"Before and after: {page[0]} and {page[1]}", err=True)
 
 
 def _wish(chosen):
@@ -194,12 +199,14 @@ def _foretell(jobs, upscaler, output, chosen, piped):
         click.echo(json.dumps({"schema": 1, "pictures": told}, indent=2))
     else:
         for record in told:
-            click.echo(sentence(record), err=record["status"] == "failed")
+            click.echo(options.shown(sentence(record)), err=record["status"] == "failed")
     return batch.code_for(sum(record["status"] == "failed" for record in told), len(told))
 
 
 def _tell(outcomes, upscaler, chosen, quiet):
     """Write the summary of more than one picture, and the JSON that was asked for."""
+    if quiet:  # else they were told behind their pictures
+        _warn(outcomes)
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     if len(outcomes) > 1 and (failed or not quiet):
         made = sum(outcome.result is not None for outcome in outcomes)
@@ -215,3 +222,13 @@ def _tell(outcomes, upscaler, chosen, quiet):
             click.echo(json.dumps({"schema": 1, "pictures": pictures}, indent=2))
         if chosen["report"]:
             report.write(chosen["report"], outcomes, upscaler)
+
+
+def _warn(outcomes):
+    """Write each note once, with the first picture that it is about."""
+    notes = {}
+    for outcome in outcomes:
+        for note in outcome.result.notes if outcome.result else ():
+            notes.setdefault(note, outcome.job.source)
+    for note, source in notes.items():
+        click.echo(f"Note on {source}: {note}", err=True)

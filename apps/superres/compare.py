@@ -65,8 +65,9 @@ class Comparison:
 
 
 def places(
-    wanted: str | None, sources: list[Path], targets: list[Path], *, overwrite: bool
-) -> tuple[Path, Path]:
+    wanted: str | None, sources: list[Path], targets: list[Path], *, overwrite: bool,
+    part: tuple[int, int] | None = None,
+) -> tuple[Path, Path]:  # fmt: skip
     """Return the paths of the page and of the side-by-side picture.
 
     Args:
@@ -74,6 +75,7 @@ def places(
         sources: Paths of the small pictures.
         targets: Paths of the results.
         overwrite: Whether either may exist already.
+        part: `(i, n)` of share i of n, which has a page of its own unless `wanted` names one.
 
     Raises:
         UserError: another suffix, no such folder, a source or a result of that name, or a file that
@@ -84,7 +86,8 @@ def places(
     elif len(targets) == 1:
         found = targets[0].with_name(f"{targets[0].stem}_compare.html")
     else:
-        found = targets[0].parent / "compare.html"
+        share = f"_{part[0]}-of-{part[1]}" if part else ""
+        found = targets[0].parent / f"compare{share}.html"
     if found.suffix.lower() not in SUFFIXES:
         raise UserError(f"--compare makes a page: a name that ends in .html. Received: '{found}'.")
     sheet = found.with_suffix(".png")
@@ -109,7 +112,7 @@ def compared(outcomes, label: str, *, wrap: bool = False) -> Comparison:
         try:
             pairs.append(pair(job.source, job.target, label, int(room), wrap=wrap))
         except UserError as error:
-            left_out.append(str(error))
+            left_out.append(f"{job.source.name}: {error}")
     if len(there) > MOST:
         left_out.append(f"The other {len(there) - MOST} pictures are not on this page.")
     return Comparison(tuple(pairs), left_out=tuple(left_out))
@@ -204,7 +207,7 @@ def write(path: Path, sheet: Path, comparison: Comparison) -> None:
     """
     text = html(comparison)
     with atomic(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(text, encoding="utf-8", errors="replace")  # names of files
     if comparison.pairs:
         pictures.write(sheet, Picture(side_by_side(comparison.pairs)))
 

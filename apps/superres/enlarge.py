@@ -109,13 +109,13 @@ def enlarge_file(
         ready = beside.submit(upscaler.prepare, found.height, found.width, deep, size)
         picture, kind = pictures.read(source), writing.kind_of(target)
         ready.result()
-    notes = _notes(picture, kind)
     if output.strip or kind in writing.UPRIGHT:
         picture = picture.upright()
     if output.strip:
         picture = replace(picture, metadata=picture.metadata.without_traces())
     orientation = exif.orientation(picture.metadata.exif)
     size = target_size(*picture.pixels.shape[:2], upscaler, output.wish, orientation)
+    notes = _notes(picture, kind, size, provenance(upscaler, picture.pixels.shape[:2], size))
     before = upscaler.redone()
     fidelity = _make(picture, target, upscaler, size, output, advance)
     care, more = care_taken(upscaler, before)
@@ -192,9 +192,10 @@ def check_target(target: Path, found, size: tuple[int, int], output: Output) -> 
     writing.check_space(target, *size, channels, itemsize)
 
 
-def _notes(picture, kind):
+def _notes(picture, kind, size, software):
     """Return what is lost on the way into a format, and what was told at reading."""
-    lost = writing.lost(picture.metadata, kind, picture.pixels.shape[2])
+    metadata = enlarged_metadata(picture, picture.pixels.shape[:2], size)
+    lost = writing.lost(metadata, kind, picture.pixels.shape[2], software)
     notes = [*picture.notes, *(f"{kind.upper()} cannot keep {what}." for what in lost)]
     if picture.pixels.dtype == np.uint16 and kind not in writing.STREAMED:
         notes.append(

@@ -1,8 +1,10 @@
 """A dry run: what each picture would become, and what that would need."""
 
+from gantools.data.pictures import MAX_PIXELS
 from gantools.data.writing import STREAMED, kind_of
+from gantools.errors import UserError
 
-from .batch import Job, told
+from .batch import Job, is_there, told
 from .clips.take import is_clip
 from .engine import EngineError
 from .enlarge import Output, check_target, looked_at, target_size
@@ -26,14 +28,19 @@ def foretold(job: Job, upscaler: Upscaler, output: Output, overwrite: bool = Fal
         EngineError: no engine runs the network.
     """
     record = {"source": str(job.source), "target": str(job.target)}
-    if job.target.exists() and not overwrite:
-        return record | {"status": "kept"}
     try:
+        if is_there(job) and not overwrite:
+            return record | {"status": "kept"}
         if is_clip(job.source):
             from .clips.run import foretold_clip
 
             return record | foretold_clip(job.source, job.target, upscaler, output)
         found = looked_at(job.source, job.target, output)
+        if found.height * found.width > MAX_PIXELS:
+            raise UserError(
+                f"'{job.source}' is too large: {found.width}x{found.height} pixels, at most "
+                f"{MAX_PIXELS / 1e6:g} million are read. Cut it into pieces first."
+            )
         size = target_size(found.height, found.width, upscaler, output.wish, found.orientation)
         check_target(job.target, found, size, output)
         needs = estimate(

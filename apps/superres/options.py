@@ -1,5 +1,7 @@
 """Options that several commands of `superres` have, with one meaning, and those of enlarging."""
 
+from math import isfinite
+
 import click
 
 MODEL = "photo"  # the network that is taken unless another is named
@@ -7,7 +9,18 @@ ENGINES = ("auto", "openvino", "onnxruntime", "opencv", "keras")  # as in engine
 FORMATS = ("png", "jpg", "webp", "tif", "bmp", "avif")  # as in batch.py
 PAGES = (".html", ".htm")  # as in compare.py
 VIEWS = ("1", "2", "4", "8")  # as in views.py
+DEVICES = ("cpu", "gpu")
+QUALITY = 95  # of JPEG, WebP and AVIF; no default of the option, which clips refuse
 COLOURS = {"white": (255, 255, 255), "black": (0, 0, 0), "grey": (128, 128, 128)}
+
+
+class Finite(click.FloatRange):
+    """A number in a range; NaN is in every range, for nothing is larger or smaller."""
+
+    def convert(self, value, param, ctx):
+        """Return the number."""
+        number = super().convert(value, param, ctx)
+        return number if isfinite(number) else self.fail(f"{value!r} is not finite.", param, ctx)
 
 
 class Pair(click.ParamType):
@@ -18,7 +31,8 @@ class Pair(click.ParamType):
     def convert(self, value, param, ctx):
         """Return `(width, height)`."""
         width, cross, height = str(value).lower().partition("x")
-        good = cross and width.isdigit() and height.isdigit() and int(width) and int(height)
+        good = cross and width.isdecimal() and height.isdecimal()
+        good = good and int(width) and int(height)
         return (
             (int(width), int(height))
             if good
@@ -74,7 +88,7 @@ engine = click.option(
 )
 device = click.option(
     "--device",
-    type=click.Choice(("cpu", "gpu")),
+    type=click.Choice(DEVICES),
     default="cpu",
     show_default=True,
     help="gpu: Keras on JAX, PyTorch or TensorFlow.",
@@ -86,7 +100,7 @@ _SIDE = click.IntRange(1)
 _SIZE = (
     click.option(
         "--scale",
-        type=click.FloatRange(1, 16),
+        type=Finite(1, 16),
         help="Factor from 1 to 16; 4 if nothing says the size.",
     ),
     click.option("--size", type=Pair(), help="Exactly this width and height."),
@@ -95,7 +109,7 @@ _SIZE = (
     click.option("--fit", type=Pair(), help="As large as fits into this box."),
     click.option(
         "--megapixels",
-        type=click.FloatRange(0, min_open=True),
+        type=Finite(0, min_open=True),
         metavar="N",
         help="About so many million pixels.",
     ),
@@ -106,9 +120,7 @@ _FILES = (
     click.option(
         "--quality",
         type=click.IntRange(1, 100),
-        default=95,
-        show_default=True,
-        help="Of JPEG, WebP and AVIF.",
+        help=f"Of JPEG, WebP and AVIF; {QUALITY} if not given.",
     ),
     click.option(
         "--background",
@@ -125,7 +137,7 @@ _FILES = (
 )
 strength = click.option(
     "--strength",
-    type=click.FloatRange(0, 1),
+    type=Finite(0, 1),
     help="From the network (0) to its adversarially trained twin (1).",
 )
 tta = click.option(
@@ -148,7 +160,7 @@ _NETWORK = (
     click.option("--memory", type=Memory(), help="Budget like 1G; smaller tiles, same result."),
 )
 _CLIPS = (
-    click.option("--start", type=click.FloatRange(0), metavar="SECONDS", help="Of a clip, from."),
+    click.option("--start", type=Finite(0), metavar="SECONDS", help="Of a clip, from."),
     click.option("--frames", type=click.IntRange(1), metavar="N", help="Of a clip, so many."),
     click.option(
         "--crf", type=click.IntRange(0, 63), help="Of a clip: 16; less is better and larger."
@@ -180,7 +192,7 @@ _TOLD = (
         help="Make a page of before and after with a slider, and a PNG of both.",
     ),
     click.option("--json", "as_json", is_flag=True, help="Tell what was done as JSON on stdout."),
-    click.option("-q", "--quiet", is_flag=True, help="Tell only errors."),
+    click.option("-q", "--quiet", is_flag=True, help="Tell only warnings and errors."),
     click.option("-v", "--verbose", is_flag=True, help="Tell engine and time of each picture."),
 )
 
@@ -191,6 +203,11 @@ def enlarging(command):
     for option in reversed(groups):
         command = option(command)
     return command
+
+
+def shown(text):
+    """Return a text for stdout, with a mark for what is no UTF-8 in the name of a file."""
+    return text.encode(errors="replace").decode()
 
 
 def page_named(words):

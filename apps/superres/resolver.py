@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -18,7 +19,8 @@ class SuperResolver:
     """Enlarge arrays: `SuperResolver(scale=4)(array)`.
 
     Networks and engines are opened with the first picture and kept. Keras is not imported, unless
-    it is the engine asked for.
+    it is the engine asked for. Threads may share one: their calls take turns, for an engine does
+    one thing at a time.
 
     Args:
         model: Name of a shipped network, or path of a `.safetensors` or `.onnx` file.
@@ -34,7 +36,8 @@ class SuperResolver:
         device: "cpu", or "gpu": Keras on a backend that reaches one.
 
     Raises:
-        UserError: no such network, a factor out of range, no twin, or too little memory.
+        UserError: no such network, a factor out of range, no twin, too little memory, or another
+            value that is none of those named above.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class SuperResolver:
         if scale is None and size is None:
             scale = self.upscaler.family.scales[-1]
         self.wish = Wish(scale=scale, size=size and tuple(size[::-1]))
+        self._turn = Lock()
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Return enlarged pixels.
@@ -68,7 +72,8 @@ class SuperResolver:
             if not len(pixels):
                 raise UserError("The batch has no pictures.")
             return np.stack([self(picture) for picture in pixels])
-        made = np.concatenate([band.copy() for band in self.bands(pixels)])
+        with self._turn:
+            made = np.concatenate([band.copy() for band in self.bands(pixels)])
         return made[:, :, 0] if pixels.ndim == 2 else made
 
     def bands(self, pixels: np.ndarray) -> Iterator[np.ndarray]:
@@ -78,7 +83,8 @@ class SuperResolver:
             pixels: One picture, as for a call.
 
         Yields:
-            `(rows, width, c)` of the dtype of `pixels`, valid until the next one.
+            `(rows, width, c)` of the dtype of `pixels`, valid until the next one or until anything
+            else is asked of this resolver, also by another thread.
         """
         shaped = _checked(np.asarray(pixels))
         size = self.wish.of(*shaped.shape[:2])

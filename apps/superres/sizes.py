@@ -37,6 +37,10 @@ class Wish:
             raise UserError(
                 f"Pictures are enlarged {SMALLEST} to {LARGEST} times. Received: {self.scale:g}."
             )
+        value = getattr(self, given[0])
+        numbers = value if isinstance(value, tuple) else (value,)
+        if not all(0 < number < math.inf for number in numbers):
+            raise UserError(f"--{given[0]}: expected numbers above 0. Received: {value}.")
 
     def of(self, height: int, width: int) -> tuple[int, int]:
         """Return `(height, width)` of the enlarged picture.

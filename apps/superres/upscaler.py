@@ -138,10 +138,6 @@ class Upscaler:
         old, new = picture.pixels.shape[:2], pixels.shape[:2]
         return replace(picture, pixels=pixels, metadata=enlarged_metadata(picture, old, new))
 
-    def used(self) -> list[Network]:
-        """Return the networks that have run."""
-        return [self.family.network(scale) for scale in sorted({s for s, _ in self._runners})]
-
     def redone(self) -> int:
         """Return how many tiles had to be computed again in float32."""
         return sum(careful.redone for careful, _ in self._runners.values())

@@ -29,6 +29,7 @@ class Avif:
         orientation: As in EXIF, 1 to 8.
         exif, icc, xmp: Raw or None; EXIF as TIFF bytes.
         cicp: Colour space without a profile, as the data of PNG's chunk; None for sRGB or unsaid.
+        frames: How many pictures a sequence has, 1 of others.
     """
 
     height: int
@@ -40,6 +41,7 @@ class Avif:
     icc: bytes | None = None
     xmp: bytes | None = None
     cicp: bytes | None = None
+    frames: int = 1
 
 
 def parse(data) -> Avif:
@@ -64,6 +66,7 @@ def parse(data) -> Avif:
         height, width, (1 if colours == 1 else 3) + alpha, depth, _orientation(data, kinds),
         exif and exif[4 + int.from_bytes(exif[:4], "big") :],
         _icc(data, own), _item(data, places, items, b"mime"), _cicp(data, own),
+        _frames(data, found),
     )  # fmt: skip
 
 
@@ -201,6 +204,14 @@ def _orientation(data, kinds):
     turns = data[kinds[b"irot"][0]] & 3 if b"irot" in kinds else 0
     mirror = data[kinds[b"imir"][0]] & 1 if b"imir" in kinds else None
     return ORIENTATIONS[turns, mirror]
+
+
+def _frames(data, boxes):
+    """Return the pictures of the longest track; that of the alpha is as long as that of colours."""
+    inside = [boxes[b"moov"]] if b"moov" in boxes else []
+    for kind in (b"trak", b"mdia", b"minf", b"stbl", b"stsz"):
+        inside = [body for box in inside for name, body in _boxes(data, *box) if name == kind]
+    return max([1, *(struct.unpack(">I", data[at + 8 : at + 12])[0] for at, _ in inside)])
 
 
 def _depth(data, kinds):

@@ -8,6 +8,7 @@ ORIENTATION, SOFTWARE = 0x0112, 0x0131
 RESOLUTIONS = {0x011A: 0, 0x011B: 1}
 SIZES = {0x0100: "width", 0x0101: "height", 0xA002: "width", 0xA003: "height"}
 EXIF_DIRECTORY = 0x8769
+THUMBNAILS = ((0x0201, 0x0202), (0x0111, 0x0117))  # offsets and lengths: of JPEG, of plain pixels
 
 
 def orientation(exif):
@@ -20,7 +21,7 @@ def orientation(exif):
 
 
 def changed(exif, *, width=None, height=None, upright=False, factors=(1, 1)):
-    """Return `exif` with the new size, without its stale thumbnail.
+    """Return `exif` with the new size, without its stale thumbnail, which may show more than it.
 
     Args:
         exif: TIFF bytes, or None, which is returned as it is.
@@ -32,6 +33,7 @@ def changed(exif, *, width=None, height=None, upright=False, factors=(1, 1)):
     if exif is None:
         return None
     out, new, done = bytearray(exif), {"width": width, "height": height}, set()
+    lying, places, second = upright and orientation(exif) >= 5, {}, 0
     for tag, order, at in _entries(exif):
         (kind,) = struct.unpack_from(order + "H", exif, at + 2)
         if tag == ORIENTATION and upright:
@@ -39,10 +41,15 @@ def changed(exif, *, width=None, height=None, upright=False, factors=(1, 1)):
         elif tag in SIZES and new[SIZES[tag]] is not None:
             struct.pack_into(order + "HHII", out, at, tag, 4, 1, new[SIZES[tag]])
         elif tag in RESOLUTIONS and kind == 5:
-            _multiply(out, order, at, factors[RESOLUTIONS[tag]], done)
+            places.setdefault(tag, at)
+            _multiply(out, order, at, factors[RESOLUTIONS[tag] ^ lying], done)
         elif tag is None:
-            struct.pack_into(order + "I", out, at, 0)  # no next directory: it held the thumbnail
-    return bytes(out)
+            (second,) = struct.unpack_from(order + "I", exif, at)
+            struct.pack_into(order + "I", out, at, 0)
+    if lying and len(places) == 2:  # what was across is down
+        x, y = (slice(at + 8, at + 12) for at in places.values())
+        out[x], out[y] = out[y], out[x]
+    return _without_thumbnail(bytes(out), second)
 
 
 def with_tags(exif, new):
@@ -96,6 +103,36 @@ def turned(pixels, value):
     return pixels
 
 
+def _without_thumbnail(exif, at):
+    """Return `exif` without the directory at `at`, to which nothing links any more, and its pixels.
+
+    They are cut off where they end the block; elsewhere zeros take their place, for the camera's
+    own notes hold offsets. Where they lie within something else, the file is broken and all stays.
+    """
+    out = bytearray(exif)
+    for start, end in sorted(_second_ranges(exif, at), reverse=True):
+        if end >= len(out):
+            del out[start:]
+        else:
+            out[start:end] = bytes(end - start)
+    return bytes(out) if tags.read(out) == tags.read(exif) else exif
+
+
+def _second_ranges(exif, at):
+    """Yield `(start, end)` of the directory at `at`, of those it links to, and of their pixels."""
+    order, seen = {b"II": "<", b"MM": ">"}.get(exif[:2]), set()
+    while at and at not in seen and at + 2 <= len(exif):
+        seen.add(at)
+        end = at + 2 + 12 * struct.unpack_from(order + "H", exif, at)[0]
+        yield at, end + 4
+        found = tags.read(exif, at=at)
+        for pair in THUMBNAILS:
+            starts, lengths = (tags.numbers(found, tag) for tag in pair)
+            for start, length in zip(starts, lengths, strict=False):
+                yield start, start + length
+        at = struct.unpack_from(order + "I", exif, end)[0] if end + 4 <= len(exif) else 0
+
+
 def _multiply(out, order, at, factor, done):
     """Multiply the rational that the entry at `at` points to, if it can be done in 32 bits.
 
@@ -106,8 +143,9 @@ def _multiply(out, order, at, factor, done):
         return
     done.add(place)
     above, below = struct.unpack_from(order + "II", out, place)
-    if below and above / below * factor < 400_000:
-        struct.pack_into(order + "II", out, place, round(above / below * factor * 10_000), 10_000)
+    value = above / below * factor if below else 0
+    new = tags.fraction(value) if 0 < value < 2**32 - 1 else (0, 0)  # which says: unknown
+    struct.pack_into(order + "II", out, place, *new)
 
 
 def _entries(exif):

@@ -5,6 +5,9 @@ import struct
 from . import tags
 
 REDUCED = 1 | 4  # of tag 254: a thumbnail, or a mask of another page
+DESCRIPTION = 270
+INDEX = 0xB002  # of the pictures in a JPEG, 16 bytes each (CIPA DC-007)
+THUMBNAIL = 1  # kind of a picture in that index
 
 
 def riff(data):
@@ -28,6 +31,30 @@ def of_tiff(data):
             break
         (at,) = struct.unpack_from(order + "I", data, end)
     return max(1, pages)
+
+
+def describes_stack(found):
+    """Return whether the description of a TIFF tells programs the size of a stack of pages.
+
+    ImageJ and OME have such; on a page of another size it makes a file unreadable.
+
+    Args:
+        found: Tags as from `tags.read`.
+    """
+    text = found[DESCRIPTION][2] if DESCRIPTION in found else b""
+    return text.startswith(b"ImageJ=") or b"<OME" in text
+
+
+def of_jpeg(index):
+    """Return the pictures that the index of a JPEG of several lists; thumbnails are none.
+
+    Args:
+        index: Bytes of the segment from its own "II" or "MM".
+    """
+    order = "little" if index[:2] == b"II" else "big"
+    entries = tags.read(index).get(INDEX, (7, 0, b""))[2]
+    kinds = (int.from_bytes(entries[i : i + 4], order) for i in range(0, len(entries), 16))
+    return max(1, sum(kind >> 16 & 255 != THUMBNAIL for kind in kinds))
 
 
 def of_gif(data):

@@ -27,7 +27,7 @@ class Header:
             readers turn them, as they are seen.
         orientation: Of the EXIF in PNG, JPEG and WebP, 1 to 8; 1 elsewhere.
         channels: 1 grey, 2 grey with alpha, 3 colour, 4 colour with alpha; 0 where it is not said.
-        depth: Bits of a level in PNG, JPEG, WebP, TIFF and AVIF; 0 where it is not said.
+        depth: Bits of a level in PNG, JPEG, WebP, TIFF, AVIF and PNM; 0 where it is not said.
         transparent: The raw value of the one transparent grey of a grey PNG, else None.
         extra: What a TIFF says of its alpha: 1 the colours are multiplied by it, 2 they are not;
             0 or None where it is not said.
@@ -37,8 +37,12 @@ class Header:
         cmyk: Whether the colours are those of printing inks.
         density: `(x, y)` pixels per inch of PNG and JPEG, else None.
         profiled: Whether a PNG says that it has a colour profile.
+        icc: The colour profile of a JPEG, else None.
         chunks: `(kind, data)` of a PNG's colour and text chunks.
+        long_texts: Whether a PNG has texts that are too long to be carried along.
         frames: How many pictures or pages the file has.
+        stack: Whether the description of a TIFF is that of a stack, see `frames.describes_stack`.
+        top: The largest level of a grey or coloured PNM, else None.
     """
 
     format: str
@@ -57,6 +61,10 @@ class Header:
     chunks: tuple[tuple[bytes, bytes], ...] = ()
     orientation: int = 1
     frames: int = 1
+    long_texts: bool = False
+    stack: bool = False
+    top: int | None = None
+    icc: bytes | None = None
 
 
 def parse(data):
@@ -87,6 +95,7 @@ def _png(data):
     width, height, depth, colour = struct.unpack(">IIBB", data[16:26])
     channels = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}.get(colour, 0)
     transparent, density, profiled, kept, orientation, several = None, None, False, [], 1, 1
+    long_texts = False
     for kind, at, length in _chunks(data):
         if kind == b"tRNS" and colour == 0:
             transparent = struct.unpack(">H", data[at : at + 2])[0]
@@ -100,12 +109,15 @@ def _png(data):
             orientation = exif.orientation(bytes(data[at : at + length]))
         elif kind == b"acTL":
             several = struct.unpack(">I", data[at : at + 4])[0]
-        elif kind in COLOUR_CHUNKS or (kind in TEXT_CHUNKS and length < LARGEST_TEXT):
-            chunk = bytes(data[at : at + length])
-            kept += [] if chunk.startswith(XMP_START) else [(kind, chunk)]
+        elif kind in TEXT_CHUNKS and data[at : at + len(XMP_START)] == XMP_START:
+            continue  # it comes with the pixels
+        elif kind in TEXT_CHUNKS and length >= LARGEST_TEXT:
+            long_texts = True
+        elif kind in COLOUR_CHUNKS or kind in TEXT_CHUNKS:
+            kept.append((kind, bytes(data[at : at + length])))
     return Header(
         "png", height, width, channels, depth, transparent, density=density, profiled=profiled,
-        chunks=tuple(kept), orientation=orientation, frames=several,
+        chunks=tuple(kept), orientation=orientation, frames=several, long_texts=long_texts,
     )  # fmt: skip
 
 
@@ -125,7 +137,7 @@ def _chunks(data):
 
 
 def _jpeg(data):
-    at, density, orientation = 2, None, None
+    at, density, orientation, several, pieces = 2, None, None, 1, {}
     while True:
         marker, kind = data[at], data[at + 1]
         if marker != 0xFF:
@@ -142,6 +154,10 @@ def _jpeg(data):
             density = (x * factor, y * factor) if x and y and factor else None
         if kind == 0xE1 and bytes(data[at + 4 : at + 10]) == b"Exif\0\0":
             orientation = orientation or exif.orientation(bytes(data[at + 10 : at + 2 + length]))
+        if kind == 0xE2 and bytes(data[at + 4 : at + 16]) == b"ICC_PROFILE\0":
+            pieces[data[at + 16]] = bytes(data[at + 18 : at + 2 + length])
+        if kind == 0xE2 and bytes(data[at + 4 : at + 8]) == b"MPF\0":
+            several = frames.of_jpeg(bytes(data[at + 8 : at + 2 + length]))
         if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
             depth, height, width, parts = struct.unpack(">BHHB", data[at + 4 : at + 10])
             if data.find(b"\xff\xd9", at) < 0:
@@ -149,7 +165,8 @@ def _jpeg(data):
             channels = 1 if parts == 1 else 3
             return Header(
                 "jpeg", height, width, channels, depth, cmyk=parts == 4, density=density,
-                orientation=orientation or 1,
+                orientation=orientation or 1, frames=several,
+                icc=b"".join(pieces[number] for number in sorted(pieces)) or None,
             )  # fmt: skip
         at += 2 + length
 
@@ -197,11 +214,12 @@ def _tiff(data):
     width, height, samples = (tags.number(found, tag, 0) for tag in (256, 257, 277))
     if tags.number(found, 274, 1) >= 5:
         width, height = height, width
+    cmyk = tags.number(found, 262) == 5
     return Header(
-        "tiff", height, width, samples or 1, tags.number(found, 258, 1),
+        "tiff", height, width, 3 if cmyk else samples or 1, tags.number(found, 258, 1),
         extra=tags.number(found, 338, None), inverted=tags.number(found, 262, 1) == 0,
         apart=samples > 1 and tags.number(found, 284) == 2, floating=tags.number(found, 339) == 3,
-        cmyk=tags.number(found, 262) == 5, frames=frames.of_tiff(data),
+        cmyk=cmyk, frames=frames.of_tiff(data), stack=frames.describes_stack(found),
     )  # fmt: skip
 
 
@@ -210,14 +228,34 @@ def _avif(data):
     size = (found.height, found.width)
     height, width = size[::-1] if found.orientation >= 5 else size
     chunks = ((b"cICP", found.cicp),) if found.cicp else ()
-    return Header("avif", height, width, found.channels, found.depth, chunks=chunks)
+    return Header(
+        "avif", height, width, found.channels, found.depth, chunks=chunks, frames=found.frames
+    )
 
 
 def _pnm(data):
-    gap = rb"(?:\s|#[^\n]*\n)+"
-    found = re.match(rb"P([1-6])" + gap + rb"(\d+)" + gap + rb"(\d+)", bytes(data[:4096]))
-    kind, width, height = (int(group) for group in found.groups())
-    return Header("pnm", height, width, 3 if kind in (3, 6) else 1)
+    found = list(_pnms(data))
+    kind, height, width, top = found[0]
+    if not 0 < top < 65536:
+        raise ValueError(f"it is broken: its largest level is {top}, and 1 to 65535 are expected")
+    return Header(
+        "pnm", height, width, 3 if kind in (3, 6) else 1, 16 if top > 255 else 8,
+        frames=len(found), top=None if kind in (1, 4) else top,
+    )  # fmt: skip
+
+
+def _pnms(data):
+    """Yield `(kind, height, width, largest level)` of pictures, which may follow one another."""
+    at, gap = 0, rb"(?:\s|#[^\n]*\n)+"
+    start = rb"P(?:([14])|([2356]))" + gap + rb"(\d+)" + gap + rb"(\d+)(?(2)" + gap + rb"(\d+))"
+    while found := re.match(start, bytes(data[at : at + 4096])):
+        kind, top = int(found[1] or found[2]), int(found[5] or 1)
+        width, height = int(found[3]), int(found[4])
+        yield kind, height, width, top
+        if kind < 4:  # the format has one picture of text
+            return
+        row = -(-width // 8) if kind == 4 else width * (3 if kind == 6 else 1) * (1 + (top > 255))
+        at += found.end() + 1 + height * row
 
 
 _PARSERS = (

@@ -121,13 +121,20 @@ def read(path, max_pixels=MAX_PIXELS):
     data = np.fromfile(path, np.uint8)  # not imread: see TIFF orientation and non-ASCII names
     pixels, metadata = _decode(data)
     if pixels is None:
-        raise _unreadable(path, f"the {found.format.upper()} data are truncated or broken")
+        raise _unreadable(
+            path, f"the {found.format.upper()} data are truncated or broken, or of a kind that is "
+            "not read (a rare compression, depth or number of channels). Save it as PNG first",
+        )  # fmt: skip
     if pixels.dtype not in LEVELS:
         raise _unreadable(path, f"it has {pixels.dtype} levels; 8, 16 bits or floats are expected")
     if found.format == "avif":
         pixels, metadata = _seen(pixels, avif.parse(data.data))
     if found.format == "tiff":
         metadata = Metadata(*tiff.metadata(data.data))
+    if found.format == "jpeg":  # OpenCV takes every segment of that kind for a profile
+        metadata = replace(metadata, icc=found.icc)
+    if found.top:
+        pixels = _stretched(pixels, found.top, rounded_down=data[1] in b"23")
     metadata = replace(metadata, density=found.density or metadata.density, chunks=found.chunks)
     return Picture(_normal(pixels, found), metadata, found.format, _notes(found, metadata))
 
@@ -169,6 +176,8 @@ def _normal(pixels, found):
         return np.ascontiguousarray(pixels[:, :, 2:])
     if pixels.shape[2] == 3:
         return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    if found.format == "gif" and (pixels[:, :, 3] == 255).all():  # those of several frames
+        return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB)
     pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA)
     if found.extra == 1 or (found.extra == 2 and pixels.dtype == np.uint8):
         return _straight(pixels)  # libtiff multiplies 8 bits if alpha is straight
@@ -180,13 +189,30 @@ def _seen(pixels, said):
 
     The container alone says how: the orientation in its EXIF does not count.
     """
-    if pixels.dtype == np.uint16:  # 10 or 12 bits, which OpenCV leaves at their own range
-        most = 2**said.depth - 1
-        pixels = ((pixels.astype(np.uint32) * 65535 + most // 2) // most).astype(np.uint16)
+    if pixels.dtype == np.uint16:  # 10 or 12 bits
+        pixels = _stretched(pixels, 2**said.depth - 1)
     grid = pixels if pixels.ndim == 3 else pixels[:, :, None]
     turned = np.ascontiguousarray(exif.turned(grid, said.orientation))
     turned = turned if pixels.ndim == 3 else turned[:, :, 0]
     return turned, Metadata(exif.changed(said.exif, upright=True), said.icc, said.xmp)
+
+
+def _stretched(pixels, top, *, rounded_down=False):
+    """Return levels from 0 to `top`, which OpenCV leaves so, as the whole range of their type.
+
+    Args:
+        pixels: uint8 or uint16.
+        top: The largest level.
+        rounded_down: Whether OpenCV did it for 8 bits, as it does for PNM in text.
+    """
+    most = np.iinfo(pixels.dtype).max
+    if top >= most:
+        return pixels
+    levels = np.arange(top + 1)
+    table = np.full(most + 1, most, pixels.dtype)
+    stored = levels * most // top if rounded_down and most == 255 else levels
+    table[stored] = (levels * most + top // 2) // top
+    return table[pixels]
 
 
 def _straight(pixels):
@@ -209,6 +235,10 @@ def _notes(found, metadata):
         notes.append(f"Only the first of {found.frames} {what} is read.")
     if found.profiled and metadata.icc is None:
         notes.append("Its colour profile cannot be used: its colours are taken for those of sRGB.")
+    if found.long_texts:
+        notes.append("Its texts of 1 MB and more are left out.")
+    if found.stack:
+        notes.append("Its description is left out: it tells the size of a stack (ImageJ, OME).")
     for kind, data in found.chunks:
         if kind == b"cICP" and len(data) == 4 and data[1] in HDR_TRANSFERS:
             notes.append(
@@ -262,12 +292,17 @@ def _without_inks(path, found):
     """Return a CMYK file as RGB: by its profile, or by the plain formula without one."""
     import io
 
-    from PIL import Image, ImageCms
+    from PIL import Image, ImageCms, UnidentifiedImageError
 
     by = "a plain formula, for it has no profile; colours may be off"
-    with Image.open(path) as image:
+    data = Path(path).read_bytes()  # Pillow spoils what lies on its side if it may map the file
+    try:
+        opened = Image.open(io.BytesIO(data))
+    except UnidentifiedImageError as error:  # which names the place of the bytes in memory
+        raise ValueError("its depth or channels are of a rare kind") from error
+    with opened as image:
         image.load()
-        icc, data = image.info.get("icc_profile"), image.info.get("exif", b"")
+        icc, about, xmp = (image.info.get(key) for key in ("icc_profile", "exif", "xmp"))
         rgb = None
         if icc:
             with suppress(ImageCms.PyCMSError):  # a broken profile is as good as none
@@ -275,6 +310,11 @@ def _without_inks(path, found):
                 rgb = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
                 by = "its profile"
         pixels = np.asarray(rgb or image.convert("RGB"))
-    note = f"CMYK, the colours of printing inks, was converted to sRGB by {by}."
-    metadata = Metadata(data.removeprefix(b"Exif\0\0") or None)
-    return Picture(pixels, metadata, found.format, (note,))
+    depth = " of 8 bits" if found.depth > 8 else ""
+    note = f"CMYK, the colours of printing inks, was converted to sRGB{depth} by {by}."
+    if found.format == "tiff":
+        metadata = replace(Metadata(*tiff.metadata(data)), icc=None)
+    else:
+        about, xmp = about and about.removeprefix(b"Exif\0\0"), xmp and xmp.rstrip(b"\0")
+        metadata = Metadata(about or None, None, xmp or None, found.density)
+    return Picture(pixels, metadata, found.format, (note, *_notes(found, metadata)))

@@ -9,7 +9,8 @@ BUCKETS = 10_000
 
 def bucket(name: str, seed: int = 0, salt: str = "") -> int:
     """Return a number from 0 to 9 999 that depends only on the arguments."""
-    digest = blake2b(f"{name}\0{seed}\0{salt}".encode(), digest_size=8).digest()
+    text = f"{name}\0{seed}\0{salt}".encode(errors="surrogateescape")  # names need not be UTF-8
+    digest = blake2b(text, digest_size=8).digest()
     return int.from_bytes(digest, "big") % BUCKETS
 
 
@@ -22,7 +23,7 @@ def parsed(shard: str | None) -> tuple[int, int] | None:
     if shard is None:
         return None
     first, slash, last = shard.partition("/")
-    if not (slash and first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last)):
+    if not (slash and first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last)):
         raise UserError(f"--shard: expected I/N such as 1/4, I from 1 to N. Received: {shard}.")
     return int(first), int(last)
 

@@ -39,7 +39,7 @@ def read(data, *, depth=0, at=None):
             below = read(data, depth=depth + 1, at=int.from_bytes(raw[:4], "little"))
             found |= {tag: below} if below else {}
         else:
-            found[tag] = (kind, many, raw)
+            found.setdefault(tag, (kind, many, raw))  # of tags that come twice, the first counts
     return found
 
 
@@ -102,14 +102,32 @@ def long(*values):
 
 
 def rational(value):
-    """Return the entry of a positive number, to 1/10000."""
-    return 5, 1, struct.pack("<II", round(value * 10000), 10000)
+    """Return the entry of a positive number."""
+    return 5, 1, struct.pack("<II", *fraction(value))
+
+
+def fraction(value):
+    """Return `(above, below)` of a positive number below 2**32 - 1: to 1/10000 if 32 bits hold it.
+
+    Microscopes have 254 000 pixels per inch and more.
+    """
+    below = 10_000 if value < 400_000 else 1
+    return round(value * below), below
 
 
 def text(value):
     """Return the entry of a text."""
     raw = value.encode() + b"\0"
     return 2, len(raw), raw
+
+
+def numbers(tags, tag):
+    """Return all numbers of a tag of 16 or 32 bits; none if there is no such tag."""
+    kind, _, raw = tags[tag] if isinstance(tags.get(tag), tuple) else (0, 0, b"")
+    if kind not in (3, 4, 13):
+        return []
+    size = SIZES[kind]
+    return [int.from_bytes(raw[i : i + size], "little") for i in range(0, len(raw), size)]
 
 
 def number(tags, tag, default=0):

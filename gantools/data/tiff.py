@@ -9,10 +9,10 @@ import zlib
 
 import numpy as np
 
-from . import tags
+from . import frames, tags
 from .strips import StripWriter
 
-ICC, XMP, PHOTOSHOP = 34675, 700, 34377
+ICC, XMP = 34675, 700
 # What describes the picture and not its layout in the file: descriptions, camera, dates, rights
 ABOUT = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 0x8769, 0x8825)
 CLASSIC = 2**32 - 2**20  # bytes that offsets of 32 bits reach
@@ -91,14 +91,19 @@ def encode(array, **options):
 def metadata(data):
     """Return `(exif, icc, xmp, density)` of a TIFF file, each None where there is none.
 
+    The density is that of the picture as it is seen, for readers turn TIFFs.
+
     Args:
         data: Bytes of the file.
     """
     found = tags.read(data)
     about = {tag: found[tag] for tag in ABOUT if tag in found}
+    if frames.describes_stack(found):  # which other programs would look for in an enlarged page
+        del about[frames.DESCRIPTION]
     raw = [found[tag][2] if tag in found else None for tag in (ICC, XMP)]
     unit = {2: 1.0, 3: 2.54}.get(tags.number(found, 296, 2))
     density = tuple(tags.number(found, tag) * (unit or 0) for tag in (282, 283))
+    density = density[::-1] if tags.number(found, 274, 1) >= 5 else density
     return tags.block(about) if about else None, *raw, density if all(density) else None
 
 

@@ -3,6 +3,7 @@
 import os
 import struct
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +27,10 @@ STREAMED = {"png": png.PngWriter, "tiff": tiff.TiffWriter}
 NO_ALPHA = ("jpeg", "bmp")
 UPRIGHT = ("tiff", "bmp", "avif")  # formats whose readers do not all know EXIF's orientation
 DEPTHS = {"avif": 12}  # most bits of a level, where that is neither 8 nor what the picture has
+# What the segments of a JPEG hold: one of EXIF, one of XMP, up to 255 of a profile
+JPEG_EXIF, JPEG_XMP, JPEG_ICC = 65527, 65502, 65519
+# Most pixels per inch: 16 bits in JPEG, 31 bits for a metre in PNG, 32 bits in the tags of others
+DENSEST = {"png": 5e7, "jpeg": 65534, "webp": 4e9, "tiff": 4e9, "bmp": 0, "avif": 4e9}
 XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"  # JPEG only
 SOFTWARE = b"Software\0"
 # Bytes a level that a file takes at least, against a full disk found after an hour: noise-free
@@ -131,7 +136,13 @@ def write(path, picture, *, quality=95, level=1, threads=2, software=None):
             writer.rows(picture.pixels)
         return
     with atomic(path) as part:
-        part.write_bytes(_encoded(kind, picture, quality, software))
+        data = _encoded(kind, picture, quality, software)
+        if data is None:
+            raise UserError(
+                f"Cannot write '{path}': OpenCV cannot encode {picture.pixels.shape} "
+                f"{picture.pixels.dtype} as {kind.upper()}. Choose .png or .tif."
+            )
+        part.write_bytes(data)
 
 
 @contextmanager
@@ -155,7 +166,7 @@ def stream(path, shape, dtype, metadata, *, threads=2, software=None, **options)
         raise UserError("PNG has no floating point. Choose a name that ends in .tif.")
     options |= {
         "exif": metadata.exif, "icc": icc_for(shape[2], metadata.icc), "xmp": metadata.xmp,
-        "density": metadata.density,
+        "density": _density(kind, metadata.density),
     }  # fmt: skip
     if kind == "png":
         options["chunks"] = _chunks(metadata.chunks, software)
@@ -169,21 +180,26 @@ def stream(path, shape, dtype, metadata, *, threads=2, software=None, **options)
         yield writer
 
 
-def lost(metadata, kind, channels):
+def lost(metadata, kind, channels, software=None):
     """Return what a file of the format `kind` cannot keep of the metadata, in words.
 
     Args:
-        metadata: `pictures.Metadata`.
+        metadata: `pictures.Metadata`, as it is to be written.
         kind: One of `LIMITS`.
         channels: Of the picture.
+        software: As for `write`.
     """
     found = []
     if kind == "bmp" and (metadata.exif or metadata.icc or metadata.xmp):
         found.append("EXIF, ICC profile and XMP")
-    elif metadata.icc and not icc_for(_written(kind, channels), metadata.icc):
-        found.append("the colour profile, which is for another kind of picture")
-    if kind == "bmp" and metadata.density:
+    elif metadata.icc and not _profile(kind, channels, metadata.icc):
+        found.append("the colour profile, which is for another kind of picture or too large")
+    if metadata.density and not _density(kind, metadata.density):
         found.append("the resolution")
+    if kind == "jpeg" and len(_about(kind, metadata, software) or b"") > JPEG_EXIF:
+        found.append("EXIF of more than 64 KB, but for the orientation")
+    if kind == "jpeg" and len(metadata.xmp or b"") > JPEG_XMP:
+        found.append("XMP of more than 64 KB")
     chunks = {name for name, _ in metadata.chunks}
     if kind != "png" and chunks & {b"cICP", b"cHRM"} and not metadata.icc:
         found.append("the colour space that a PNG tells without a profile")
@@ -198,9 +214,15 @@ def icc_for(channels, icc):
     return icc if icc and icc[16:20] == wanted else None
 
 
-def _written(kind, channels):
-    """Return the channels of a file, which its profile has to fit: not all formats have grey."""
-    return 3 if kind == "webp" or (kind == "avif" and channels == 2) else channels
+def _density(kind, density):
+    """Return the resolution if a file of the format `kind` can hold it, else None."""
+    return density if density and max(density) <= DENSEST[kind] else None
+
+
+def _profile(kind, channels, icc):
+    """Return the profile if it fits the channels of a file, of which not all have grey, or None."""
+    written = 3 if kind == "webp" or (kind == "avif" and channels == 2) else channels
+    return None if kind == "jpeg" and icc and len(icc) > 255 * JPEG_ICC else icc_for(written, icc)
 
 
 def _chunks(chunks, software):
@@ -212,7 +234,7 @@ def _chunks(chunks, software):
 
 
 def _encoded(kind, picture, quality, software):
-    """Return the bytes of a JPEG, WebP, AVIF or BMP."""
+    """Return the bytes of a JPEG, WebP, AVIF or BMP, None if OpenCV cannot make them."""
     cv2, pixels = opencv(), picture.pixels
     if pixels.dtype == np.float32:
         raise UserError(f"{kind.upper()} has no floating point. Choose a name that ends in .tif.")
@@ -239,28 +261,47 @@ def _encoded(kind, picture, quality, software):
         f".{kind}", pixels, list(blocks), list(blocks.values()), options
     )
     if not made:
-        raise UserError(f"OpenCV cannot encode {pixels.shape} {pixels.dtype} as {kind.upper()}.")
-    data = data.tobytes()
-    return _with_density(data, picture.metadata.density) if kind == "jpeg" else data
+        return None
+    return _with_segments(data.tobytes(), picture) if kind == "jpeg" else data.tobytes()
 
 
 def _blocks(cv2, kind, picture, software):
     """Return the metadata as OpenCV wants them: `{kind of block: uint8 array}`."""
     data = picture.metadata
-    xmp = data.xmp and (XMP_PREFIX if kind == "jpeg" else b"") + data.xmp
-    about = data.exif
-    if kind in ("webp", "avif") and data.density:  # these have no other place for it
-        about = exif.with_tags(about, tags.resolution(data.density))
+    about, xmp = _about(kind, data, software), data.xmp or b""
+    icc = _profile(kind, picture.pixels.shape[2], data.icc)
+    if kind == "jpeg":
+        if len(about or b"") > JPEG_EXIF:
+            turn = {exif.ORIENTATION: tags.short(exif.orientation(data.exif))}
+            about = _about(kind, replace(data, exif=tags.block(turn)), software)
+        xmp, icc = XMP_PREFIX + xmp if 0 < len(xmp) <= JPEG_XMP else b"", None
     found = {
-        cv2.IMAGE_METADATA_EXIF: exif.with_software(about, software) if software else about,
-        cv2.IMAGE_METADATA_ICCP: icc_for(_written(kind, picture.pixels.shape[2]), data.icc),
+        cv2.IMAGE_METADATA_EXIF: about, cv2.IMAGE_METADATA_ICCP: icc,
         cv2.IMAGE_METADATA_XMP: xmp,
-    }
+    }  # fmt: skip
     return {key: np.frombuffer(value, np.uint8) for key, value in found.items() if value}
 
 
-def _with_density(data, density):
-    """Return a JPEG whose JFIF header, at its start, tells the resolution."""
-    if not density or data[6:11] != b"JFIF\0" or max(density) >= 65535:
-        return data
-    return data[:13] + struct.pack(">BHH", 1, *(max(1, round(v)) for v in density)) + data[18:]
+def _about(kind, metadata, software):
+    """Return the EXIF of a file with what it has to tell beside the camera's, or None."""
+    about, density = metadata.exif, _density(kind, metadata.density)
+    if kind in ("webp", "avif") and density:  # these have no other place for it
+        about = exif.with_tags(about, tags.resolution(density))
+    return exif.with_software(about, software) if software else about
+
+
+def _with_segments(data, picture):
+    """Return a JPEG with the resolution in its JFIF header, at its start, and its profile behind.
+
+    OpenCV writes no profile that needs more than one segment.
+    """
+    density = _density("jpeg", picture.metadata.density)
+    icc = _profile("jpeg", picture.pixels.shape[2], picture.metadata.icc) or b""
+    pieces = [icc[at : at + JPEG_ICC] for at in range(0, len(icc), JPEG_ICC)]
+    head, data = data[:20], data[20:]
+    if density:
+        head = head[:13] + struct.pack(">BHH", 1, *(max(1, round(v)) for v in density)) + head[18:]
+    for number, piece in enumerate(pieces, 1):
+        head += struct.pack(">HH", 0xFFE2, 16 + len(piece)) + b"ICC_PROFILE\0"
+        head += bytes([number, len(pieces)]) + piece
+    return head + data

@@ -74,6 +74,18 @@ def test_the_orientation_of_the_container_is_applied(tmp_path, value):
     assert found.metadata.xmp == b"<x/>"
 
 
+def test_a_sequence_tells_its_frames(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    several = [image.fromarray(smooth(4, np.uint8)[:, ::step]) for step in (1, -1, 1, -1)]
+    try:
+        several[0].save(tmp_path / "a.avif", save_all=True, append_images=several[1:])
+    except (KeyError, OSError, ValueError):
+        pytest.skip("this Pillow writes no AVIF")
+    assert header(tmp_path / "a.avif").frames == 4
+    write(tmp_path / "b.avif", Picture(smooth(4, np.uint8)))
+    assert header(tmp_path / "b.avif").frames == 1
+
+
 def test_damage_and_limits(tmp_path):
     write(tmp_path / "a.avif", Picture(smooth(4, np.uint8)))
     good = (tmp_path / "a.avif").read_bytes()

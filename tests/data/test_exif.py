@@ -63,6 +63,38 @@ def test_the_thumbnail_is_cut_off():
     assert changed(exif())[link] == bytes(4)
 
 
+def with_thumbnail(order, *, plain=False, after=b""):
+    """EXIF with a thumbnail of 400 bytes, as JPEG or as plain pixels, and what stands behind it."""
+    pack = lambda tag, number: struct.pack(order + "HHII", tag, 4, 1, number)  # noqa: E731
+    start = b"II*\0" if order == "<" else b"MM\0*"
+    main = struct.pack(order + "HHHI", 1, 271, 2, 9) + struct.pack(order + "II", 26, 36)
+    second = struct.pack(order + "H", 2) + pack(0x111 if plain else 0x201, 66)
+    second += pack(0x117 if plain else 0x202, 400) + bytes(4)
+    block = start + struct.pack(order + "I", 8) + main + b"A maker\0\0\0" + second
+    return block + b"private." * 50 + after
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("plain", [False, True])
+def test_the_bytes_of_the_thumbnail_are_gone(order, plain):
+    old = with_thumbnail(order, plain=plain)
+    made = changed(old)
+    assert len(made) == 36
+    assert tags.read(made)[271] == tags.read(old)[271] == (2, 9, b"A maker\0\0")
+    old = with_thumbnail(order, plain=plain, after=b"offsets point here")
+    made = changed(old)
+    assert made.endswith(bytes(400) + b"offsets point here")
+    assert len(made) == len(old)
+    assert tags.read(made) == tags.read(old)
+
+
+def test_a_thumbnail_that_is_said_to_lie_in_something_else_is_not_touched():
+    broken = bytearray(with_thumbnail("<"))
+    struct.pack_into("<I", broken, 36 + 2 + 8, 20)  # the name of the maker is in it
+    assert b"A maker" in changed(bytes(broken))
+    assert tags.read(changed(bytes(broken))) == tags.read(bytes(broken))
+
+
 def test_nothing_else_changes():
     assert changed(exif(thumbnail=False)) == exif(thumbnail=False)
 
@@ -107,6 +139,25 @@ def test_resolutions_grow_with_the_picture():
     found = tags.read(changed(block, factors=(4, 2.5)))
     assert (tags.number(found, 0x11A), tags.number(found, 0x11B)) == (288, 180)
     assert changed(block, factors=(1, 1)) == block
+
+
+@pytest.mark.parametrize(("value", "sides"), [(1, (288, 300)), (3, (288, 300)), (6, (600, 144))])
+def test_resolutions_are_turned_with_the_picture(value, sides):
+    """288 by 300 after 4 times 72 across and twice 150 down; 4 times 150 across on its side."""
+    book = {0x112: tags.short(value), 0x11A: tags.rational(72), 0x11B: tags.rational(150)}
+    found = tags.read(changed(tags.block(book), upright=True, factors=(4, 2)))
+    assert tuple(tags.number(found, tag) for tag in (0x11A, 0x11B)) == sides
+
+
+@pytest.mark.parametrize(("old", "new"), [(254_000, 1_016_000), (2_540_000, 10_160_000)])
+def test_large_resolutions_grow_too(old, new):
+    block = tags.block({0x11A: tags.rational(old)})
+    assert tags.number(tags.read(changed(block, factors=(4, 4))), 0x11A) == new
+
+
+def test_a_resolution_that_cannot_grow_becomes_unknown():
+    block = tags.block({0x11A: tags.rational(4e9)})
+    assert tags.number(tags.read(changed(block, factors=(4, 4))), 0x11A, None) is None
 
 
 def test_two_resolutions_that_share_one_number_grow_once():

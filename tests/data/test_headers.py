@@ -70,6 +70,64 @@ def test_pnm_with_comments():
     assert (found.height, found.width, found.channels) == (34, 12, 1)
 
 
+@pytest.mark.parametrize(("top", "depth"), [(1, 8), (15, 8), (255, 8), (256, 16), (65535, 16)])
+@pytest.mark.parametrize("kind", [2, 3, 5, 6])
+def test_the_largest_level_of_a_pnm(kind, top, depth):
+    found = parse(f"P{kind} 4 3 # a comment\n{top}\n".encode() + bytes(72))
+    assert (found.top, found.depth, found.channels) == (top, depth, 3 if kind in (3, 6) else 1)
+
+
+def test_a_pnm_of_black_and_white_has_no_largest_level():
+    for data in (b"P1\n4 3\n0 1 0 1\n", b"P4\n4 3\n\n5 "):
+        assert (parse(data).top, parse(data).depth, parse(data).frames) == (None, 8, 1)
+
+
+@pytest.mark.parametrize("top", [0, 65536, 70000])
+def test_a_largest_level_that_cannot_be(top):
+    with pytest.raises(ValueError, match=f"its largest level is {top}, and 1 to 65535 are expec"):
+        parse(f"P5 4 3 {top}\n".encode() + bytes(24))
+
+
+@pytest.mark.parametrize(
+    ("start", "length"),
+    [(b"P4\n9 3\n", 6), (b"P5\n9 3\n255\n", 27), (b"P5\n9 3\n256\n", 54), (b"P6\n9 3\n7\n", 81)],
+)
+def test_pnm_after_pnm_in_one_file(start, length):
+    assert [parse((start + bytes(length)) * n).frames for n in (1, 2, 3)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_pictures_in_a_jpeg_are_counted_without_its_thumbnails(order):
+    kinds = (0x20030000, 0x010001, 0x010002, 0x020003, 0)
+    entries = b"".join(struct.pack(order + "IIIHH", kind, 9, 9, 0, 0) for kind in kinds)
+    index = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", 8, 1)
+    index += struct.pack(order + "HHII", 0xB002, 7, len(entries), 26) + bytes(4) + entries
+    segment = b"\xff\xe2" + struct.pack(">H", 6 + len(index)) + b"MPF\0" + index
+    data = cv2.imencode(".jpg", PIXELS)[1].tobytes()
+    assert parse(data).frames == 1
+    assert parse(data[:20] + segment + data[20:]).frames == 3
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 0, 1, 2), (0, 2, 3, 1, 0)])
+def test_the_profile_of_a_jpeg_is_put_together_without_what_only_looks_like_it(order):
+    icc = np.random.default_rng(0).bytes(300)
+    made = {n: b"ICC_PROFILE\0" + bytes([n, 3]) + icc[100 * n - 100 : 100 * n] for n in (1, 2, 3)}
+    made[0] = b"MPF\0II*\0"  # the index of a JPEG of several pictures
+    segments = (b"\xff\xe2" + struct.pack(">H", 2 + len(made[n])) + made[n] for n in order)
+    data = cv2.imencode(".jpg", PIXELS)[1].tobytes()
+    assert parse(data[:20] + b"".join(segments) + data[20:]).icc == icc
+    assert parse(data).icc is None
+
+
+def test_texts_of_a_png_that_are_too_long_are_known():
+    short, long = (chunk(b"tEXt", b"Title\0" + b"a" * n) for n in (9, 1 << 20))
+    xmp = chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + b"a" * (1 << 20))
+    found = parse(png(2, 3, 2, 8, short, long))
+    assert found.long_texts
+    assert found.chunks == ((b"tEXt", b"Title\0aaaaaaaaa"),)
+    assert not parse(png(2, 3, 2, 8, short, xmp)).long_texts
+
+
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
 def test_every_cut_is_noticed(suffix):
     data = cv2.imencode(f".{suffix}", PIXELS)[1].tobytes()

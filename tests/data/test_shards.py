@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from gantools.data.shards import bucket, parsed, portion
@@ -7,7 +9,19 @@ from gantools.errors import UserError
 def test_shares_are_said_as_fractions():
     assert parsed(None) is None
     assert parsed("2/16") == (2, 16)
-    for wrong in ("", "1", "0/4", "5/4", "a/4", "1/", "1/0", "-1/2", "1/2/3"):
+    for wrong in (
+        "",
+        "1",
+        "0/4",
+        "5/4",
+        "a/4",
+        "1/",
+        "1/0",
+        "-1/2",
+        "1/2/3",
+        "\u00b2/4",
+        "1/\u00b2",
+    ):
         with pytest.raises(UserError, match="such as 1/4"):
             parsed(wrong)
 
@@ -20,6 +34,12 @@ def test_shares_are_disjoint_whole_and_even():
     assert all(share == sorted(share) for share in shares)
     assert portion(keys, None) == list(range(103))
     assert portion(keys, (1, 1)) == list(range(103))
+
+
+def test_names_of_files_need_not_be_utf_8():
+    names = ["a.png", "b.png", os.fsdecode(b"caf\xe9.png")]
+    shares = [portion(names, (i, 2)) for i in (1, 2)]
+    assert sorted(shares[0] + shares[1]) == [0, 1, 2]
 
 
 def test_what_belongs_together_stays_and_order_does_not_matter():

@@ -20,6 +20,25 @@ def test_a_block_is_read_as_it_was_written():
     assert tags.number(BOOK, 999, 7) == 7
 
 
+@pytest.mark.parametrize("value", [0.5, 72, 254_000, 399_999, 508_000.4, 25_400_000, 4e9])
+def test_rationals_of_any_size(value):
+    entry = tags.rational(value)
+    assert tags.number({282: entry}, 282) == pytest.approx(value, abs=1e-4, rel=2e-6)
+
+
+def test_of_tags_that_come_twice_the_first_counts():
+    twice = bytearray(tags.block({270: tags.short(1), 271: tags.short(2)}))
+    twice[8 + 2 + 12 : 8 + 2 + 14] = (270).to_bytes(2, "little")
+    assert tags.read(bytes(twice)) == {270: tags.short(1)}
+
+
+def test_all_numbers_of_a_tag():
+    found = {273: tags.long(8, 70000), 279: tags.short(3), 282: tags.rational(1), 0x8769: {}}
+    assert tags.numbers(found, 273) == [8, 70000]
+    assert tags.numbers(found, 279) == [3]
+    assert tags.numbers(found, 282) == tags.numbers(found, 0x8769) == tags.numbers(found, 1) == []
+
+
 def test_another_reader_reads_it():
     image = pytest.importorskip("PIL.Image")
     found = image.Exif()

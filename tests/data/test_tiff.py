@@ -95,6 +95,29 @@ def test_metadata_come_back_and_others_read_them():
         assert opened.getexif().get_ifd(0x8769)[37386] == 50
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("ImageJ=1.54f\nimages=5\nslices=5\n", False), ("<?xml?><OME xmlns='x'/>", False),
+     ("Made with ImageJ=", True), ("a cell", True)],
+)  # fmt: skip
+def test_the_description_of_a_stack_is_left_out(text, kept):
+    """tifffile finds no page 1 to 4 in an enlarged page that says ImageJ=, and refuses the file."""
+    book = {270: tags.text(text), 271: tags.text("Maker")}
+    found = tags.read(tiff.metadata(encode(picture((9, 8, 1)), exif=tags.block(book)))[0])
+    assert found == (book if kept else {271: tags.text("Maker")})
+
+
+@pytest.mark.parametrize(("value", "density"), [(1, (300, 150)), (4, (300, 150)), (6, (150, 300))])
+def test_the_density_is_that_of_what_is_seen(value, density):
+    block = {274: tags.short(value)} | tags.resolution((300, 150))
+    assert tiff.metadata(tags.block(block))[3] == density
+
+
+def test_the_density_of_a_microscope():
+    data = encode(picture((9, 8, 1)), density=(508_000, 25_400_000))
+    assert tiff.metadata(data)[3] == (508_000, 25_400_000)
+
+
 def test_what_does_not_fit_is_said():
     writer = TiffWriter(io.BytesIO(), 4, 4, 1)
     writer.rows(np.zeros((3, 4, 1), np.uint8))

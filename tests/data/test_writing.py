@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gantools.data import pictures, strips, tags, writing
+from gantools.data import exif, pictures, strips, tags, writing
 from gantools.data.pictures import Metadata, Picture, header, read, write
 from gantools.errors import UserError
 
@@ -114,6 +114,74 @@ def test_a_profile_of_another_kind_is_told(space, channels, kept):
         assert [words[:18] for words in told] == ["the colour profile"] * (kind not in kept)
 
 
+@pytest.mark.parametrize(
+    ("length", "software", "kept"),
+    [(65527, None, True), (65528, None, False), (65400, "me", True), (65500, "me", False)],
+)
+def test_exif_fills_a_segment_of_a_jpeg_or_what_is_up_is_kept(tmp_path, length, software, kept):
+    """The name of the program makes it longer."""
+    book = {271: tags.text("Maker"), 274: tags.short(6)}
+    data = Metadata(tags.block(book).ljust(length, b"p"))
+    write(tmp_path / "a.jpg", Picture(PIXELS, data), software=software)
+    found = tags.read(read(tmp_path / "a.jpg").metadata.exif)
+    named = {305: tags.text("me")} if software else {}
+    assert found == (book if kept else {274: tags.short(6)}) | named
+    told = writing.lost(data, "jpeg", 3, software)
+    assert told == ([] if kept else ["EXIF of more than 64 KB, but for the orientation"])
+    for suffix in ("png", "webp", "avif"):
+        write(tmp_path / f"a.{suffix}", Picture(PIXELS, data), software=software)
+        assert 271 in tags.read(read(tmp_path / f"a.{suffix}").metadata.exif)
+        assert writing.lost(data, suffix, 3, software) == []
+
+
+@pytest.mark.parametrize(("length", "kept"), [(65502, True), (65503, False), (200_000, False)])
+def test_xmp_of_a_jpeg_has_one_segment(tmp_path, length, kept):
+    data = Metadata(xmp=b"<" + b"x" * (length - 2) + b">")
+    write(tmp_path / "a.jpg", Picture(PIXELS, data))
+    assert read(tmp_path / "a.jpg").metadata.xmp == (data.xmp if kept else None)
+    assert writing.lost(data, "jpeg", 3) == ([] if kept else ["XMP of more than 64 KB"])
+    for suffix in ("png", "webp", "tif", "avif"):
+        write(tmp_path / f"a.{suffix}", Picture(PIXELS, data))
+        assert read(tmp_path / f"a.{suffix}").metadata.xmp == data.xmp
+
+
+@pytest.mark.parametrize("length", [200, 65519, 65520, 300_000])
+def test_a_profile_of_any_length_goes_into_a_jpeg(tmp_path, length):
+    icc = (bytes(16) + b"RGB ").ljust(length, b"p")
+    write(tmp_path / "a.jpg", Picture(PIXELS, Metadata(icc=icc, xmp=b"<x/>", density=(72, 72))))
+    found = read(tmp_path / "a.jpg")
+    assert found.metadata == Metadata(icc=icc, xmp=b"<x/>", density=(72, 72))
+    image = pytest.importorskip("PIL.Image")
+    with image.open(tmp_path / "a.jpg") as opened:
+        assert opened.info["icc_profile"] == icc
+    assert writing.lost(Metadata(icc=icc), "jpeg", 3) == []
+    assert writing.lost(Metadata(icc=bytes(16) + b"RGB " + bytes(1 << 24)), "jpeg", 3)
+
+
+def test_what_opencv_cannot_encode_is_told_with_the_name(tmp_path, monkeypatch):
+    opencv = SimpleNamespace(**vars(writing.opencv()))
+    opencv.imencodeWithMetadata = lambda *_: (False, None)
+    monkeypatch.setattr(writing, "opencv", lambda: opencv)
+    with pytest.raises(UserError, match=r"Cannot write '.*a\.webp': .* Choose \.png or \.tif"):
+        write(tmp_path / "a.webp", Picture(PIXELS))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("suffix", "most"), [("png", 5e7), ("jpg", 65534), ("tif", 4e9), ("webp", 4e9), ("avif", 4e9)]
+)
+def test_resolutions_of_microscopes_are_kept_or_told(tmp_path, suffix, most):
+    for density, kept in (((most, most), True), ((300, 1.01 * most), False)):
+        data, path = Metadata(density=density), tmp_path / f"a.{suffix}"
+        write(path, Picture(PIXELS, data))
+        found = read(path).metadata
+        about = tags.read(found.exif or b"")
+        found = found.density or tuple(tags.number(about, tag) for tag in (282, 283))
+        assert found == (pytest.approx(density) if kept else (0, 0))
+        told = writing.lost(data, writing.kind_of(path), 3)
+        assert told == ([] if kept else ["the resolution"])
+
+
 @pytest.mark.parametrize("order", [b"II", b"MM", None])
 @pytest.mark.parametrize("suffix", ["webp", "avif"])
 def test_resolution_goes_into_exif_where_there_is_no_other_place(tmp_path, suffix, order):
@@ -145,11 +213,11 @@ def test_float_has_one_format(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def inked(path, icc=None):
+def inked(path, icc=None, **how):
     image = pytest.importorskip("PIL.Image")
     inks = np.zeros((16, 16, 4), np.uint8)
     inks[..., 1:3] = 255  # magenta and yellow: red
-    image.fromarray(inks, "CMYK").save(path, icc_profile=icc, quality=95)
+    image.fromarray(inks, "CMYK").save(path, icc_profile=icc, quality=95, **how)
     return path
 
 
@@ -163,6 +231,55 @@ def test_inks_become_colours_with_a_sentence(tmp_path, suffix):
     assert found.pixels[8, 8, 1:].max() < 40
     assert "CMYK" in found.notes[0]
     assert "no profile" in found.notes[0]
+
+
+@pytest.mark.filterwarnings("ignore:'mode' parameter is deprecated")
+def test_what_a_picture_of_inks_says_is_kept(tmp_path):
+    book = tags.block({270: tags.text("A rose"), 274: tags.short(6)})
+    how = {"dpi": (300, 150), "exif": b"Exif\0\0" + book, "xmp": b"<x/>"}
+    found = read(inked(tmp_path / "a.jpg", **how)).metadata
+    assert found == Metadata(book, None, b"<x/>", (300, 150))
+    assert header(tmp_path / "a.jpg").channels == 3
+    inked(tmp_path / "a.tif", dpi=(300, 150), description="A rose", tiffinfo={700: b"<x/>"})
+    found = read(tmp_path / "a.tif").metadata
+    assert tags.read(found.exif)[270] == tags.text("A rose")
+    assert (found.icc, found.xmp, found.density) == (None, b"<x/>", (300, 150))
+    assert header(tmp_path / "a.tif").channels == 3  # and so it may become a JPEG
+
+
+@pytest.mark.filterwarnings("ignore:'mode' parameter is deprecated")
+def test_of_several_pages_of_inks_the_first_is_told(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    page = image.new("CMYK", (9, 8))
+    page.save(tmp_path / "a.tif", save_all=True, append_images=[page, page])
+    assert read(tmp_path / "a.tif").notes[1:] == ("Only the first of 3 pages is read.",)
+
+
+@pytest.mark.filterwarnings("ignore:'mode' parameter is deprecated")
+def test_deep_inks_and_a_fifth_ink(tmp_path):
+    library, inks = pytest.importorskip("tifffile"), np.zeros((9, 8, 5), np.uint16)
+    library.imwrite(tmp_path / "a.tif", inks[..., :4], photometric="separated")
+    found = read(tmp_path / "a.tif")
+    assert (found.pixels.dtype, found.pixels.min()) == (np.uint8, 255)
+    assert "to sRGB of 8 bits by a plain formula" in found.notes[0]
+    library.imwrite(tmp_path / "b.tif", inks, photometric="separated", extrasamples=[2])
+    with pytest.raises(UserError, match=r"cannot be read \(its depth or channels are of a rare"):
+        read(tmp_path / "b.tif")
+
+
+@pytest.mark.filterwarnings("ignore:'mode' parameter is deprecated")
+@pytest.mark.parametrize("value", range(1, 9))
+@pytest.mark.parametrize("packed", ["raw", "tiff_lzw"])
+def test_inks_on_their_side_are_seen_upright(tmp_path, value, packed):
+    """Pillow spoils 5 to 8 in plain TIFFs that it opens by their path."""
+    image = pytest.importorskip("PIL.Image")
+    inks = np.zeros((*PIXELS.shape[:2], 4), np.uint8)
+    inks[..., :3] = 255 - PIXELS
+    how = {"compression": packed, "tiffinfo": {274: value}, "dpi": (300, 150)}
+    image.fromarray(inks, "CMYK").save(tmp_path / "a.tif", **how)
+    found = read(tmp_path / "a.tif")
+    np.testing.assert_array_equal(found.pixels, exif.turned(PIXELS, value))
+    assert found.metadata.density == ((150, 300) if value > 4 else (300, 150))
 
 
 @pytest.mark.filterwarnings("ignore:'mode' parameter is deprecated")

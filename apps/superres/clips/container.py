@@ -3,13 +3,14 @@
 Sound, subtitles, covers and attachments are copied packet by packet, never decoded.
 """
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from heapq import merge
 from pathlib import Path
 
-from gantools.data.files import atomic
+from gantools.data.files import atomic, unwritable
 from gantools.errors import UserError
 
 from .clip import Clip, Colours, opened
@@ -19,6 +20,13 @@ from .segments import packets
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 SEGMENT = 120  # frames a segment and a group of pictures: what a kill can cost
 MADE_ANEW = ("major_brand", "minor_version", "compatible_brands", "encoder", "ENCODER")
+# Of a stream: sums over its packets, as mkvmerge and FFmpeg write them, with "-eng" behind or not.
+COUNTED = ("BPS", "DURATION", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES", "_STATISTICS_")
+# What says nothing of a container, only of the place where it is tried.
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES)
+# Of the encoder, whose bytes depend on it and must not depend on the machine or on --jobs. On two
+# busy processors it makes 48 frames of 1708x960 a second in H.264 and 18 in VP9, `fast` x2 makes 4.
+THREADS = 2
 # Speed for size: at "medium" files are 3 % smaller and the encoder takes half as long again.
 CODECS = {
     "libx264": {"preset": "fast"},
@@ -36,7 +44,6 @@ class Coding:
         height, width: Pixels of a frame.
         layout: Of its planes.
         colours, time_base, rate, aspect: As of the source, see `clips.clip.Clip`.
-        threads: Of the encoder, None for its own choice.
     """
 
     codec: str
@@ -48,7 +55,6 @@ class Coding:
     time_base: Fraction
     rate: Fraction
     aspect: Fraction
-    threads: int | None = None
 
     def apply(self, context) -> None:
         """Set up an `av` codec context or stream."""
@@ -62,8 +68,7 @@ class Coding:
         context.color_primaries, context.color_trc = self.colours.primaries, self.colours.transfer
         context.options = {"crf": str(self.crf), **CODECS[self.codec]}
         context.flags |= av.codec.context.Flags.global_header
-        if self.threads:
-            context.thread_count = self.threads
+        context.thread_count = THREADS
 
     def encoder(self):
         """Return an opened encoder.
@@ -129,19 +134,22 @@ def check(target: Path, clip: Clip, coding: Coding, folder: Path, *, strip: bool
     """Try whether the target can hold all that is copied; return what it cannot, in sentences.
 
     Raises:
-        UserError: sound or subtitles are of a kind that the container does not hold.
+        UserError: sound or subtitles are of a kind that the container does not hold, or nothing can
+            be written there.
     """
     import av
 
     trial = folder / "trial"
     try:
         with opened(clip.path) as source, _written(trial, target, coding) as container:
-            _, notes = _add_streams(container, source, clip, coding, target)
-            _describe(container, source, Cut(), clip, strip)
+            _, notes = _add_streams(container, source, clip, coding, target, strip, Cut())
+            _describe(container, source, Cut(), strip)
             container.start_encoding()
     except UserError:
         raise
     except (av.error.FFmpegError, ValueError) as error:
+        if getattr(error, "errno", None) in DISK:
+            raise unwritable(target, error) from error
         raise UserError(
             f"{target.suffix[1:].upper()} cannot hold what goes along with the pictures of "
             f"'{clip.path}': {error}. Choose a name that ends in .mkv."
@@ -163,7 +171,7 @@ def assemble(
         coding: As the segments were made.
         segments: First to last.
         cut: Which stretch of the source they are.
-        strip: Whether to leave out titles, chapters and other metadata.
+        strip: Whether to leave out titles, also of streams, chapters and other metadata.
 
     Raises:
         UserError: the target cannot be written.
@@ -173,8 +181,8 @@ def assemble(
         opened(clip.path) as source,
         _written(part, target, coding) as container,
     ):
-        streams, _ = _add_streams(container, source, clip, coding, target)
-        _describe(container, source, cut, clip, strip)
+        streams, _ = _add_streams(container, source, clip, coding, target, strip, cut)
+        _describe(container, source, cut, strip)
         made = _made(segments, container.streams.video[0], clip, cut)
         copied = _copied(source, streams, cut)
         for _, _, packet in merge(made, copied, key=lambda item: item[:2]):
@@ -190,7 +198,7 @@ def _written(path, target, coding):
     return av.open(str(path), "w", format=kind, container_options=options)
 
 
-def _add_streams(container, source, clip, coding, target):
+def _add_streams(container, source, clip, coding, target, strip, cut):
     """Add all streams; return those to copy, source's index to stream, and what is not kept."""
     pictures = container.add_stream(coding.codec, rate=coding.rate)
     coding.apply(pictures.codec_context)
@@ -198,14 +206,14 @@ def _add_streams(container, source, clip, coding, target):
     original = source.streams[clip.index]
     if clip.matrix:
         pictures.set_display_matrix(_scaled(clip, coding))
-    _label(pictures, original)
+    _label(pictures, original, strip, anew=True)
     streams, notes = {}, []
     for stream in source.streams:
         if stream.index == clip.index or stream.type in ("data", "unknown"):
             continue
         if stream.type != "attachment":
             streams[stream.index] = container.add_stream_from_template(stream, opaque=True)
-            _label(streams[stream.index], stream)
+            _label(streams[stream.index], stream, strip, anew=cut != Cut())
         elif FORMATS[target.suffix.lower()] == "matroska":
             name = stream.metadata.get("filename", "attachment")
             container.add_attachment(name, stream.mimetype or "", bytes(stream.data))
@@ -214,11 +222,19 @@ def _add_streams(container, source, clip, coding, target):
     return streams, list(dict.fromkeys(notes))
 
 
-def _label(stream, original):
-    """Give a stream the names and marks of the one that it comes from."""
-    kept = {name: text for name, text in original.metadata.items() if name.lower() != "encoder"}
-    kept.pop("DURATION", None)  # written anew
-    stream.metadata.update(kept)
+def _label(stream, original, strip, anew):
+    """Give a stream the names and marks of the one that it comes from.
+
+    Args:
+        stream, original: The new one and the old one.
+        strip: Whether only its language is kept.
+        anew: Whether it holds other packets, of which the counts of the old ones are not true.
+    """
+    for name, text in original.metadata.items():
+        stale = name.lower() == "encoder" or name == "DURATION"  # written anew
+        stale |= anew and name.startswith(COUNTED)
+        if not stale and (name == "language" or not strip):
+            stream.metadata[name] = text
     stream.disposition = original.disposition
 
 
@@ -230,7 +246,7 @@ def _scaled(clip, coding):
     return [min(max(value, -(2**31)), 2**31 - 1) for value in matrix]
 
 
-def _describe(container, source, cut, clip, strip):
+def _describe(container, source, cut, strip):
     """Give the file its titles and chapters."""
     if strip:
         return

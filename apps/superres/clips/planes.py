@@ -12,7 +12,6 @@ import numpy as np
 
 from gantools.data.resample import kernel
 
-SUBSAMPLED = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}
 BROADER = {(2, 2): (1, 1), (2, 0): (1, 0), (0, 1): (0, 0)}  # that encoders do not write: the next
 READABLE = {
     "410": (2, 2),

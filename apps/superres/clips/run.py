@@ -11,6 +11,7 @@ from ..estimate import estimate
 from ..upscaler import Upscaler
 from . import container
 from .clip import look
+from .streams import past_the_end
 from .take import Take
 from .work import Work, coding_for, job_of
 
@@ -48,9 +49,8 @@ def enlarge_clip(
         kept = container.check(target, clip, coding, folder, strip=strip)
         work.run()
         container.assemble(target, clip, coding, work.made, work.cut(), strip=strip)
-    except UserError:
-        if not work.made:
-            work.segments.remove()
+    except Exception:
+        work.segments.remove(unless_held=True)
         raise
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
@@ -69,12 +69,16 @@ def foretold_clip(source: Path, target: Path, upscaler: Upscaler, output: Output
         source, target, upscaler, output: As for `enlarge_clip`.
 
     Raises:
-        UserError: the source cannot be read, or nothing writes such a target.
+        UserError: the source cannot be read or ends before what is wanted, or nothing writes such a
+            target.
     """
     take = output.take or Take()
     clip = _looked_at(source, take)
     coding, notes = coding_for(clip, target, upscaler, output)
-    frames = max(round((clip.seconds - take.start) * clip.rate), 1)
+    frames = round((clip.seconds - take.start) * clip.rate)
+    if clip.seconds and take.start and frames < 1:
+        raise past_the_end(clip, take.start)
+    frames = max(frames, 1)
     frames = min(frames, take.frames or frames)
     size = (coding.height, coding.width)
     needs = estimate(

@@ -50,7 +50,7 @@ class Segments:
         fresh: Whether to throw away what another job has left.
 
     Raises:
-        UserError: the folder holds another job, or cannot be made.
+        UserError: the folder holds another job or is none of ours, or cannot be made.
     """
 
     def __init__(self, target: Path, job: dict, *, fresh: bool = False):
@@ -62,6 +62,12 @@ class Segments:
                 raise UserError(_difference(self.folder, held, described))
             shutil.rmtree(self.folder)
         make_folder(self.folder)
+        others = [path for path in self.folder.iterdir() if not path.name.startswith(note.name)]
+        if others and not note.exists():
+            raise UserError(
+                f"The folder '{self.folder}' is in the way: finished parts of '{target}' would lie "
+                "in it, and it holds other files. Move it away, or choose another name."
+            )
         if not note.exists() or held is None:
             with atomic(note) as part:
                 part.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
@@ -107,9 +113,10 @@ class Segments:
         with np.load(self._path(number, "state"), allow_pickle=False) as arrays:
             return dict(arrays)
 
-    def remove(self) -> None:
-        """Remove the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def remove(self, *, unless_held: bool = False) -> None:
+        """Remove the folder, or keep it if it holds a segment and that is `unless_held`."""
+        if not (unless_held and any(self.folder.glob("*.segment"))):
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _path(self, number, kind):
         return self.folder / f"{number:05d}.{kind}"

@@ -80,9 +80,14 @@ def frames(
                 yield frame
         trouble.end(clip, frame)
     if not number:
-        raise UserError(
-            f"'{clip.path}' has no frame at {start:g} s or later: it is {clip.seconds:.1f} s long."
-        )
+        raise past_the_end(clip, start)
+
+
+def past_the_end(clip: Clip, start: float) -> UserError:
+    """Return the error for a `start` behind the last frame."""
+    return UserError(
+        f"'{clip.path}' has no frame at {start:g} s or later: it is {clip.seconds:.1f} s long."
+    )
 
 
 def _sought(container, stream, begin):
@@ -95,7 +100,7 @@ def _sought(container, stream, begin):
         if at is not None and at.pts is not None and at.pts <= begin:
             container.seek(begin, backward=True, stream=stream)
             return container
-    except (av.error.FFmpegError, OSError):
+    except (av.error.FFmpegError, OSError, OverflowError):  # the last: no such time in 64 bits
         pass
     container.seek(0)
     return container

@@ -13,7 +13,7 @@ KEPT = {
 }  # fmt: skip
 
 FOR_CLIPS = ("start", "frames", "crf", "deinterlace", "no_damping")  # options of the command
-FOR_PICTURES = ("wrap", "kind", "background", "compare")
+FOR_PICTURES = ("wrap", "kind", "quality", "background", "compare")
 SPELT = {"kind": "format"}
 
 
@@ -56,12 +56,12 @@ def take_for(sources: list[Path], chosen: dict) -> Take | None:
         UserError: an option has no meaning, or the extra for clips is not installed.
     """
     clips = any(is_clip(path) for path in sources)
-    said = [name for name, value in chosen.items() if name in FOR_CLIPS and value]
+    said = [name for name in FOR_CLIPS if _is_said(chosen[name])]
     if said and not clips:
         raise UserError(f"{_options(said)}: only for clips, and none is given.")
     if not clips:
         return None
-    said = [name for name in FOR_PICTURES if chosen[name] not in (None, False)]
+    said = [name for name in FOR_PICTURES if _is_said(chosen[name])]
     if said:
         raise UserError(f"{_options(said)}: for pictures, without meaning for a clip.")
     check_installed()
@@ -69,6 +69,11 @@ def take_for(sources: list[Path], chosen: dict) -> Take | None:
         chosen["start"] or 0.0, chosen["frames"], 16 if chosen["crf"] is None else chosen["crf"],
         chosen["deinterlace"], not chosen["no_damping"], chosen["overwrite"],
     )  # fmt: skip
+
+
+def _is_said(value):
+    """Return whether an option was given: 0 is a value."""
+    return value is not None and value is not False
 
 
 def _options(names):

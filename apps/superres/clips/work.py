@@ -46,7 +46,7 @@ def coding_for(
         notes.append(f"The clip's {clip.layout.bits} bits became {layout.bits}: {codec}.")
     coding = Coding(
         codec, (output.take or Take()).crf, *size, layout, clip.colours, clip.time_base, clip.rate,
-        clip.aspect, upscaler.threads,
+        clip.aspect,
     )  # fmt: skip
     coding.encoder()
     return coding, notes
@@ -89,10 +89,10 @@ class Work:
                  job: dict, advance):  # fmt: skip
         self.clip, self.coding, self.upscaler, self.take = clip, coding, upscaler, take
         self.size, self.trouble = (coding.height, coding.width), Trouble()
-        self.segments = Segments(target, job, fresh=take.fresh)
         self.canvas = Canvas(
             upscaler, (clip.height, clip.width), self.size, coding.layout.top, damped=take.damped
         )
+        self.segments = Segments(target, job, fresh=take.fresh)
         self.made, self.done, self.speed = [], 0, 0.0
         self._advance, self._chroma, self._begun = advance, {}, None
 

@@ -2,6 +2,8 @@
 
 import click
 
+from gantools.errors import UserError
+
 from .. import options
 
 FOLDERS = click.Path()
@@ -31,7 +33,6 @@ def evaluate(folders, lr, html, as_json, quiet, verbose, **chosen):
     from pathlib import Path
 
     from gantools.data.files import check_free
-    from gantools.errors import UserError
     from gantools.report.page import is_ours
 
     from . import evaluate as measure
@@ -67,6 +68,12 @@ def _upscaler(model, scale, strength, tta, no_projection, engine, threads):
     from ..model import unknown
 
     networks = family(model, strength)
+    if scale not in networks.scales and strength is not None:
+        known = " and ".join(f"x{known}" for known in networks.scales)
+        raise UserError(
+            f"The network '{model}' has an adversarially trained twin for {known}, and none for "
+            f"x{scale}. Leave out --strength or give another --scale."
+        )
     if scale not in networks.scales:
         raise unknown(model, scale)
     network = networks.network(scale)
@@ -79,11 +86,11 @@ def _write_table(tables, title, verbose):
     from .evaluate import METHODS
     from .page import SHORT, row, truth_row
 
-    click.echo(f"{title:10}" + "".join(f"{head:>10}" for head in SHORT))
+    click.echo(f"{options.shown(title):10}" + "".join(f"{head:>10}" for head in SHORT))
     for folder, scores, mean in tables:
         every = [(f"  {score.name}", score) for score in scores] if verbose else []
         for name, score in [*every, (folder, mean)]:
-            click.echo(f"{name}: {score.gain:+.2f} dB beside bicubic")
+            click.echo(f"{options.shown(name)}: {score.gain:+.2f} dB beside bicubic")
             rows = [row(method, getattr(score, method)) for method in METHODS]
             for method, *cells in [*rows, truth_row(score)]:
                 click.echo(f"{method:>10}" + "".join(f"{cell:>10}" for cell in cells))

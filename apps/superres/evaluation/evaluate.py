@@ -7,7 +7,7 @@ on luma without a border of `scale` pixels. Bicubic and Lanczos are always measu
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -175,19 +175,21 @@ def pairs(
         folder: As for `evaluate`.
         scale: Enlargement.
         low: Folder of small pictures, called like the originals (`a.png` or `a_x4.png`, `ax4.png`
-            for `a.png`), or None to make them by the exact bicubic reduction.
+            for `a.png`, in capitals or not), or None to make them by the exact bicubic reduction.
 
     Raises:
         UserError: as for `evaluate`, or a small picture is missing or of another size.
     """
     if low is not None and not low.is_dir():
         raise UserError(f"There is no folder '{low}'. Give the folder of the small pictures.")
+    files = picture_files(low) if low is not None else []
     for name, high in sharp_pictures(folder, scale):
         if low is None:
             yield name, high, resize(high, 1 / scale)
             continue
-        file = _small_file(low, Path(name).stem, scale)
-        small = as_bytes(read(file), channels=3)
+        file = _small_file(low, files, Path(name).stem, scale)
+        picture = read(file).upright()
+        small = as_bytes(replace(picture, pixels=_rgb(picture.pixels)))
         if tuple(scale * side for side in small.shape[:2]) != high.shape[:2]:
             raise UserError(
                 f"'{file}' does not belong to '{name}': {high.shape[1] // scale}x"
@@ -212,22 +214,28 @@ def sharp_pictures(folder: Path, scale: int) -> Iterator[tuple[str, np.ndarray]]
                 f"Cannot measure on '{file}': 8 bits and at least {SMALLEST * scale} pixels a "
                 f"side are expected. Received: {pixels.dtype}, {width}x{height}."
             )
-        rgb = np.repeat(pixels[..., :1], 3, axis=2) if pixels.shape[2] < 3 else pixels[..., :3]
-        yield file.name, np.ascontiguousarray(rgb[:height, :width])
+        yield file.name, np.ascontiguousarray(_rgb(pixels)[:height, :width])
 
 
-def _small_file(folder, stem, scale):
-    """Return the file of a small picture by the name of the original."""
-    names = [
-        f"{stem}{end}{suffix}" for end in ("", f"_x{scale}", f"x{scale}") for suffix in SUFFIXES
-    ]
-    for name in names:
-        if (folder / name).is_file():
-            return folder / name
-    raise UserError(
-        f"'{folder}' has no small picture for '{stem}'. Expected a name like '{stem}.png' or "
-        f"'{stem}_x{scale}.png'."
-    )
+def _rgb(pixels):
+    """Return the colours of `(h, w, c)`; alpha is left out, grey is repeated."""
+    return np.repeat(pixels[..., :1], 3, axis=2) if pixels.shape[2] < 3 else pixels[..., :3]
+
+
+def _small_file(folder, files, stem, scale):
+    """Return the one of the `files` of a folder that is the small picture of an original."""
+    names, suffixes = (stem, f"{stem}_x{scale}", f"{stem}x{scale}"), list(SUFFIXES)
+    alike = [name.lower() for name in names]
+    found = [file for file in files if file.stem.lower() in alike]
+    if not found:
+        raise UserError(
+            f"'{folder}' has no small picture for '{stem}'. Expected a name like '{stem}.png' or "
+            f"'{stem}_x{scale}.png'."
+        )
+    return min(found, key=lambda file: (  # those in the same letters first
+        file.stem not in names, alike.index(file.stem.lower()),
+        suffixes.index(file.suffix.lower()),
+    ))  # fmt: skip
 
 
 def _mean_figures(several):

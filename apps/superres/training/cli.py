@@ -8,6 +8,8 @@ import click
 from gantools.errors import DONE, INTERRUPTED, UserError
 from gantools.record import LARGEST_SEED
 
+from ..options import Finite, shown
+
 PATH = click.Path(path_type=Path)
 
 
@@ -16,11 +18,11 @@ PATH = click.Path(path_type=Path)
 @click.option("-o", "--out", type=PATH, default=Path("superres-run"), show_default=True,
               help="Folder of the run.")  # fmt: skip
 @click.option("--scale", type=click.IntRange(2, 4), default=4, show_default=True)
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True,
+@click.option("--minutes", type=Finite(0, min_open=True), default=60.0, show_default=True,
               help="Length of the reconstruction stage.")  # fmt: skip
 @click.option("--steps", type=click.IntRange(0),
               help="Its length in cycles instead; 0 keeps what --from names.")  # fmt: skip
-@click.option("--gan-minutes", type=click.FloatRange(0), default=0.0, show_default=True,
+@click.option("--gan-minutes", type=Finite(0), default=0.0, show_default=True,
               help="Length of the adversarial stage after it.")  # fmt: skip
 @click.option("--gan-steps", type=click.IntRange(1), help="Its length in cycles instead.")
 @click.option("--degrade", type=click.Choice(["clean", "photo"]), default="clean",
@@ -32,12 +34,12 @@ PATH = click.Path(path_type=Path)
               default="fast", show_default=True, help="Its kind.")  # fmt: skip
 @click.option("--width", type=click.IntRange(8), help="Channels of the network.")
 @click.option("--blocks", type=click.IntRange(1), help="Its blocks, or layers if it has none.")
-@click.option("--rate", type=click.FloatRange(0, 1, min_open=True),
-              help="Highest rate of the reconstruction stage; by the width if not given.")  # fmt: skip
+@click.option("--rate", type=Finite(0, 1, min_open=True),
+              help="Highest rate of the first stage; by the width if not given.")  # fmt: skip
 @click.option("--name", help="Its name; that of its kind if not given.")
-@click.option("--adversarial", type=click.FloatRange(0), help="Weight of the adversarial term.")
-@click.option("--matching", type=click.FloatRange(0), help="Weight of the features' distance.")
-@click.option("--artifacts", type=click.FloatRange(0), help="Weight of the artifact term.")
+@click.option("--adversarial", type=Finite(0), help="Weight of the adversarial term.")
+@click.option("--matching", type=Finite(0), help="Weight of the features' distance.")
+@click.option("--artifacts", type=Finite(0), help="Weight of the artifact term.")
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]),
               help="bfloat16 where the processor has it, if not given.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True)
@@ -74,7 +76,8 @@ def train(ctx, base, out, fresh, quiet, **options):
     if outcome.interrupted:
         click.echo(f"Stopped and saved in {out}. The same command goes on.", err=True)
         ctx.exit(INTERRUPTED)
-    click.echo(f"{outcome.path}: {outcome.score:.2f} dB PSNR-Y on the validation pictures")
+    path = shown(str(outcome.path))
+    click.echo(f"{path}: {outcome.score:.2f} dB PSNR-Y on the validation pictures")
     ctx.exit(DONE)
 
 
@@ -94,4 +97,10 @@ def _starting_point(base, scale):
     if base.endswith(model.SUFFIX):
         return model.read(base)
     scales = [s for name, s in model.shipped() if name == base]
-    return model.load(base, scale if scale in scales or not scales else scales[-1])
+    if not scales:  # also of another suffix: what serves to enlarge need not be fit to be trained
+        known = ", ".join(sorted({name for name, _ in model.shipped()}))
+        raise UserError(
+            f"--from: expected a shipped network ({known}) or the path of a {model.SUFFIX} file. "
+            f"Received: '{base}'."
+        )
+    return model.load(base, scale if scale in scales else scales[-1])

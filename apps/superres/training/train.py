@@ -291,7 +291,8 @@ def _watched(checks, settings):
 def _fidelity_model(settings, steps, net):
     """Return the compiled model of the first stage, for a run of `steps` cycles."""
     model = AdversarialModel(reconstruction(net), seed=settings.seed)
-    rate = Trapezoid(peak_rate(settings), images=steps * settings.batch, warmup=300 * settings.batch)
+    rate, images = peak_rate(settings), steps * settings.batch
+    rate = Trapezoid(rate, images=images, warmup=300 * settings.batch)
     model.compile({"generator": keras.optimizers.Adam(rate, beta_2=0.99, global_clipnorm=1.0)})
     return model
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from gantools.apps.superres import batch, engine
 from gantools.apps.superres.batch import Job, Names, Outcome, exit_code, run_jobs
-from gantools.apps.superres.enlarge import Upscaler
+from gantools.apps.superres.enlarge import Output, Upscaler
+from gantools.apps.superres.foretell import foretold
 
 from gantools.cli import main
 from gantools.data.pictures import Metadata, Picture, write
@@ -203,7 +204,7 @@ def test_patterns_name_the_results(tmp_path):
     assert targets(plan_jobs([tmp_path / "in/a.png"], out), tmp_path) == ["large/a_photo_x4.png"]
     jobs = plan_jobs([tmp_path / "in"], out, recursive=True, model="mine", format="webp")
     assert targets(jobs, tmp_path) == ["large/a_mine_x4.webp", "large/sub/b_mine_x4.webp"]
-    for wrong in ("{name}.png", "{}.png", "{stem"):
+    for wrong in ("{name}.png", "{}.png", "{stem", "{stem.foo}.png", "{stem[x]}.png"):
         with pytest.raises(UserError, match="may hold {stem}, {model}, {scale}, {ext}"):
             plan_jobs([tmp_path / "in/a.png"], tmp_path / wrong)
     with pytest.raises(UserError, match="2 inputs would become"):
@@ -225,3 +226,66 @@ def test_stars_that_the_shell_has_left(tmp_path):
 def test_another_format(tmp_path):
     jobs = plan_jobs([tmp_path / "a.png", tmp_path / "b.jpg"], format="tif")
     assert targets(jobs, tmp_path) == ["a_x4.tif", "b_x4.tif"]
+
+
+def test_one_target_spelt_in_several_ways(tmp_path, monkeypatch):
+    touch(tmp_path, "real/a.png", "real/a.bmp")
+    (tmp_path / "link").symlink_to("real")
+    monkeypatch.chdir(tmp_path)
+    for other in (tmp_path / "real/a.bmp", Path("link/a.bmp"), Path("real/../real/a.bmp")):
+        with pytest.raises(UserError, match="2 inputs would become"):
+            plan_jobs([Path("real/a.png"), other])
+
+
+def test_a_name_that_is_too_long_stops_nothing(tmp_path, upscaler, picture):
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "z.png"):
+        write(tmp_path / "in" / name, Picture(picture(8, 8)))
+    (tmp_path / "out").mkdir()
+    long = "n" * 251 + ".png"  # itself a name, with _x4 no more
+    (tmp_path / "in/a.png").rename(tmp_path / "in" / long)
+    jobs = plan_jobs([tmp_path / "in"], tmp_path / "out")
+    told = [foretold(job, upscaler, Output()) for job in jobs]
+    assert [record["status"] for record in told] == ["failed", "would be made"]
+    outcomes = run_jobs(jobs, upscaler)
+    for error in (told[0]["error"], outcomes[0].error):
+        assert error.endswith("_x4.png': the name is too long. Choose a shorter one.")
+    assert [bool(outcome.result) for outcome in outcomes] == [False, True]
+
+
+def test_a_name_and_a_format_that_contradict_each_other(tmp_path):
+    touch(tmp_path, "in/a.png")
+    for out in ("o.png", "{stem}.png", "in/{stem}.webp"):
+        with pytest.raises(UserError, match=r"--format jpg contradicts the name '.*(png|webp)'"):
+            plan_jobs([tmp_path / "in/a.png"], tmp_path / out, format="jpg")
+    for out in ("o.jpeg", "o.JPG", "{stem}.{ext}", "folder"):
+        assert plan_jobs([tmp_path / "in/a.png"], tmp_path / out, format="jpg")
+
+
+def test_links_that_lead_round_and_round(tmp_path):
+    touch(tmp_path, "in/a.png", "in/sub/b.png", "other/c.png")
+    (tmp_path / "in/sub/up").symlink_to("..")
+    (tmp_path / "in/here").symlink_to(".")
+    (tmp_path / "in/side").symlink_to("../other")
+    (tmp_path / "other/back").symlink_to("../in")
+    (tmp_path / "in/loop.png").symlink_to("loop.png")
+    jobs = plan_jobs([tmp_path / "in"], recursive=True)
+    assert targets(jobs, tmp_path) == ["in_x4/a_x4.png", "in_x4/side/c_x4.png",
+                                       "in_x4/sub/b_x4.png"]  # fmt: skip
+    assert len(plan_jobs([tmp_path / "in/loop.png"])) == 1  # told when it is read
+
+
+@pytest.mark.parametrize("recursive", [False, True])
+@pytest.mark.parametrize("out", ["{stem}_big.{ext}", "large/{stem}.{ext}", "{model}/{stem}_b.png"])
+def test_a_pattern_into_the_source_goes_on(out, recursive, tmp_path):
+    touch(tmp_path, "in/a.png", "in/sub/b.png")
+    first = plan_jobs([tmp_path / "in"], tmp_path / "in" / out, recursive=recursive)
+    assert len(first) == 1 + recursive
+    for job in first:
+        touch(tmp_path, job.target.relative_to(tmp_path))
+    assert plan_jobs([tmp_path / "in"], tmp_path / "in" / out, recursive=recursive) == first
+
+
+def test_a_folder_with_nothing_beside_it():
+    with pytest.raises(UserError, match="'/' has no folder beside it .* Give one with -o"):
+        plan_jobs([Path("/")])

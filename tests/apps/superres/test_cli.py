@@ -115,6 +115,12 @@ def test_bad_input_is_one_sentence_and_a_code(run, photo, tmp_path):
         ([photo, "--scale", "2", "--width", "99"], USAGE, "--scale and --width"),
         ([photo, "--width", "30"], ALL_FAILED, "44x30 pixels cannot become 30x20"),
         ([photo, "--size", "tall"], USAGE, "'tall' is not like 1920x1080"),
+        ([photo, "--size", "10\u00b2x20"], USAGE, "is not like 1920x1080"),
+        ([photo, "--megapixels", "nan"], USAGE, "'nan' is not finite"),
+        ([photo, "--megapixels", "inf"], USAGE, "'inf' is not finite"),
+        ([photo, "--strength", "nan"], USAGE, "'nan' is not finite"),
+        ([photo, "--start", "nan"], USAGE, "'nan' is not finite"),
+        ([photo, "-o", tmp_path / "a.png", "--format", "jpg"], USAGE, "--format jpg contradicts"),
         ([photo, "--background", "pinkish"], USAGE, "not like #ff8800"),
         ([photo, "--memory", "lots"], USAGE, "not like 800M or 1G"),
         ([photo, "--memory", "10M"], USAGE, "needs at least"),
@@ -252,3 +258,21 @@ def test_eval_prints_a_table_and_json(run, tmp_path, picture):
     assert "The worst crops" in page.read_text()
     assert run("eval", tmp_path, tmp_path, "--lr", tmp_path)[0] == USAGE
     assert run("eval", tmp_path / "sharp", "--scale", "3")[0] == USAGE
+
+
+def test_eval_of_a_scale_without_a_twin(run, tmp_path):
+    code, _, err = run("eval", tmp_path, "--scale", "2", "--strength", "0.5", model="photo")
+    assert code == USAGE
+    assert "'photo' has an adversarially trained twin for x4, and none for x2" in err
+
+
+def test_quiet_tells_warnings_once(run, tmp_path, picture):
+    deep = Picture(picture(8, 8, dtype=np.uint16))
+    for name in ("a.png", "b.png"):
+        write(tmp_path / name, deep)
+    words = (tmp_path / "a.png", tmp_path / "b.png", "-o", tmp_path / "out", "--format", "jpg")
+    code, out, err = run(*words, "-q")
+    assert (code, out) == (DONE, "")
+    assert err == f"Note on {tmp_path / 'a.png'}: JPEG holds 8 bits of the picture's 16.\n"
+    _, _, err = run(*words, "--overwrite")
+    assert err.count("JPEG holds 8 bits") == 1

@@ -1,4 +1,7 @@
+import json
+import os
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -224,3 +227,53 @@ def test_a_word_after_compare_is_its_value_only_if_it_is_a_page():
     assert options.page_named(["a.png", "--compare"]) == ["a.png", "--compare="]
     assert options.page_named(["--compare", "p.HTML", "a"]) == ["--compare", "p.HTML", "a"]
     assert options.page_named(["--compare=p.html"]) == ["--compare=p.html"]
+
+
+def test_what_cannot_be_shown_is_told(photos, weights, tmp_path, capsys, monkeypatch):
+    write(photos / "bright.tif", Picture(np.full((24, 32, 3), 2.5, np.float32)))
+    words = ("--model", weights, "--compare", "-q")
+    assert run(photos / "bright.tif", "-o", tmp_path / "b.tif", *words) == DONE
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("Not compared: bright.tif: expected floating-point levels in [0, 1].")
+    assert second == "There is no page of before and after: no picture can be shown."
+    assert not list(tmp_path.glob("*.html"))
+    real = compare.pictures.read
+    monkeypatch.setattr(compare.pictures, "read", lambda path: real(path, max_pixels=5000))
+    assert run(photos / "a.png", *words) == DONE
+    assert "Not compared: a.png: " in capsys.readouterr().err  # the result is too large
+    monkeypatch.undo()
+    assert run(photos, "-o", tmp_path / "out", *words) == DONE
+    assert capsys.readouterr().err.startswith("Not compared: bright.tif: ")
+    assert "bright.tif: expected floating-point" in (tmp_path / "out/compare.html").read_text()
+
+
+def test_each_share_has_a_page_of_its_own(photos, weights, tmp_path):
+    out = tmp_path / "out"
+    for part in ("1/2", "2/2"):
+        words = ("-o", out, "--model", weights, "-q", "--compare", "--shard", part)
+        assert run(photos, *words) == DONE
+    assert {path.name for path in out.glob("compare*")} == {
+        f"compare_{i}-of-2.{ext}" for i in (1, 2) for ext in ("html", "png")
+    }
+    pages = [(out / f"compare_{i}-of-2.html").read_text() for i in (1, 2)]
+    names = [set(re.findall("<h2>(.*?)</h2>", text)) for text in pages]
+    assert names[0] | names[1] == {"a.png", "b.png", "clear.png"}
+    assert not names[0] & names[1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_not_utf_8(photos, weights, tmp_path, capsys):
+    odd = os.fsdecode(b"caf\xe9.png")
+    (photos / "b.png").rename(photos / odd)
+    (photos / "a.png").rename(photos / "a\u00e9.png")
+    out, words = tmp_path / "out", (photos, "--model", weights, "-o", tmp_path / "out", "-q")
+    assert run(*words, "--dry-run") == DONE
+    assert "caf?.png -> " in capsys.readouterr().out
+    assert run(*words, "--compare", "--json", "--report", tmp_path / "r.json") == DONE
+    text = (out / "compare.html").read_text("utf-8")
+    assert "<h2>caf?.png</h2>" in text
+    assert "<h2>a\u00e9.png</h2>" in text
+    for told in (capsys.readouterr().out, (tmp_path / "r.json").read_text("utf-8")):
+        assert str(photos / odd) in [one["source"] for one in json.loads(told)["pictures"]]
+    for part in ("1/2", "2/2"):
+        assert run(*words, "--shard", part, "--overwrite") == DONE

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from gantools.apps.superres.enlarge import Upscaler, enlarge_file
+from gantools.apps.superres.enlarge import Output, Upscaler, enlarge_file
 
-from gantools.data import exif
+from gantools.data import exif, tags
 from gantools.data.pictures import Metadata, Picture, read, write
 from gantools.errors import UserError
 
@@ -82,6 +82,27 @@ def test_floating_point_needs_a_format_that_holds_it(tmp_path, upscaler, picture
     with pytest.raises(UserError, match=r"floating point, which PNG does not hold.*\.tif"):
         enlarge_file(tmp_path / "a.tif", tmp_path / "b.png", upscaler)
     assert not (tmp_path / "b.png").exists()
+
+
+@pytest.mark.parametrize("strip", [False, True])
+@pytest.mark.parametrize("length", [64_000, 65_500, 90_000])
+def test_what_a_jpeg_has_no_room_for_is_told(tmp_path, upscaler, picture, length, strip):
+    block = tags.block({271: tags.text("Maker")}).ljust(length, b"p")
+    write(tmp_path / "a.png", Picture(picture(), Metadata(exif=block, xmp=b"x" * length)))
+    told = enlarge_file(tmp_path / "a.png", tmp_path / "b.jpg", upscaler, Output(strip=strip)).notes
+    words = ("EXIF of more than 64 KB, but for the orientation", "XMP of more than 64 KB")
+    kept = words[: 0 if length < 65_000 or strip else 1 if length < 65_503 else 2]
+    assert told == tuple(f"JPEG cannot keep {what}." for what in kept)
+
+
+def test_pictures_of_inks_and_animations_may_become_jpeg(tmp_path, upscaler):
+    image = pytest.importorskip("PIL.Image")
+    image.new("CMYK", (16, 12)).save(tmp_path / "a.tif")
+    frames = [image.effect_noise((16, 12), n).convert("RGB") for n in (50, 60)]
+    frames[0].save(tmp_path / "b.gif", save_all=True, append_images=frames[1:])
+    for name in ("a.tif", "b.gif"):
+        enlarge_file(tmp_path / name, tmp_path / "c.jpg", upscaler)
+        assert read(tmp_path / "c.jpg").pixels.shape == (48, 64, 3)
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg"])

@@ -110,3 +110,12 @@ def test_a_dry_run_of_a_photograph_on_its_side_tells_what_is_made(
     assert (told.get("width"), told.get("height")) == (made.width, made.height)
     if wish.width:
         assert read(job.target).upright().pixels.shape == (144, 48, 3)
+
+
+def test_a_dry_run_refuses_what_is_not_read(tmp_path, photo, make_network, monkeypatch):
+    from gantools.apps.superres import foretell
+
+    monkeypatch.setattr(foretell, "MAX_PIXELS", 1999)
+    told = foretold(Job(photo, tmp_path / "b.png"), Upscaler(make_network()), Output())
+    assert told["status"] == "failed"
+    assert "a.png' is too large: 50x40 pixels" in told["error"]

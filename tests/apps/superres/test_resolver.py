@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -34,6 +35,17 @@ def test_a_batch_is_its_pictures(resolver, picture):
         np.testing.assert_array_equal(one, resolver(small))
 
 
+@pytest.mark.parametrize("engine", ["openvino", "opencv"])
+def test_threads_may_share_a_resolver(engine, weights):
+    resolver = SuperResolver(weights, engine=engine)
+    small = [np.full((48, 48, 3), 10 * level, np.uint8) for level in range(12)]
+    expected = [resolver(pixels) for pixels in small]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            for made, known in zip(pool.map(resolver, small), expected, strict=True):
+                np.testing.assert_array_equal(made, known)
+
+
 def test_bands_come_one_by_one(weights, picture):
     resolver = SuperResolver(weights, scale=3)
     pixels = picture(600, 20)
@@ -62,6 +74,11 @@ def test_options(weights, picture):
         ({"scale": 2, "size": (9, 9)}, "in one way"),
         ({"memory": 1000}, "needs at least"),
         ({"strength": 0.5}, "no adversarially trained twin"),
+        ({"tta": 3}, r"tta: expected one of \(1, 2, 4, 8\). Received: 3"),
+        ({"tta": 0}, "tta: expected one of"),
+        ({"device": "cuda"}, "device: expected one of .* Received: 'cuda'"),
+        ({"threads": 0}, "threads: expected 1 or more. Received: 0"),
+        ({"threads": -1}, "threads: expected 1 or more. Received: -1"),
     ]:
         with pytest.raises(UserError, match=words):
             SuperResolver(weights, **wrong)

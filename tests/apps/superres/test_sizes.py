@@ -35,7 +35,7 @@ def test_a_size_is_said_in_one_way():
 def test_neither_smaller_nor_more_than_16_times(wish):
     with pytest.raises(UserError, match="100x60 pixels cannot become"):
         Wish(**wish).of(60, 100)
-    for scale in (0.9, 16.1):
+    for scale in (0.9, 16.1, float("nan")):
         with pytest.raises(UserError, match="1 to 16 times"):
             Wish(scale=scale)
 
@@ -55,3 +55,10 @@ def test_a_picture_on_its_side():
     assert Wish(size=(30, 40)).turned() == Wish(size=(40, 30))
     assert Wish(fit=(30, 40)).turned() == Wish(fit=(40, 30))
     assert Wish(scale=3).turned() == Wish(scale=3)
+
+
+@pytest.mark.parametrize("wish", [{"megapixels": float("nan")}, {"megapixels": float("inf")},
+                                  {"width": 0}, {"height": -3}, {"fit": (9, 0)}])  # fmt: skip
+def test_a_size_is_a_number(wish):
+    with pytest.raises(UserError, match="expected numbers above 0. Received"):
+        Wish(**wish)

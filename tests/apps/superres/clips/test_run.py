@@ -290,3 +290,30 @@ def test_a_clip_tells_of_spoilt_tiles_and_of_bfloat16(make_clip, moving, tmp_pat
     assert made.redone > 0
     assert made.apart == 3
     assert [note.split()[0] for note in made.notes[-2:]] == ["Tiles", "bfloat16"]
+
+
+COUNTS = {"BPS": "12345", "NUMBER_OF_BYTES-eng": "999", "_STATISTICS_TAGS": "BPS"}
+
+
+def test_what_is_said_of_a_stream(make_clip, moving, enlarge, tmp_path):
+    """Its title and language are kept, `strip` leaves the language; counts must stay true."""
+    with av.open(str(make_clip("plain.mkv", moving(5)))) as old:
+        source = tmp_path / "in.mkv"
+        with av.open(str(source), "w") as new:
+            streams = {s.index: new.add_stream_from_template(s, opaque=True) for s in old.streams}
+            for stream in streams.values():
+                stream.metadata.update({"title": "secret", "language": "ger", **COUNTS})
+            for packet in old.demux():
+                if packet.size:
+                    packet.stream = streams[packet.stream.index]
+                    new.mux(packet)
+
+    def told(name, **more):
+        with av.open(str(enlarge(source, name, **more).target)) as clip:
+            found = [dict(stream.metadata) for stream in clip.streams]
+        return [{name: text for name, text in one.items() if name != "DURATION"} for one in found]
+
+    kept = {"title": "secret", "language": "ger"}
+    assert told("kept.mkv") == [kept, {**kept, **COUNTS}]
+    assert told("cut.mkv", frames=2) == [kept, kept]
+    assert told("bare.mkv", strip=True) == [{"language": "ger"}, {"language": "ger"}]

@@ -51,3 +51,15 @@ def test_another_job(segments):
     assert fresh.finished() == []
     fresh.remove()
     assert not fresh.folder.exists()
+
+
+def test_only_a_folder_without_segments_is_removed(tmp_path, segments):
+    segments.remove(unless_held=True)
+    assert len(segments.finished()) == 3
+    other = Segments(tmp_path / "other.mp4", {"crf": 16})
+    other.remove(unless_held=True)
+    assert not other.folder.exists()
+    other.folder.mkdir()
+    (other.folder / "job.json.123.part").write_text("half")  # of a run that was killed at once
+    Segments(tmp_path / "other.mp4", {"crf": 16}).remove()
+    assert not other.folder.exists()

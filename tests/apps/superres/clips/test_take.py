@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gantools.cli import main
-from gantools.errors import DONE, INTERRUPTED, MISSING_EXTRA, USAGE
+from gantools.errors import ALL_FAILED, DONE, INTERRUPTED, MISSING_EXTRA, USAGE
 
 pytest.importorskip("av")
 
@@ -25,13 +25,17 @@ def test_the_command(make_clip, moving, weights, tmp_path, capsys):
     assert "already there" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["--wrap"], ["--format", "png"], ["--background", "white"]])
+@pytest.mark.parametrize(
+    "words", [["--wrap"], ["--format", "png"], ["--background", "white"], ["--quality", "95"]]
+)
 def test_options_without_meaning_for_a_clip(words, make_clip, moving, weights, tmp_path, capsys):
     path = make_clip("in.mp4", moving(2))
     assert main(["superres", str(path), "--model", str(weights), *words]) == USAGE
     assert f"{words[0]}: for pictures, without meaning for a clip." in capsys.readouterr().err
-    assert main(["superres", str(tmp_path / "a.png"), "--start", "2"]) == USAGE
-    assert "--start: only for clips" in capsys.readouterr().err
+    for option in ("--start", "--crf"):
+        for value in ("2", "0"):
+            assert main(["superres", str(tmp_path / "a.png"), option, value]) == USAGE
+            assert f"{option}: only for clips" in capsys.readouterr().err
 
 
 def test_without_the_extra(monkeypatch, make_clip, moving, weights, capsys):
@@ -67,6 +71,29 @@ def test_a_dry_run_makes_nothing(make_clip, moving, weights, tmp_path, capsys):
     assert told["seconds"] > 0
     assert main([*words, "--frames", "3"]) == DONE
     assert "256x192, 3 frames, " in capsys.readouterr().out
+    assert main([*words, "--start", "1000"]) == ALL_FAILED
+    out, err = capsys.readouterr()
+    assert (out, "has no frame at 1000 s or later: it is 0.4 s long." in err) == ("", True)
+    assert [path.name for path in tmp_path.glob("in*")] == ["in.mp4"]
+
+
+def test_several_processes_make_the_same_bytes(make_clip, moving, weights, tmp_path):
+    """Also other threads do: x264 writes how many it had into the clip."""
+    clips = [make_clip(name, moving(8), sound=None) for name in ("a.mp4", "b.mp4")]
+    words = ["superres", *map(str, clips), "--model", str(weights), "-q"]
+    made = []
+    for name, more in (("one", ()), ("two", ("--jobs", "2")), ("three", ("--threads", "1"))):
+        assert main([*words, "-o", str(tmp_path / name), *more]) == DONE
+        made.append([(tmp_path / name / f"{x}_x4.mp4").read_bytes() for x in "ab"])
+    assert made[0] == made[1] == made[2]
+
+
+def test_a_start_behind_all_times(make_clip, moving, weights, tmp_path, capsys):
+    path = make_clip("in.mp4", moving(3))
+    for start in ("5", "1e300"):
+        words = ["superres", str(path), "--model", str(weights), "--start", start]
+        assert main(words) == ALL_FAILED
+        assert f"has no frame at {float(start):g} s or later" in capsys.readouterr().err
     assert [path.name for path in tmp_path.glob("in*")] == ["in.mp4"]
 
 

@@ -1,6 +1,7 @@
 """Work on a clip that is stopped, killed, or mixed up with other work."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -14,7 +15,12 @@ from gantools.errors import DONE
 
 pytest.importorskip("av")
 
+from gantools.apps.superres.batch import Job, run_jobs  # noqa: E402
 from gantools.apps.superres.clips import work  # noqa: E402
+from gantools.apps.superres.clips.clip import look  # noqa: E402
+from gantools.apps.superres.clips.take import Take  # noqa: E402
+from gantools.apps.superres.enlarge import Output  # noqa: E402
+from gantools.apps.superres.upscaler import Upscaler  # noqa: E402
 
 
 @pytest.fixture
@@ -60,6 +66,66 @@ def test_segments_of_another_job_are_not_mixed_in(short_segments, make_clip, mov
         enlarge(source, crf=20)
     fresh = enlarge(source, crf=20, fresh=True)
     assert fresh.target.read_bytes() == enlarge(source, "b.mp4", crf=20).target.read_bytes()
+
+
+def test_a_full_disk_keeps_what_is_finished(short_segments, make_clip, moving, enlarge, tmp_path):
+    source, calls = make_clip("in.mp4", moving(12), sound=None), []
+
+    def stop(share, speed):
+        calls.append(share)
+        if len(calls) == 11:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match="first 10 frames"):
+        enlarge(source, advance=stop)
+    names = sorted(path.name for path in (tmp_path / "out.mp4.part").iterdir())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # files may have no bytes
+    try:
+        with pytest.raises(ValueError, match=r"^Cannot write '.*out.mp4': ") as error:
+            enlarge(source)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "cannot hold" not in str(error.value)
+    assert sorted(path.name for path in (tmp_path / "out.mp4.part").iterdir()) == names
+    made = enlarge(source, advance=lambda *told: calls.append(told))
+    assert len(calls) == 11 + 2
+    assert made.target.read_bytes() == enlarge(source, "b.mp4").target.read_bytes()
+
+
+def test_nothing_is_left_of_work_that_never_began(make_clip, moving, enlarge, tmp_path):
+    source = make_clip("in.mp4", moving(2))
+    with pytest.raises(ValueError, match="NaN"):  # no `UserError`
+        enlarge(source, start=float("nan"))
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_a_folder_of_somebody_else_is_left(make_clip, moving, enlarge, tmp_path):
+    source = make_clip("in.mp4", moving(2))
+    (tmp_path / "out.mp4.part").mkdir()
+    enlarge(source)  # an empty one is nobody's
+    (tmp_path / "out.mp4.part").mkdir()
+    (tmp_path / "out.mp4.part/notes.txt").write_text("mine")
+    for fresh in (False, True):
+        with pytest.raises(ValueError, match=r"out.mp4.part' is in the way: .* Move it away"):
+            enlarge(source, fresh=fresh)
+    assert (tmp_path / "out.mp4.part/notes.txt").read_text() == "mine"
+
+
+def test_threads_are_no_part_of_a_job(make_clip, moving, make_network, tmp_path):
+    clip, found = look(make_clip("in.mp4", moving(2))), []
+    for threads in (None, 1, 2):
+        upscaler = Upscaler(make_network(), threads=threads)
+        coding, _ = work.coding_for(clip, tmp_path / "out.mp4", upscaler, Output())
+        found.append(work.job_of(clip, coding, upscaler, Take()))
+    assert found[0] == found[1] == found[2]
+
+
+def test_clips_are_jobs_like_pictures(make_clip, moving, make_network, tmp_path):
+    job = Job(make_clip("in.mp4", moving(2)), tmp_path / "out.mp4")
+    (outcome,) = run_jobs([job], Upscaler(make_network()))
+    assert outcome.error is None
+    assert outcome.result.figures["frames"] == 2
 
 
 def command(*words):

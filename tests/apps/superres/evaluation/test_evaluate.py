@@ -90,6 +90,27 @@ def test_small_pictures_that_are_given(tmp_path, make_network, picture):
         evaluate(tmp_path / "high", upscaler, low=tmp_path / "none")
 
 
+def test_small_pictures_in_capitals_and_with_alpha(tmp_path, make_network, picture):
+    """Alpha is left out of both; the same letters go first, then the commoner format."""
+    high, upscaler = picture(96, 128, 4), Upscaler(make_network(gain=0))
+    high[..., 3] = np.linspace(0, 255, 128).astype(np.uint8)
+    for folder in ("high", "low"):
+        (tmp_path / folder).mkdir()
+    write(tmp_path / "high/a.png", Picture(high))
+    low = np.concatenate([resize(high[..., :3], 1 / 4), high[::4, ::4, 3:]], axis=2)
+    (made,) = evaluate(tmp_path / "high", upscaler)
+    assert made.network.psnr > 20
+    write(tmp_path / "low/A_X4.PNG", Picture(low))
+    (given,) = evaluate(tmp_path / "high", upscaler, low=tmp_path / "low")
+    assert given == made
+    write(tmp_path / "low/a.bmp", Picture(low[:, 1:, :3]))
+    with pytest.raises(UserError, match=r"a\.bmp' does not belong to 'a\.png'"):
+        evaluate(tmp_path / "high", upscaler, low=tmp_path / "low")
+    write(tmp_path / "low/a.png", Picture(low))
+    (given,) = evaluate(tmp_path / "high", upscaler, low=tmp_path / "low")
+    assert given == made
+
+
 def test_mistakes(tmp_path, picture):
     with pytest.raises(UserError, match="There is no folder"):
         list(sharp_pictures(tmp_path / "none", 4))

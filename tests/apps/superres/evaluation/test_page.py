@@ -1,4 +1,6 @@
+import os
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -71,6 +73,17 @@ def test_in_a_browser_nothing_leaves_and_nothing_runs(browse, page):
     assert NAME in found["names"]
     assert found["lines"] == 3
     assert found["asked"] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_not_utf_8(tmp_path, weights, picture, capsys):
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in/a.png", Picture(picture(80, 96)))
+    (tmp_path / "in/a.png").rename(tmp_path / "in" / os.fsdecode(b"caf\xe9.png"))
+    words = ["superres", "eval", str(tmp_path / "in"), "--model", str(weights), "-q", "-v"]
+    assert main([*words, "--html", str(tmp_path / "p.html")]) == DONE
+    assert "  caf?.png: " in capsys.readouterr().out
+    assert "<h3>caf?.png</h3>" in (tmp_path / "p.html").read_text("utf-8")
 
 
 def test_a_page_replaces_only_an_earlier_page(tmp_path, weights, picture, capsys):

@@ -14,8 +14,9 @@ from gantools.apps.superres.training.patches import UNIT, Patches, load_photos, 
 from gantools.apps.superres.training.train import PATCH, Settings, train
 
 from gantools import record
+from gantools.cli import main
 from gantools.data.resample import resize
-from gantools.errors import UserError
+from gantools.errors import USAGE, UserError
 from gantools.nets import plans
 
 
@@ -266,3 +267,15 @@ def test_bad_input(tmp_path):
 )
 def test_wide_networks_learn_at_a_lower_rate(options, rate):
     assert training.peak_rate(Settings(data="photos", **options)) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize("base", ["x.onnx", "x.pth", "nobody"])
+def test_what_training_cannot_start_from(base, photos, tmp_path, capsys):
+    words = ["--data", str(photos), "--from", base, "-o", str(tmp_path / "run")]
+    assert main(["superres", "train", *words]) == USAGE
+    err = capsys.readouterr().err
+    assert "expected a shipped network (fast, photo" in err
+    assert f"path of a .safetensors file. Received: '{base}'" in err
+    assert ".onnx file" not in err
+    assert main(["superres", "train", *words[:2], "--minutes", "nan"]) == USAGE
+    assert "'nan' is not finite" in capsys.readouterr().err
