@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gantools.data.tables import column, from_frame
+from gantools.data.tables import from_frame, is_missing
 from gantools.errors import UserError
 
 from . import job
@@ -96,7 +96,8 @@ class Detector:
         Args:
             x: `(n, h, w)` or `(n, h, w, c)` pictures of any number type; `(n, columns)` numbers; a
                 data frame or a dict of columns. At least 15.
-            groups: `(n,)` what belongs together and must not be divided: patient, part, lot.
+            groups: `(n,)` what belongs together and must not be divided: patient, part, lot; None
+                or NaN where unknown.
             say: Called with lines that a person may read.
 
         Returns:
@@ -117,26 +118,22 @@ class Detector:
 
         Args:
             x: As for `fit`.
-            groups: `(n,)` names, for a p-value a group.
+            groups: `(n,)` names, for a p-value a group; None or NaN where unknown.
             maps: Whether to make heat-maps of pictures.
             jobs: Processes that score pictures, as joblib counts them (-1: all processors); None
                 stays in this one. On a cluster: see `many`.
 
         Raises:
-            UserError: not fitted, or items of another form.
+            UserError: not fitted, nothing to score, or items of another form.
         """
         model = self._fitted()
         if model.is_table == _is_pictures(x):
             fitted_on = "a table" if model.is_table else "pictures"
             raise UserError(f"This detector was fitted on {fitted_on}. Received: another form.")
-        if model.is_table:
-            columns = _columns(x)
-            items, reader = (
-                _items(len(next(iter(columns.values()))), groups),
-                table_model.Rows(columns),
-            )
-        else:
-            items, reader = _items(len(x), groups), _Array(x)
+        reader = _rows(x) if model.is_table else _Array(x)
+        items = _items(len(reader), groups)
+        if not items:
+            raise UserError("Expected at least one item to score. Received: none.")
         kept = Maps() if maps and not model.is_table else None
         scored = model.score(reader, items, maps=kept, jobs=jobs)
         rule = model.judge.rule(self.settings.fpr, self.settings.confidence)
@@ -192,6 +189,9 @@ class _Array:
     def __init__(self, x):
         self.x = x if isinstance(x, dict) else np.asarray(x)
 
+    def __len__(self):
+        return len(self.x)
+
     def part(self, items):
         """Return what opens some items: less to send to another process."""
         return _Array({item.index: self.x[item.index] for item in items})
@@ -233,26 +233,32 @@ def looked_table(x, groups, fewest=FEWEST):
     Raises:
         UserError: fewer rows than `fewest`.
     """
-    columns = _columns(x)
-    count = len(next(iter(columns.values()), ()))
-    _enough(count, "rows", fewest)
-    collection = Collection(HERE, "table", tuple(_items(count, groups)))
-    return table_job.LookedTable(
-        collection, table_model.Rows(columns), table_job.Checked(()), {}, Roles()
-    )
+    rows = _rows(x)
+    _enough(len(rows), "rows", fewest)
+    collection = Collection(HERE, "table", tuple(_items(len(rows), groups)))
+    return table_job.LookedTable(collection, rows, table_job.Checked(()), {}, Roles())
 
 
-def _columns(x):
-    if hasattr(x, "columns") or isinstance(x, dict):
-        return from_frame(x)
-    x = np.asarray(x)
-    if x.ndim != 2:
-        raise UserError(f"Expected pictures (n, h, w[, c]) or rows (n, d). Received: {x.shape}.")
-    return {f"x{i}": column(values) for i, values in enumerate(x.T)}
+def _rows(x):
+    if not (hasattr(x, "columns") or isinstance(x, dict)):
+        x = np.asarray(x)
+        if x.ndim != 2:
+            raise UserError(
+                f"Expected pictures (n, h, w[, c]) or rows (n, d). Received: {x.shape}."
+            )
+        x = {f"x{i}": values for i, values in enumerate(x.T)}
+    return table_model.Rows(from_frame(x), lambda keep: from_frame(x, keep).texts)
 
 
 def _items(count, groups):
-    names = [None] * count if groups is None else [str(name) for name in groups]
+    names = [None] * count
+    if groups is not None:
+        names = [None if is_missing(name) else str(name) for name in groups]
+    if len(names) != count:
+        raise UserError(
+            f"Expected groups with a name for each of {count} items, None where there is none. "
+            f"Received: {len(names)} names."
+        )
     return [Item(HERE, f"{i:07}", group=names[i], index=i) for i in range(count)]
 
 

@@ -11,6 +11,7 @@ import click
 from gantools.errors import DONE, SOME_FAILED, UserError
 
 from .cli import FITTING, SOURCE, options
+from .items import readable
 
 
 def whole(data, out, chosen, *, fresh=False, quiet=False) -> dict:
@@ -52,6 +53,7 @@ def whole(data, out, chosen, *, fresh=False, quiet=False) -> dict:
         scored = model.score(looked.reader, items, maps=maps, progress=scoring)
     else:
         say("Nothing is divided: each half of the items is scored by a model of the other.")
+        folder.may_fit_again(out / "model", settings, looked, load_model, fresh=fresh)
         training = folder.training_folder(out / "training", settings, looked, salt, fresh=fresh)
         items, scored, model = job.score_unsupervised(
             looked, settings, out=training, maps=maps, say=say, progress=bar
@@ -165,7 +167,7 @@ def scored_part(looked):
     return list(looked.collection.of("test"))
 
 
-def told(out, looked, items, scored, model, maps, settings, order, say, *, keep=False) -> dict:
+def told(out, looked, items, scored, model, maps, settings, order, say, part=None) -> dict:
     """Write the files of a job that was just scored; return its counts.
 
     Args:
@@ -174,14 +176,18 @@ def told(out, looked, items, scored, model, maps, settings, order, say, *, keep=
         settings: `Settings`.
         order: Of a stream, or None.
         say: Called with each line a person should read.
-        keep: Whether to write the outcome as well, for `merge`.
+        part: Of a shard `(i, n)`: then the outcome is written as well, for `merge`.
     """
     from .reporting import telling
+    from .reporting.outcome import share_of
+    from .scans.medical import holds_dicom
 
     gather = telling.table_outcome if model.is_table else telling.pictures_outcome
     outcome = gather(looked, items, scored, model, maps, order)
-    counts = telling.tell(out, outcome, settings, command(), say)
-    if keep:
+    line = command(holds_dicom(looked.collection.items))
+    counts = telling.tell(out, outcome, settings, line, say)
+    if part is not None:
+        outcome.share = share_of(looked.collection.items, part)
         outcome.save(out)
     else:
         outcome.forget(out)
@@ -201,10 +207,23 @@ def teller(quiet):
     return (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
 
 
-def command() -> str:
-    """Return the command line, for the report; folders of this machine by their last name."""
-    words = [Path(word).name if "/" in word else word for word in sys.argv[1:]]
-    return " ".join(["gantools", *words])
+def command(private=False) -> str:
+    """Return the command line, for the report; folders of this machine by their last name.
+
+    Args:
+        private: Leave all paths out: folders of DICOM are often named after patients.
+    """
+    if not private:
+        words = [Path(word).name if "/" in word else word for word in sys.argv[1:]]
+        return readable(" ".join(["gantools", *words]))
+    context = click.get_current_context()
+    here, words = click.core.ParameterSource.COMMANDLINE, [context.command_path]
+    for one in context.command.params:
+        if context.get_parameter_source(one.name) is here and not isinstance(one.type, click.Path):
+            value = context.params[one.name]
+            for single in value if isinstance(value, tuple) else (value,):
+                words += [one.opts[-1]] if single is True else [one.opts[-1], str(single)]
+    return " ".join(words)
 
 
 class Bar:

@@ -23,6 +23,7 @@ from .calibration.calibrate import Rules
 from .calibration.drift import Fingerprint
 from .calibration.judge import Judge, Raw
 from .detectors import references
+from .items import readable
 from .scans.foreground import foreground
 
 CHUNK = 32  # pictures scored at once
@@ -249,7 +250,7 @@ class Fitted:
         try:
             return loading.to_levels(reader.pixels(item), self.levels)
         except UserError as error:
-            return str(error)
+            return readable(str(error))
 
     def _parts(self, pictures, with_maps):
         """Return one dict a member, part -> `(len(pictures),)`, and number -> heat-map.

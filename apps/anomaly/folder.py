@@ -10,10 +10,9 @@ from gantools.data.files import make_folder
 from gantools.errors import UserError
 
 NOTE = "job.json"  # in the folder of a training: whose it is
-
-
+FIGURES = "evaluation.json"
 # What a job that was stopped leaves, or an evaluation; each is looked at before it is replaced.
-UNFINISHED = {"model", "training", "evaluation.json"}
+UNFINISHED = {"model", "training", FIGURES}
 
 
 def output_folder(out) -> Path:
@@ -25,7 +24,9 @@ def output_folder(out) -> Path:
     out = Path(out)
     make_folder(out)
     strange = {path.name for path in out.iterdir() if not path.name.startswith(".")} - UNFINISHED
-    if strange and not _is_ours(out / "plan.json"):
+    if (out / FIGURES).exists() and not is_evaluation(out / FIGURES):
+        strange.add(FIGURES)
+    if strange and not is_result(out):
         raise UserError(
             f"Expected {out} to be empty or the output of an earlier job. It holds "
             f"{', '.join(sorted(strange)[:3])}. Give another -o."
@@ -33,12 +34,58 @@ def output_folder(out) -> Path:
     return out
 
 
-def _is_ours(plan):
-    """Return whether a plan is that of a job: it is the first file of a result."""
+def free_for_figures(out) -> Path:
+    """Return where `gantools anomaly eval` writes in its folder.
+
+    Raises:
+        UserError: a file of that name is there which it did not write.
+    """
+    path = Path(out) / FIGURES
+    if path.exists() and not is_evaluation(path):
+        raise UserError(
+            f"'{path}' was not written by `gantools anomaly eval` and is kept. Give another -o."
+        )
+    return path
+
+
+def is_result(folder) -> bool:
+    """Return whether a folder holds the result of a job: its plan is the first file of one."""
+    return {"schema", "command"} <= set(_stored(folder / "plan.json"))
+
+
+def is_model(folder) -> bool:
+    """Return whether a folder holds a fitted model of any version."""
+    plan = _stored(folder / "plan.json")
+    # The folder of a whole job has a plan.json, too; there "detector" holds facts.
+    return {"schema", "facts"} <= set(plan) and isinstance(plan.get("detector"), str)
+
+
+def is_training(folder) -> bool:
+    """Return whether a folder holds a training that was stopped."""
+    return {"normals", "settings", "salt"} <= set(_stored(folder / NOTE))
+
+
+def is_evaluation(path) -> bool:
+    """Return whether a file holds the figures of `gantools anomaly eval`."""
+    return {"schema", "command", "rows"} <= set(_stored(path))
+
+
+def own(folder) -> str:
+    """Return what of ours a folder is, in words, "" where it is none: no data of anybody's."""
+    if is_result(folder):
+        return "results of an earlier job"
+    if is_model(folder):
+        return "a fitted model"
+    return "a training that was stopped" if is_training(folder) else ""
+
+
+def _stored(path) -> dict:
+    """Return the object in a JSON file, empty where there is none."""
     try:
-        return {"schema", "command"} <= set(json.loads(plan.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return False
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def project_salt(*plans) -> str:
@@ -90,6 +137,26 @@ def kept_model(folder, settings, looked, load, *, fresh, say):
     if found.facts.get("normals") != normals_code(looked):
         say("warning: the normals are not those that it was fitted on: give --fresh to fit again.")
     return found
+
+
+def may_fit_again(folder, settings, looked, load, *, fresh):
+    """Refuse to fit undivided data again where that would lose what an earlier job made.
+
+    Both halves are needed to score them, and one is kept: so the same job is fitted anew.
+
+    Args:
+        folder, settings, looked, load, fresh: As for `kept_model`.
+
+    Raises:
+        UserError: the model there was fitted with other settings, or a person's verdicts are in it.
+    """
+    found = kept_model(folder, settings, looked, load, fresh=fresh, say=lambda line: None)
+    refined = 0 if found is None else found.facts.get("refined", 0)
+    if refined:
+        raise UserError(
+            f"{folder} holds {refined} verdicts of a person, which would be lost. Score with it by "
+            "`gantools anomaly score`, give another -o, or --fresh to fit again without them."
+        )
 
 
 def training_folder(folder, settings, looked, salt, *, fresh=False) -> Path:

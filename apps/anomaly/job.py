@@ -317,6 +317,9 @@ def halves(looked, items, place, fit_one, settings, *, out=None, maps=None, say,
         rest = tuple(item for item, s in zip(items, side, strict=True) if s != half)
         others.append(replace(looked, collection=replace(looked.collection, items=rest)))
         where = f"Nothing is divided, and one half of {looked.collection.root.name}"
+        if len(set(place)) < len(place):
+            left = f"{len(set(place))} of {len(place)} to divide"
+            where += f" (groups and copies stay together, which leaves {left})"
         enough(len(others[-1].normals()), where, "normals")
     for half, part in enumerate(others):
         own = None if out is None else Path(out) / str(half)

@@ -21,8 +21,11 @@ from pathlib import Path
 from gantools.errors import ALL_FAILED, MISSING_EXTRA, UserError
 
 from . import manifest as lists
+from .audit.findings import some
 from .calibration.split import bucket
-from .items import Collection, Item
+from .folder import own
+from .items import Collection, Item, readable
+from .scans.dicom import code
 from .scans.medical import NIFTI, ending, expand, is_dicom, read_as_dicom
 
 LAYOUTS = ("manifest", "mvtec", "normal-abnormal", "train-test", "dicom", "nifti", "arrays",
@@ -47,14 +50,19 @@ def find(root, layout=None, *, groups=None, manifest=None, salt="gantools") -> C
             plan so that codes stay the same.
 
     Raises:
-        UserError: nothing is there, or the layout that was asked for does not fit.
+        UserError: nothing is there, or the layout that was asked for does not fit, or would not
+            read the manifest.
     """
     root = Path(root)
     if not root.exists():
         raise UserError(f"There is no folder or file '{root}'.")
     if layout is not None and layout not in LAYOUTS:
         raise UserError(f"Expected one of {', '.join(LAYOUTS)} as layout. Received: '{layout}'.")
-    files, skipped = list_files(root)
+    if manifest is not None and layout not in (None, "manifest"):
+        raise UserError(
+            f"--manifest '{manifest}' would not be read by the layout '{layout}'. Give one of them."
+        )
+    files, skipped, notes = list_files(root)
     folder = root if root.is_dir() else root.parent
     if not files:
         raise UserError(f"'{root}' holds no files that can be used.", ALL_FAILED)
@@ -63,7 +71,10 @@ def find(root, layout=None, *, groups=None, manifest=None, salt="gantools") -> C
     for name in LAYOUTS if layout is None else (layout,):
         found = _FINDERS[name](folder, files, groups, manifest)
         if found is not None:
-            return _finished(replace(found, skipped=(*skipped, *found.skipped)), groups, salt)
+            found = replace(
+                found, skipped=(*skipped, *found.skipped), notes=(*found.notes, *notes)
+            )  # fmt: skip
+            return _finished(_with_rest(found, files, salt), groups, salt)
     if layout is not None:
         raise UserError(
             f"'{root}' does not have the layout '{layout}': see the list in the README."
@@ -75,15 +86,15 @@ def find(root, layout=None, *, groups=None, manifest=None, salt="gantools") -> C
     )
 
 
-def list_files(root: Path) -> tuple[list[Path], list[tuple[str, str]]]:
-    """Return all files below a folder, sorted, and `(name, reason)` of those passed over.
+def list_files(root: Path) -> tuple[list[Path], list[tuple[str, str]], list[str]]:
+    """Return all files below a folder, sorted, `(name, reason)` of those passed over, and notes.
 
-    Hidden files, trash of operating systems and empty files are skipped; a folder that a link leads
-    back to is visited once.
+    Hidden files, trash of operating systems, empty files and folders of our own results and models
+    are skipped, the last with a note; a folder that a link leads back to is visited once.
     """
     if root.is_file():
-        return [root], []
-    files, skipped, seen = [], [], set()
+        return [root], [], []
+    files, skipped, notes, seen = [], [], [], set()
     for place, folders, names in os.walk(root, followlinks=True):
         real = os.path.realpath(place)
         if real in seen:
@@ -93,14 +104,17 @@ def list_files(root: Path) -> tuple[list[Path], list[tuple[str, str]]]:
         seen.add(real)
         hidden = [n for n in (*folders, *names) if n.startswith(".") or n.lower() in TRASH]
         skipped += [(_name(Path(place, n), root), "hidden or trash") for n in hidden]
-        folders[:] = sorted(set(folders) - set(hidden))
+        ours = {n: what for n in set(folders) - set(hidden) if (what := own(Path(place, n)))}
+        skipped += [(_name(Path(place, n), root), what) for n, what in sorted(ours.items())]
+        notes += [f"The folder '{n}' holds {what}: left out." for n, what in sorted(ours.items())]
+        folders[:] = sorted(set(folders) - set(hidden) - set(ours))
         for name in sorted(set(names) - set(hidden)):
             path = Path(place, name)
             if not path.is_file() or not path.stat().st_size:
                 skipped.append((_name(path, root), "empty or a broken link"))
                 continue
             files.append(path)
-    return sorted(files), skipped
+    return sorted(files), skipped, notes
 
 
 def is_picture(path: Path) -> bool:
@@ -126,9 +140,9 @@ def _manifest(root, files, groups, manifest):
         if found is None and manifest:
             raise UserError(f"No column of '{file}' names existing files (90 % are needed).")
         if found is not None:
-            items, missing = lists.manifest_items(found, root, groups)
+            items, missing, notes = lists.manifest_items(found, root, groups)
             items = [replace(i, mask=i.mask or _mask(root, i.path)) for i in items]
-            notes = (f"The pictures are listed in {file.name}, column '{found.column}'.",)
+            notes = (f"The pictures are listed in {file.name}, column '{found.column}'.", *notes)
             return Collection(root, "manifest", tuple(items), notes, tuple(missing))
     return None
 
@@ -223,6 +237,27 @@ def _table(root, files, groups, manifest):
     return Collection(root, "table", table=found[0]) if len(found) == 1 else None
 
 
+def _with_rest(collection: Collection, files, salt) -> Collection:
+    """Count the pictures that no item uses, as itself or as its mask, among the skipped."""
+    used = {collection.table, *(path for i in collection.items for path in (i.path, i.mask))}
+    known, root = {name for name, _ in collection.skipped}, collection.root
+    rest = [path for path in files if path not in used and _name(path, root) not in known]
+    rest = [path for path in rest if is_picture(path) or ending(path) in ARRAYS]
+    if rest:  # a list may name its pictures in other words
+        used = {os.path.realpath(path) for path in used if path}
+        rest = [path for path in rest if os.path.realpath(path) not in used]
+    if not rest:
+        return collection
+    names = [_name(path, root) for path in rest]
+    names = [code(n, salt) if read_as_dicom(p) else n for n, p in zip(names, rest, strict=True)]
+    note = (
+        f"warning: {len(rest)} pictures or masks ({some(names)}) are left out: the layout "
+        f"{collection.layout} has no place for them."
+    )
+    skipped = (*collection.skipped, *((name, "of no item of this layout") for name in names))
+    return replace(collection, skipped=skipped, notes=(*collection.notes, note))
+
+
 def _finished(collection: Collection, groups, salt) -> Collection:
     """Sort, open what holds several pictures, add groups by regular expression."""
     items = tuple(sorted(collection.items, key=lambda item: item.name))
@@ -271,7 +306,7 @@ def _held(collection: Collection) -> Collection:
 
 
 def _item(root, path, part, label, kind, mask=None):
-    return Item(path, _name(path, root), part, label, kind, mask=mask)
+    return Item(path, _name(path, root), part, label, readable(kind), mask=mask)
 
 
 def _mask(root, path, folders=()):
@@ -294,7 +329,7 @@ def _mostly(count):
 
 
 def _name(path, root):
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+    return readable(path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name)
 
 
 _FINDERS = {

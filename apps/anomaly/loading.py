@@ -12,6 +12,7 @@ import numpy as np
 
 from gantools.errors import ALL_FAILED, UserError
 
+from .audit.measure import check_channels
 from .items import Item
 from .manifest import truth_of
 from .scans.foreground import DARK, foreground
@@ -70,10 +71,13 @@ class Reader:
         items: All items that may be asked for: those of one series share a window.
         spacing: mm a pixel of NIfTI slices, as `nifti.spacing_of` gives it, or None for each
             volume's own.
+
+    Attributes:
+        notes: Name -> sentences, of the files that are not read whole or not as they are meant.
     """
 
     def __init__(self, items=(), spacing: float | None = None):
-        self._series = {}
+        self._series, self.notes = {}, {}
         for item in items:
             if item.series:
                 self._series.setdefault(item.series, []).append(item)
@@ -103,7 +107,10 @@ class Reader:
             return dicom_pixels.levels(frame, self._window(item, frame))
         from gantools.data import pictures
 
-        return pictures.read(item.path).upright().pixels
+        found = pictures.read(item.path)
+        if found.notes:
+            self.notes[item.name] = found.notes
+        return found.upright().pixels
 
     def displayed(self, item: Item) -> np.ndarray | None:
         """Return a DICOM frame by the window that is stored with it, uint8 `(h, w, c)`, for people.
@@ -143,7 +150,7 @@ def array_items(path: Path) -> list[Item]:
     are taken as 0 normal and 1 anomalous, of more as kinds without a label. NaN is unknown.
 
     Raises:
-        UserError: no array of pictures has a known name.
+        UserError: no pictures under a known name, or their channels are not the last axis.
     """
     items = []
     stored = _members(path)
@@ -151,6 +158,8 @@ def array_items(path: Path) -> list[Item]:
         name = next((n for n in pictures if n in stored and len(stored[n]) >= 3), None)
         if name is None or (items and part == "train"):
             continue
+        if len(stored[name]) > 3:
+            check_channels(stored[name], f"'{name or path.stem}' in '{path}'")
         truth = next((n for n in labels if n in stored), None)
         values = None if truth is None else _array(path, truth).reshape(-1)
         for i in range(stored[name][0]):
@@ -184,7 +193,7 @@ def read_mask(item: Item, shape=None) -> np.ndarray:
         from .scans.nifti import read_mask_slice, read_slice
 
         shape = shape or read_slice(item.path, item.index).shape
-        return read_mask_slice(item.mask, item.index, shape)
+        return read_mask_slice(item.mask, item.path, item.index, shape)
     from gantools.data import pictures
 
     pixels = pictures.read(item.mask).pixels
@@ -232,10 +241,11 @@ def to_levels(pixels: np.ndarray, levels: Levels) -> np.ndarray:
     """Return stored pixels as float32 `(h, w, channels)` in [-1, 1], clipped; alpha on white.
 
     Raises:
-        UserError: they hold NaN or infinite values.
+        UserError: they hold NaN or infinite values, or other channels than a picture has.
     """
     import cv2
 
+    check_channels(pixels.shape)
     shares = _shares(pixels)
     if pixels.shape[2] in (2, 4):
         shares = shares[..., :-1] * shares[..., -1:] + (1 - shares[..., -1:])
@@ -281,18 +291,6 @@ def unsquare(one: np.ndarray, place: Placement) -> np.ndarray:
     inner = one[place.top : place.top + place.rows, place.left : place.left + place.columns]
     inner = np.ascontiguousarray(inner, np.float32)
     return cv2.resize(inner, (place.width, place.height), interpolation=cv2.INTER_LINEAR)
-
-
-def load(reader: Reader, items, levels: Levels, side: int) -> np.ndarray:
-    """Return items as one tensor, float32 `(n, side, side, channels)` in [-1, 1], aspect kept.
-
-    Raises:
-        UserError: one of them cannot be read; leave out what the audit calls unreadable.
-    """
-    out = np.empty((len(items), side, side, levels.channels), np.float32)
-    for i, item in enumerate(items):
-        out[i] = square(to_levels(reader.pixels(item), levels), side)[0]
-    return out
 
 
 def window_corners(height: int, width: int, side: int, stride: int) -> np.ndarray:

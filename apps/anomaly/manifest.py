@@ -6,13 +6,14 @@ numbers becomes a fact of the item, which the audit holds against the label.
 
 import csv
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from gantools.errors import UserError, missing_extra
 
-from .items import Item
+from .audit.findings import some
+from .items import PARTS, Item
 from .scans.medical import read_as_dicom
 
 PATHS = ("path", "file", "filename", "file_name", "filepath", "image", "image_path", "image_file")
@@ -20,7 +21,8 @@ LABELS = ("label", "anomaly", "is_anomaly", "abnormal", "anomalous", "target", "
 KINDS = ("class", "kind", "defect", "defect_type", "category", "finding", "diagnosis")
 GROUPS = ("group", "patient", "patient_id", "patientid", "subject", "subject_id", "case", "case_id",
           "lot", "lot_id", "part_id", "volume", "study", "video", "serial")  # fmt: skip
-SPLITS = ("split", "part", "set", "subset", "partition", "fold")
+SPLITS = ("split", "subset", "partition", "set", "part", "fold")
+LOOSE = ("set", "part", "fold")  # also headings of other things: machine parts, numbered folds
 MASKS = ("mask", "mask_path", "ground_truth", "segmentation")
 NORMAL = {"good", "normal", "ok", "negative", "healthy", "free", "none", "no finding", "normals"}
 BAD = {"bad", "ng", "defect", "defects", "defective", "abnormal", "anomaly", "anomalies",
@@ -28,7 +30,7 @@ BAD = {"bad", "ng", "defect", "defects", "defective", "abnormal", "anomaly", "an
 PART_WORDS = {
     "train": "train", "training": "train", "tr": "train", "fit": "train", "val": "val",
     "valid": "val", "validation": "val", "dev": "val", "test": "test", "testing": "test",
-    "ts": "test", "holdout": "test",
+    "ts": "test", "holdout": "test", "eval": "test", "evaluation": "test",
 }  # fmt: skip
 SHARE = 0.9  # of the values of a path column that must be files
 PROBE = 100  # rows that are looked at first
@@ -103,16 +105,24 @@ def find_manifest(file: Path, root: Path) -> Manifest | None:
 
 
 def manifest_items(manifest: Manifest, root: Path, groups: str | None = None):
-    """Return the items of a manifest and `(name, reason)` of the rows without a file.
+    """Return the items of a manifest, `(name, reason)` of the rows without a file, and notes.
 
     Args:
         manifest: What `find_manifest` returned.
         root: What names are relative to.
         groups: Column that says what belongs together, or None for the first of `GROUPS`. Another
             text leaves the items without groups: it is a regular expression for somebody else.
+
+    Raises:
+        UserError: the split column has words that are no parts.
     """
     columns = {role: _column(manifest, names, role, groups) for role, names in _ROLES.items()}
-    labels = _labels(manifest, columns)
+    labels, notes = _labels(manifest, columns), []
+    if columns["split"] and not _divides(manifest, columns["split"]):
+        notes.append(
+            f"Column '{columns['split']}' is not used: no word of it is train, val or test."
+        )
+        columns["split"] = None
     used = {manifest.column, *columns.values()}
     facts = [name for name in manifest.rows[0] if name not in used and _numeric(manifest, name)]
     items, missing = [], []
@@ -122,7 +132,13 @@ def manifest_items(manifest: Manifest, root: Path, groups: str | None = None):
             missing.append((row[manifest.column] or "(empty)", "listed, but there is no such file"))
             continue
         items.append(_item(manifest, root, row, label, columns, facts))
-    return items, missing
+    once = _once(items)
+    if len(once) < len(items):
+        notes.append(
+            f"{len(items) - len(once)} rows list a picture again: it is one item, anomalous where "
+            "one of its rows is, for test where one is; else its first row counts."
+        )
+    return once, missing, notes
 
 
 def part_of(word: str) -> str | None:
@@ -152,6 +168,32 @@ def _column(manifest, names, role, groups):
     if role == "group" and groups is not None:
         return there.get(groups.lower())
     return next((there[name] for name in names if name in there), None)
+
+
+def _divides(manifest, column):
+    """Return whether a split column divides into parts; refuse one that does only in part."""
+    words = dict.fromkeys(row[column].strip() for row in manifest.rows)
+    unknown = [word for word in words if word and part_of(word) is None]
+    if not unknown:
+        return True
+    if column.strip().lower() in LOOSE and not any(part_of(word) for word in words):
+        return False
+    raise UserError(
+        f"'{manifest.file.name}', column '{column}': expected train, val or test (or training, "
+        f"validation, evaluation ...). Received: {some(unknown)}. Change the words or the heading."
+    )
+
+
+def _once(items):
+    """Return one item a file: the first anomalous row, else the first, in the strictest part."""
+    rows = {}
+    for item in items:
+        rows.setdefault(item.path.resolve(), []).append(item)
+    found = []
+    for same in rows.values():
+        chosen = max(same, key=lambda item: -1 if item.label is None else item.label)
+        found.append(replace(chosen, part=max((i.part for i in same), key=PARTS.index)))
+    return found
 
 
 def _labels(manifest, columns):

@@ -11,6 +11,7 @@ from gantools.errors import UserError
 from .calibration.drift import Fingerprint
 from .calibration.judge import Judge
 from .detectors import references
+from .folder import is_model
 
 SCHEMA = 2
 
@@ -70,13 +71,8 @@ def may_replace(folder) -> None:
     folder = Path(folder)
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
-    try:
-        plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-        # The folder of a whole job has a plan.json, too; there "detector" holds facts.
-        if {"schema", "facts"} <= set(plan) and isinstance(plan["detector"], str):
-            return
-    except (OSError, ValueError, TypeError, KeyError):
-        pass
+    if is_model(folder):
+        return
     raise UserError(
         f"Expected '{folder}' to be empty, a fitted model, or not there. It holds something else, "
         "which is kept. Give another name."

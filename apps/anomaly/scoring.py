@@ -22,7 +22,7 @@ from .commands import Bar, command, opened, required, teller, told
 def score(ctx, model, data, out, shard, threads, jobs, as_json, quiet, **chosen):
     """Score pictures or rows with a kept model.
 
-    Needs no Keras. Every item of the data is scored, whatever part it is in. With --shard the
+    Needs no Keras. Every item of the layout is scored, whatever part it is in. With --shard the
     share's outcome is kept, so that `merge` can put the shares together; groups stay whole.
     """
     from gantools.data.shards import parsed
@@ -53,9 +53,7 @@ def score(ctx, model, data, out, shard, threads, jobs, as_json, quiet, **chosen)
         found.facts["settings"], fpr=chosen["fpr"], confidence=chosen["confidence"]
     )
     order = stream.order_of(items, chosen["stream"])
-    counts = told(
-        out, looked, items, scored, found, maps, settings, order, say, keep=part is not None
-    )
+    counts = told(out, looked, items, scored, found, maps, settings, order, say, part)
     if as_json:
         click.echo(json.dumps({"schema": 1, "out": str(out), **counts}))
     ctx.exit(SOME_FAILED if counts["unreadable"] else DONE)
@@ -74,6 +72,7 @@ def merge(ctx, shards, out, fpr, confidence, as_json, quiet):
     from . import folder
     from .reporting import telling
     from .reporting.outcome import Outcome, join
+    from .scans.medical import TITLE
     from .settings import Settings
 
     say = teller(quiet)
@@ -84,7 +83,8 @@ def merge(ctx, shards, out, fpr, confidence, as_json, quiet):
     stored = joined.model["settings"]
     settings = Settings.of(stored, fpr=fpr, confidence=confidence)
     joined.lights = (telling.batch_light(joined.items, joined.scored, joined.judge),)
-    counts = telling.tell(out, joined, settings, command(), say)
+    line = command(joined.title == TITLE)
+    counts = telling.tell(out, joined, settings, line, say)
     copy_maps([path / "maps" for path in shards], out / "maps")
     say(f"Open {out / 'report.html'}.")
     if as_json:

@@ -2,12 +2,14 @@
 
 A table is a dict of columns. A column in which every cell is a number or missing is float64 with
 NaN for missing; any other is an object array of text with "" for missing. What the numbers mean is
-for others to decide.
+for others to decide. An identifier is no number: "007" and "7" stay two texts.
 """
 
 import csv
 import gzip
 import math
+import re
+from collections import Counter
 from itertools import chain, islice
 from pathlib import Path
 
@@ -17,103 +19,218 @@ from gantools.errors import ALL_FAILED, UserError, missing_extra
 
 MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
 BLOCK = 20_000  # rows read at once: 500 000 rows of 42 columns take 7 s and 250 MB
+LINES = 100  # that a heading may have; with more nobody has closed a quote
+SEVERAL = "cells of several values"
+EXACT = 2**53  # up to here a float64 keeps every whole number
+START = r'(?<![^,;\t\r\n])"'  # of a quoted cell; elsewhere a quote is an inch
+QUOTED, OPEN = re.compile(START + r'(?:[^"]|"")*"'), re.compile(START)
 
 
-def read_table(path):
+class Table(dict):
+    """Columns by name, as the module says; names are unique.
+
+    Attributes:
+        records: `(n,)` int: the number of each row in a spreadsheet that shows the file. It counts
+            from 1, heading and blank lines too; without a file from 2, as below a heading.
+        texts: Name -> `(n,)` object: the cells as they stand in the file, nothing made missing. Of
+            columns that were asked for, where the file has texts.
+    """
+
+    def __init__(self, columns, records, texts):
+        super().__init__(columns)
+        self.records, self.texts = np.asarray(records, int), texts
+
+
+def read_table(path, keep=lambda name: False) -> Table:
     """Read `.csv`, `.tsv`, `.csv.gz`, `.tsv.gz` or `.parquet`.
 
-    The delimiter of text is the most frequent of comma, semicolon and tab in the first line; the
-    first line is a heading unless one of its cells is a number.
+    The delimiter of text is the most frequent of comma, semicolon and tab outside the quotes of the
+    first record; that is a heading unless one of its cells is a number.
 
     Args:
         path: The file.
-
-    Returns:
-        Dict name -> `(n,)` float64 or object array; names are unique.
+        keep: Name -> whether `Table.texts` keeps the cells of the column.
 
     Raises:
         UserError: no such file, not a table, a row of another length, or a missing extra.
     """
     path = Path(path)
     if path.name.lower().endswith(".parquet"):
-        return _read_parquet(path)
+        return _read_parquet(path, keep)
     opened = gzip.open if path.name.lower().endswith(".gz") else open
     try:
         with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
-            return _read_text(file, path)
+            return _read_text(file, path, keep)
     except UnicodeDecodeError as error:
         raise UserError(f"'{path}' is not UTF-8 text. Save the table as UTF-8.") from error
     except (OSError, csv.Error, EOFError) as error:
         raise UserError(f"Cannot read the table '{path}': {error}.", ALL_FAILED) from error
 
 
-def from_frame(frame):
+def from_frame(frame, keep=lambda name: False) -> Table:
     """Return the columns of a pandas data frame, or of any mapping of arrays, as a table.
 
     Args:
-        frame: Numbers, booleans, texts, categories and dates; None and NaN are missing.
+        frame: Numbers, booleans, texts, categories and dates; None, NaN and NA are missing.
+        keep: As for `read_table`.
+
+    Raises:
+        UserError: a name that is there twice, or columns of several lengths or of lists.
     """
-    return {str(name): column(np.asarray(frame[name])) for name in frame}
+    names = [str(name) for name in frame]
+    name, times = Counter(names).most_common(1)[0] if names else ("", 0)
+    if times > 1:
+        raise UserError(f"Column '{name}' is there {times} times. Expected it once: rename it.")
+    return _from_arrays(
+        zip(names, (_array(frame[name], name) for name in frame), strict=True), keep
+    )
 
 
-def column(values):
+def column(values, name=""):
     """Return one column as this module keeps it: float64, or object of text.
 
     Args:
         values: `(n,)` array of any dtype.
+        name: Of the column, for the error.
+
+    Raises:
+        UserError: cells that hold several values.
     """
-    values = np.asarray(values)
+    values = _array(values, name)
     if values.dtype.kind in "biuf":
-        return values.astype(np.float64)
-    if values.dtype.kind == "M":
-        texts = np.datetime_as_string(values, unit="s").astype(object)
-        return np.where(np.isnat(values), "", texts)
-    gone = np.array([v is None or v != v for v in values], bool)  # NaN is unlike itself
-    return _from_levels(*_factors("" if g else str(v) for v, g in zip(values, gone, strict=True)))
+        numbers = values.astype(np.float64)
+        if values.dtype.kind not in "iu" or (np.abs(numbers) <= EXACT).all():
+            return numbers
+    return _from_levels(*_factors(_texts(values, name)))
 
 
 def number(text):
-    """Return the float of a text, or None; a missing one is NaN."""
-    if text.strip().lower() in MISSING:
+    """Return the float of a text, or None where it is no number; a missing one is NaN.
+
+    Identifiers are none: "7_4", "007", and whole numbers of more digits than a float keeps.
+    """
+    text = text.strip()
+    if text.lower() in MISSING:
         return float("nan")
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
         return None
+    digits = text.lstrip("+-")
+    changed = digits.isdecimal() and f"{abs(value):.0f}" != digits
+    padded = digits[0] == "0" and digits[1:2].isdecimal()
+    return None if changed or padded or "_" in text else value
+
+
+def is_missing(value):
+    """Return whether a cell of an array of objects is None, NaN, NaT or pandas' NA."""
+    try:
+        return value is None or bool(value != value)  # NaN is unlike itself
+    except TypeError:  # NA does not say
+        return True
+
+
+def without_missing(texts):
+    """Return `(n,)` object: texts, with "" for each word that stands for a missing cell."""
+    return np.array(["" if text.lower() in MISSING else text for text in texts], object)
+
+
+def _array(values, name):
+    """Return `(n,)` of a column, or explain why it is none."""
+    kind = getattr(values, "dtype", None)
+    if not isinstance(kind, np.dtype) and getattr(kind, "kind", "") in ("i", "u"):
+        values = values.astype(object)  # of pandas: with a missing one they would be rounded floats
+    try:
+        found = np.asarray(values)
+    except ValueError:  # lists of several lengths
+        found = None
+    if found is None or found.ndim != 1:
+        raise _several(name, SEVERAL if found is None else f"the shape {found.shape}")
+    return found
+
+
+def _several(name, what):
+    return UserError(
+        f"Column '{name}' has {what} where one number, word or date a row was expected. Leave it "
+        "out, or divide it into columns."
+    )
+
+
+def _texts(values, name):
+    """Return the cells of an array as texts, "" for a missing one; truths as numbers are."""
+    if values.dtype.kind == "M":
+        return np.where(np.isnat(values), "", np.datetime_as_string(values, unit="s")).tolist()
+    cells = values.tolist() if values.dtype.kind in "iu" else values
+    if any(isinstance(v, (list, tuple, dict, set, np.ndarray)) for v in cells):
+        raise _several(name, SEVERAL)
+    found = (int(v) if isinstance(v, (bool, np.bool_)) else v for v in cells)
+    return ["" if is_missing(v) else str(v).strip() for v in found]
+
+
+def _from_arrays(arrays, keep):
+    """Return the table of `(name, (n,) array)`."""
+    columns, texts = {}, {}
+    for name, values in arrays:
+        columns[name] = column(values, name)
+        if keep(name) and values.dtype.kind not in "biuf":
+            texts[name] = np.array(_texts(values, name), object)
+    lengths = {len(values): name for name, values in columns.items()}
+    if len(lengths) > 1:
+        told = ", ".join(f"'{name}' has {n}" for n, name in lengths.items())
+        raise UserError(f"Columns must have one number of rows. Received: {told}.")
+    return Table(columns, np.arange(next(iter(lengths), 0)) + 2, texts)
 
 
 def _is_value(text):
     """Return whether a cell of the first line is a number: "Na" and "None" are names as well."""
     value = number(text)
-    return value is not None and math.isfinite(value)
+    return text.strip().isdecimal() or (value is not None and math.isfinite(value))
 
 
-def _read_text(file, path):
-    line = file.readline()
-    if not line.strip():
+def _read_text(file, path, keep):
+    lines, delimiter = _opening(file)
+    reader = csv.reader(chain(lines, file), delimiter=delimiter)
+    rows = ((record, row) for record, row in enumerate(reader, 1) if row)
+    first = next(rows, None)
+    if first is None:
         raise UserError(f"The table '{path}' is empty.", ALL_FAILED)
-    delimiter = max(",;\t", key=line.count)
-    reader = csv.reader(chain([line], file), delimiter=delimiter)
-    head = next(reader)
+    head = first[1]
     if any(_is_value(cell) for cell in head):
-        reader, head = chain([head], reader), [f"column {i + 1}" for i in range(len(head))]
-    indices, codes, done = [{} for _ in head], [[] for _ in head], 1
-    while rows := [row for row in islice(reader, BLOCK) if row]:
-        for i, row in enumerate(rows):
+        rows, head = chain([first], rows), [f"column {i + 1}" for i in range(len(head))]
+    indices, codes, records = [{} for _ in head], [[] for _ in head], []
+    while block := list(islice(rows, BLOCK)):
+        for record, row in block:
             if len(row) != len(head):
                 raise UserError(
-                    f"'{path}': row {done + i + 1} has {len(row)} cells, the heading "
-                    f"{len(head)}. Repair the row, or quote cells that hold the delimiter."
+                    f"'{path}': row {record} has {len(row)} cells, the heading {len(head)}. "
+                    "Repair the row, or quote cells that hold the delimiter."
                 )
-        done += len(rows)
-        for index, code, cells in zip(indices, codes, zip(*rows, strict=True), strict=True):
+        numbers, block = zip(*block, strict=True)
+        records += numbers
+        for index, code, cells in zip(indices, codes, zip(*block, strict=True), strict=True):
             code.append(_codes(index, cells))
-    if done == 1:
+    if not records:
         raise UserError(f"The table '{path}' has a heading and no rows.", ALL_FAILED)
-    columns = {}
+    columns, texts = {}, {}
     for name, index, code in zip(_unique(head), indices, codes, strict=True):
-        columns[name] = _from_levels(list(index), np.concatenate(code))
-    return columns
+        levels, code = [text.strip() for text in index], np.concatenate(code)
+        columns[name] = _from_levels(levels, code)
+        if keep(name):
+            texts[name] = np.array(levels, object)[code]
+    return Table(columns, records, texts)
+
+
+def _opening(file):
+    """Return `(lines, delimiter)`: the lines of the first record, and what divides its cells."""
+    lines, bare = [], ""
+    for line in islice(file, LINES):
+        lines.append(line)
+        bare = QUOTED.sub("", "".join(lines))
+        if not OPEN.search(bare) and any(line.strip() for line in lines):
+            break
+    else:  # a quote that nobody closed
+        bare = next((line for line in lines if line.strip()), "")
+    return lines, max(",;\t", key=bare.count)
 
 
 def _codes(index, cells):
@@ -133,10 +250,7 @@ def _from_levels(levels, codes):
     numbers = [number(text) for text in levels]
     if all(value is not None for value in numbers):
         return np.array(numbers, np.float64)[codes]
-    texts = np.empty(len(levels), object)
-    stripped = [text.strip() for text in levels]
-    texts[:] = ["" if text.lower() in MISSING else text for text in stripped]
-    return texts[codes]
+    return without_missing(levels)[codes]
 
 
 def _unique(head):
@@ -150,7 +264,7 @@ def _unique(head):
     return names
 
 
-def _read_parquet(path):
+def _read_parquet(path, keep):
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as error:
@@ -159,7 +273,17 @@ def _read_parquet(path):
         table = parquet.read_table(path)
     except (OSError, ArrowException) as error:
         raise UserError(f"Cannot read the table '{path}': {error}.", ALL_FAILED) from error
-    arrays = (column.to_numpy() for column in table.columns)
-    return {
-        name: column(array) for name, array in zip(_unique(table.column_names), arrays, strict=True)
-    }
+    if not table.num_rows or not table.num_columns:
+        raise UserError(f"The table '{path}' has no rows or no columns.", ALL_FAILED)
+    arrays = (_from_arrow(values) for values in table.columns)
+    return _from_arrays(zip(_unique(table.column_names), arrays, strict=True), keep)
+
+
+def _from_arrow(values):
+    from pyarrow import types
+
+    if types.is_dictionary(values.type):  # whose missing cells become its last word
+        values = values.cast(values.type.value_type)
+    if types.is_integer(values.type) and values.null_count:  # which become rounded floats
+        return np.array(values.to_pylist(), object)
+    return values.to_numpy()

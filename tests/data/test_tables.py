@@ -3,7 +3,7 @@ import gzip
 import numpy as np
 import pytest
 
-from gantools.data.tables import column, from_frame, read_table
+from gantools.data.tables import column, from_frame, number, read_table
 from gantools.errors import MISSING_EXTRA, UserError
 
 
@@ -106,3 +106,126 @@ def test_names_that_read_like_missing_values_are_names(tmp_path, name):
     columns = read_table(path)
     assert list(columns) == ["RI", name, "Mg"]
     assert columns[name].tolist() == [13.6, 13.1]
+
+
+NUMBERS = {
+    "7": 7, "-7": -7, "+0.50": 0.5, "0": 0, "-0.5": -0.5, "1e05": 1e5, "1E+05": 1e5, "5.": 5,
+    "inf": np.inf, "9007199254740992": 2**53, "12345678901234567.25": 12345678901234568,
+}  # fmt: skip
+NAMES = ["007", "-01", "00.5", "7_4", "1_000.5", "12345678901234567", "9" * 5000, "1,5", "x"]
+
+
+def test_identifiers_are_no_numbers():
+    assert {text: number(text) for text in NUMBERS} == NUMBERS
+    assert [text for text in NAMES if number(text) is not None] == []
+    assert all(np.isnan(number(text)) for text in ("", " NA ", "null", "?"))
+
+
+def test_identifiers_keep_every_digit(tmp_path):
+    text = "a,b,c,d\n007,90000000000000001,1_23,1\n7,90000000000000003,12_3,2\n"
+    table = read_table(write(tmp_path, text))
+    assert table["a"].tolist() == ["007", "7"]
+    assert table["b"].tolist() == ["90000000000000001", "90000000000000003"]
+    assert table["c"].tolist() == ["1_23", "12_3"]
+    assert table["d"].tolist() == [1, 2]
+    whole = np.array([2**60, 2**60 + 1])
+    for form in (whole, whole.astype(np.uint64), whole.astype(object)):
+        assert len(set(column(form).tolist())) == 2
+    assert column(np.array([2**53, -(2**53)])).dtype == np.float64
+
+
+def test_texts_of_the_file_are_kept_on_demand(tmp_path):
+    path = write(tmp_path, "code,defect,x\n 01,none,1\n1.50,NA,2\n")
+    table = read_table(path, lambda name: name != "x")
+    assert {name: texts.tolist() for name, texts in table.texts.items()} == {
+        "code": ["01", "1.50"], "defect": ["none", "NA"],
+    }  # fmt: skip
+    assert np.isnan(table["defect"]).all()
+    assert not read_table(path).texts
+    frame = from_frame({"code": np.array(["1", "1.50"], object), "x": [1, 2]}, lambda name: True)
+    assert frame["code"].tolist() == [1, 1.5]
+    assert list(frame.texts) == ["code"]  # numbers have no other text
+    assert frame.texts["code"].tolist() == ["1", "1.50"]
+
+
+def test_rows_have_the_numbers_of_a_spreadsheet(tmp_path):
+    assert read_table(write(tmp_path, "a,b\n1,2\n\n\n3,4\n")).records.tolist() == [2, 5]
+    assert read_table(write(tmp_path, "1,2\n3,4\n")).records.tolist() == [1, 2]
+    assert read_table(write(tmp_path, "\n\na,b\n1,2\n")).records.tolist() == [4]
+    assert read_table(write(tmp_path, '"a\nb",c\n"x\ny",2\n3,4\n')).records.tolist() == [2, 3]
+    with pytest.raises(UserError, match="row 5 has 1 cells"):
+        read_table(write(tmp_path, "a,b\n1,2\n\n\n3\n"))
+    assert from_frame({"a": [1, 2]}).records.tolist() == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("head", "names"),
+    [
+        ('"Weight, kg";"Height, cm"', ["Weight, kg", "Height, cm"]),
+        ('"Gewicht\n(kg, netto)";"Alter\n(a,b,c)"', ["Gewicht\n(kg, netto)", "Alter\n(a,b,c)"]),
+        ('"say ""a, b, c""";b', ['say "a, b, c"', "b"]),
+        ('5" pipe;a "b" d', ['5" pipe', 'a "b" d']),
+        ('"a";"b,c,d"', ["a", "b,c,d"]),
+    ],
+)
+def test_what_divides_cells_is_outside_quotes(tmp_path, head, names):
+    table = read_table(write(tmp_path, f"{head}\n1;2\n3;4\n"))
+    assert list(table) == names
+    assert table[names[1]].tolist() == [2, 4]
+
+
+def test_a_quote_that_nobody_closed_is_not_searched_for_ever(tmp_path):
+    rows = "".join(f"{i};{i}\n" for i in range(300))
+    with pytest.raises(UserError, match="row 1|no rows"):
+        read_table(write(tmp_path, f'"a;b;c\n{rows}'))
+
+
+def test_missing_values_of_pandas():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({
+        "word": pd.array(["x", None], "string"), "truth": pd.array([True, None], "boolean"),
+        "whole": pd.array([2**60 + 1, None], "Int64"), "any": np.array([pd.NA, 1], object),
+        "class": pd.Categorical(["x", None]), "small": pd.array([1, None], "Int64"),
+    })  # fmt: skip
+    table = from_frame(frame)
+    assert table["word"].tolist() == ["x", ""] == table["class"].tolist()
+    assert table["whole"].tolist() == ["1152921504606846977", ""]
+    for name in ("truth", "small"):
+        np.testing.assert_array_equal(table[name], [1, np.nan])
+    np.testing.assert_array_equal(table["any"], [np.nan, 1])
+
+
+def test_frames_that_are_no_tables_get_a_sentence():
+    pd = pytest.importorskip("pandas")
+    with pytest.raises(UserError, match="Column 'a' is there 2 times"):
+        from_frame(pd.DataFrame(np.zeros((3, 2)), columns=["a", "a"]))
+    with pytest.raises(UserError, match="'a' has 3, 'b' has 2"):
+        from_frame({"a": [1, 2, 3], "b": [1, 2]})
+    for cells in ([[1, 2], [3, 4]], [[1], [2, 3]], pd.Series([[1], [2, 3]]), np.zeros((2, 2))):
+        with pytest.raises(UserError, match="Column 'b' has"):
+            from_frame({"a": [1, 2], "b": cells})
+
+
+def test_parquet_of_other_types(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    data = {
+        "word": pa.array(["x", "y", None]).dictionary_encode(),
+        "id": pa.array([2**60 + 1, None, 3]),
+        "truth": pa.array([True, None, False]),
+        "void": pa.array([None] * 3),
+    }
+    parquet.write_table(pa.table(data), tmp_path / "t.parquet")
+    table = read_table(tmp_path / "t.parquet")
+    assert table["word"].tolist() == ["x", "y", ""]
+    assert table["id"].tolist() == ["1152921504606846977", "", "3"]
+    np.testing.assert_array_equal(table["truth"], [1, np.nan, 0])
+    assert np.isnan(table["void"]).all()
+    for lists in ([[1.0, 2], [3.0], None], [{"q": 1}] * 3):
+        parquet.write_table(pa.table({"a": [1, 2, 3], "emb": lists}), tmp_path / "l.parquet")
+        with pytest.raises(UserError, match="Column 'emb' has cells of several values"):
+            read_table(tmp_path / "l.parquet")
+    parquet.write_table(pa.table({"a": pa.array([], "int64")}), tmp_path / "e.parquet")
+    with pytest.raises(UserError, match="no rows"):
+        read_table(tmp_path / "e.parquet")

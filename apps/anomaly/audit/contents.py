@@ -39,6 +39,28 @@ def unreadable(sheet: Sheet) -> list[Finding]:
     ]
 
 
+def readings(notes) -> list[Finding]:
+    """Pass on what was said when files were opened.
+
+    Args:
+        notes: Name -> sentences, as `loading.Reader.notes`.
+    """
+    if not notes:
+        return []
+    texts = Counter(text for told in notes.values() for text in told).most_common(3)
+    names = sorted(notes)
+    return [
+        Finding(
+            "not-as-meant",
+            "warning",
+            f"{len(names)} files are not read whole or not as they are meant ({some(names)}): "
+            f"{' '.join(text for text, _ in texts)}",
+            first(names),
+            len(names),
+        )
+    ]
+
+
 def constant(sheet: Sheet) -> list[Finding]:
     """List pictures that show nothing, and say so where all pictures are one and the same."""
     if len(sheet) > 1 and len(set(sheet.digests)) == 1:
@@ -262,13 +284,17 @@ def empty_masks(items) -> list[Finding]:
     """Find items that are labelled anomalous and have a mask with nothing in it.
 
     Args:
-        items: `items.Item`s; the masks are opened.
+        items: `items.Item`s; the masks that will be compared with maps are opened.
+
+    Raises:
+        UserError: one of these cannot be read, or does not belong to its picture.
     """
     from ..loading import read_mask
 
     empty = [
-        i.name for i in items if i.mask is not None and i.label == 1 and not read_mask(i).any()
-    ]
+        i.name for i in items
+        if i.mask is not None and i.label != 0 and not read_mask(i).any() and i.label == 1
+    ]  # fmt: skip
     if not empty:
         return []
     return [

@@ -12,6 +12,8 @@ HAMMING = 4  # of 64 signs: proposes a near-duplicate
 ALIKE = 0.98  # correlation of the 32x32 pictures: confirms it
 COPY = 0.995  # the same picture again; digits and shirts that merely look alike stay below
 MANY = 0.02  # share of pictures from which mere likeness is a property of the set
+CHAIN = 0.5  # share of the normals in one chain of near pairs, from which it is no matter of copies
+ALIKE_THROUGHOUT = "alike-throughout"  # the rule that says nothing of items that are only scored
 SHARED = 3  # identical blocks at one displacement that prove an overlap
 
 
@@ -116,13 +118,35 @@ def unions(n: int, pairs) -> np.ndarray:
 def copies(sheet: Sheet) -> dict[str, str]:
     """Return name -> name of the first picture that it copies, exactly or nearly.
 
-    `split.split` takes it so that copies stay on one side.
+    `split.split` takes it so that copies stay on one side. Near pairs of a chain that holds most of
+    the normals are left out: see `throughout`.
     """
     _, codes = np.unique(sheet.digests, return_inverse=True)
     heads = np.unique(codes, return_index=True)[1]
     same = [(heads[code], i) for i, code in enumerate(codes) if heads[code] != i]
-    root = unions(len(sheet), [*same, *near_pairs(sheet)[:, :2]])
+    pairs = near_pairs(sheet)
+    pairs = pairs[~throughout(sheet, pairs)[pairs[:, 0].astype(int)], :2]
+    root = unions(len(sheet), [*same, *pairs])
     return {sheet.names[i]: sheet.names[r] for i, r in enumerate(root) if r != i}
+
+
+def throughout(sheet: Sheet, pairs) -> np.ndarray:
+    """Return bool `(n,)`: what lies in one chain of near pairs with more than half of the normals.
+
+    So it is with parts in a jig, each a little unlike the next: that they are alike is a property
+    of the set, and were they kept together nothing would be left to divide.
+
+    Args:
+        sheet: The pictures.
+        pairs: What `near_pairs` returned.
+    """
+    normal = sheet.normal & (sheet.parts == "train")
+    if not normal.any():
+        return np.zeros(len(sheet), bool)
+    root = unions(len(sheet), pairs[:, :2])
+    chains, sizes = np.unique(root[normal], return_counts=True)
+    largest = chains[sizes.argmax()]
+    return (root == largest) & bool(sizes.max() > CHAIN * normal.sum())
 
 
 def overlaps(sheet: Sheet) -> list[Finding]:
@@ -243,12 +267,14 @@ def _series_by_order(sheet, order):
 def _near(sheet, pairs):
     if not len(pairs):
         return []
+    alike = throughout(sheet, pairs)
+    found = _alike_throughout(sheet, alike) if alike.any() else []
+    pairs = pairs[~alike[pairs[:, 0].astype(int)]]
     index, r = pairs[:, :2].astype(int), pairs[:, 2]
     members = np.unique(index)
     share = len(members) / len(sheet)
     across = sheet.parts[index[:, 0]] != sheet.parts[index[:, 1]]
     sure = r >= COPY
-    found = []
     leaking = index[across & (sure | (share > MANY))]
     if len(leaking):
         names = [f"{sheet.names[a]} = {sheet.names[b]}" for a, b in leaking]
@@ -276,6 +302,20 @@ def _near(sheet, pairs):
             )
         )
     return found
+
+
+def _alike_throughout(sheet, alike):
+    return [
+        Finding(
+            ALIKE_THROUGHOUT,
+            "warning",
+            f"{alike.sum()} of {len(sheet)} pictures hang together as nearly equal ones: likeness "
+            "is a property of this set, and only exact copies of theirs are kept together when the "
+            "data are divided. If several show one thing, give --groups: else p is too small.",
+            first(sheet.names[alike]),
+            float(alike.mean()),
+        )
+    ]
 
 
 def _across(codes, parts, names, labels, what):

@@ -13,6 +13,9 @@ import numpy as np
 
 from gantools.errors import UserError
 
+from ..items import readable
+
+CHANNELS = 4  # at most: colour with alpha
 THUMB = 32  # side of the small picture that near-duplicates are confirmed on
 BLOCK = 8  # side of the square whose exact recurrence shows overlapping crops
 REMEMBERED = 512  # blocks a picture at most, chosen by content: the same ones in every crop
@@ -99,7 +102,7 @@ def measure(items, read, file_bytes=True) -> Sheet:
         try:
             return look(read(item))
         except UserError as error:
-            return str(error)
+            return readable(str(error))
 
     with ThreadPoolExecutor() as pool:  # decoding and OpenCV release the interpreter's lock
         looks = list(pool.map(one, items))
@@ -154,11 +157,12 @@ def look(pixels: np.ndarray) -> Look:
         pixels: `(h, w)` or `(h, w, c)`; uint8, uint16 or float in [0, 1].
 
     Raises:
-        UserError: no pixels, or none that is a number.
+        UserError: no pixels, none that is a number, or other channels than a picture has.
     """
     pixels = np.ascontiguousarray(pixels if pixels.ndim == 3 else pixels[..., None])
     if not pixels.size:
         raise UserError("The picture has no pixels.")
+    check_channels(pixels.shape)
     if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
         raise UserError("The picture holds values that are not numbers (NaN or infinite).")
     mode, channels = _mode(pixels), pixels.shape[2]
@@ -176,6 +180,19 @@ def look(pixels: np.ndarray) -> Look:
         mode,
         _blocks(pixels),
     )
+
+
+def check_channels(shape, what="A picture") -> None:
+    """Refuse the shape of one picture or of many whose last axis is not that of the channels.
+
+    Raises:
+        UserError: more than four axes, or other than 1 to 4 channels.
+    """
+    if len(shape) > 4 or not 1 <= shape[-1] <= CHANNELS:
+        raise UserError(
+            f"{what} has the shape {tuple(shape)}. Expected 1 to {CHANNELS} channels on the last "
+            "axis: grey or colour, with alpha or without."
+        )
 
 
 def to_grey(pixels: np.ndarray) -> np.ndarray:

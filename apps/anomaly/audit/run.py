@@ -8,7 +8,7 @@ from ..items import Collection
 from ..loading import Reader
 from ..scans.medical import is_dicom, is_nifti
 from . import contents
-from .duplicates import duplicate_findings
+from .duplicates import ALIKE_THROUGHOUT, duplicate_findings
 from .findings import Finding, ordered
 from .measure import Sheet, measure
 from .shortcuts import shortcut_findings
@@ -44,7 +44,8 @@ def audit(collection: Collection, reader: Reader | None = None, *, to_score=Fals
         to_score: Whether they are only to be scored by a kept model: then any number will do.
 
     Raises:
-        UserError: there is only one picture to learn from, or none can be read.
+        UserError: there is only one picture to learn from, none can be read, or a mask does not
+            belong to its picture.
     """
     items = collection.items
     if collection.table is not None:
@@ -56,7 +57,8 @@ def audit(collection: Collection, reader: Reader | None = None, *, to_score=Fals
             "with.",
             ALL_FAILED,
         )
-    sheet = measure(items, (reader or Reader(items)).pixels)
+    reader = reader or Reader(items)
+    sheet = measure(items, reader.pixels)
     if not len(sheet):
         reason = sheet.unreadable[0][1]
         raise UserError(
@@ -64,7 +66,8 @@ def audit(collection: Collection, reader: Reader | None = None, *, to_score=Fals
         )
     found = audit_sheet(sheet)
     if to_score:
-        found = [finding for finding in found if finding.rule != contents.TOO_FEW]
+        found = [one for one in found if one.rule not in (contents.TOO_FEW, ALIKE_THROUGHOUT)]
+    found += contents.readings(reader.notes)
     found += contents.empty_masks(items)
     found += contents.mixed_modalities(_modalities(items))
     return Audit(tuple(ordered(found)), sheet)

@@ -16,7 +16,7 @@ from .measure import Sheet
 
 NOTE, WARNING = 0.65, 0.75  # area under the curve
 FEWEST = 8  # of each side, below which nothing is said
-LEAK = 0.995  # share of anomalies that differ from the one value that all normals have
+FOLDS = 5  # of the model on the numbers that are not pixels
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,8 @@ def leak_facts(sheet: Sheet) -> tuple[str, ...]:
 def metadata_auroc(sheet: Sheet, leaks=()) -> float | None:
     """Return the AUROC of a logistic regression on the numbers that are not pixels, or None.
 
-    Five folds, each picture scored by a model that has not seen it, groups kept whole.
+    Five folds, each picture scored by a model that has not seen it, groups kept whole. None also
+    where a class has fewer groups than folds: a model would be fitted without it.
     """
     chosen = _class_part(sheet)
     labels = sheet.labels[chosen] == 1
@@ -168,10 +169,10 @@ def metadata_auroc(sheet: Sheet, leaks=()) -> float | None:
     from sklearn.preprocessing import StandardScaler
 
     groups = np.where(sheet.groups[chosen] == "", sheet.names[chosen], sheet.groups[chosen])
-    if len(set(groups)) < 10:
+    if min(len(set(groups[labels])), len(set(groups[~labels]))) < FOLDS:
         return None
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
-    folds = StratifiedGroupKFold(5, shuffle=True, random_state=0)
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
     scores = cross_val_predict(
         model, np.stack(columns, 1), labels, groups=groups, cv=folds, method="decision_function"
     )

@@ -4,6 +4,8 @@ import re
 
 import numpy as np
 
+from gantools.data.tables import number
+
 from ..tables.columns import PARSE, as_seconds
 from .contents import imbalance_of, too_few_of
 from .duplicates import exact, groups_across
@@ -228,10 +230,11 @@ def _missing(values):
 
 
 def _as_floats(values):
-    try:
-        return np.array([np.nan if v is None or v == "" else float(v) for v in values])
-    except (TypeError, ValueError):
+    texts = {v: "" if v is None else str(v) for v in set(values)}
+    numbers = {v: number(text) for v, text in texts.items()}
+    if None in numbers.values():
         return None
+    return np.array([numbers[v] for v in values], float)
 
 
 def _as_numbers(values, labels):

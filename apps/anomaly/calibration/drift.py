@@ -19,7 +19,7 @@ ALARM = 100.0  # of a martingale that starts at 1: one false alarm ever in 100 s
 POWERS = np.linspace(0.02, 1, 50)
 MOVED = 0.5  # shift in interquartile ranges below which a significant change is not worth a word
 STEP = 0.01  # the fitted distribution is known to a hundredth
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -160,12 +160,12 @@ class Fingerprint:
     Attributes:
         numbers: Name -> 101 quantiles, from the smallest to the largest.
         tags: Name -> the values seen, for example scanners.
-        items: How many items.
+        items: Name of a number -> how many items it was known of.
     """
 
     numbers: dict[str, list[float]]
     tags: dict[str, list[str]]
-    items: int
+    items: dict[str, int]
 
     @classmethod
     def fit(cls, numbers, tags=None):
@@ -180,14 +180,15 @@ class Fingerprint:
         """
         if not numbers:
             raise UserError("A fingerprint needs at least one number an item.")
-        quantiles = {}
+        quantiles, items = {}, {}
         for name, values in numbers.items():
             values = np.asarray(values, np.float64)
             values = values[np.isfinite(values)]
             if len(values):
+                items[name] = len(values)
                 quantiles[name] = np.quantile(values, np.linspace(0, 1, 101)).tolist()
         seen = {name: sorted({str(v) for v in values}) for name, values in (tags or {}).items()}
-        return cls(quantiles, seen, len(next(iter(numbers.values()))))
+        return cls(quantiles, seen, items)
 
     def compare(self, numbers, tags=None):
         """Return a light a number and a tag that is known.
@@ -230,15 +231,15 @@ class Fingerprint:
 
         values = np.asarray(values, np.float64)
         values = values[np.isfinite(values)]
-        old = np.array(self.numbers[name])
-        if len(values) < FEWEST:
+        old, fitted = np.array(self.numbers[name]), self.items[name]
+        if min(len(values), fitted) < FEWEST:
             return Light(name, SAME, 1.0, 0.0, f"{name}: too few items to compare.")
         levels = np.linspace(0, 1, len(old))
         grid = np.unique(old)
         # of equal quantiles the last: the share of fitted items at or below
         below = levels[np.searchsorted(old, grid, "right") - 1]
         share = np.searchsorted(np.sort(values), grid, "right") / len(values)
-        root = np.sqrt(self.items * len(values) / (self.items + len(values)))
+        root = np.sqrt(fitted * len(values) / (fitted + len(values)))
         distance = float(np.max(np.abs(share - below)))
         distance = max(distance, float(np.mean(values < old[0])), float(np.mean(values > old[-1])))
         p = min(

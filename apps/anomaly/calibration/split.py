@@ -36,22 +36,23 @@ def keys(items: list[Item] | tuple[Item, ...], copies: dict[str, str] | None = N
     Args:
         items: The items.
         copies: name -> name of the picture that it copies, as `audit.duplicates.copies` gives. All
-            groups that copies connect count as one. That one bears the first name in sorted order;
-            only a new copy with an earlier name can move it.
+            groups that copies connect count as one, also those that both copy a picture which is
+            not among the items: one of the test part. The one bears the first name of the items in
+            sorted order; only a new copy with an earlier name can move it.
     """
     own = {item.name: item.group if item.group is not None else item.name for item in items}
-    head = {key: key for key in own.values()}
+    head = {}
 
-    def find(key):
-        while head[key] != key:
-            key = head[key]
-        return key
+    def find(name):
+        node = (name not in own, own.get(name, name))  # those of the items come first in order
+        while head.setdefault(node, node) != node:
+            node = head[node]
+        return node
 
     for name, other in (copies or {}).items():
-        if name in own and other in own:
-            a, b = sorted((find(own[name]), find(own[other])))
-            head[b] = a
-    return [find(own[item.name]) for item in items]
+        a, b = sorted((find(name), find(other)))
+        head[b] = a
+    return [find(item.name)[1] for item in items]
 
 
 def split(items, seed: int = 0, copies: dict[str, str] | None = None) -> Split:

@@ -17,19 +17,22 @@ def order_of(items, by):
 
     Args:
         items: `items.Item`s.
-        by: "name" (numbers in names count as numbers), "time" (of the files), or None: no stream.
+        by: "name" of the files (numbers in paths count as numbers; pictures of one file come in its
+            own order), "time" of the files, or None: no stream. Names of items decide nothing: of
+            DICOM they are codes, in an order of chance.
 
     Raises:
         UserError: a file has no time.
     """
     if by is None:
         return None
+
+    def place(item):
+        return (natural(str(item.path)), item.member, -1 if item.index is None else item.index)
+
     try:
-        key = {
-            "name": lambda i: natural(items[i].name),
-            "time": lambda i: (items[i].path.stat().st_mtime_ns, natural(items[i].name)),
-        }[by]
-        return sorted(range(len(items)), key=key)
+        times = [item.path.stat().st_mtime_ns if by == "time" else 0 for item in items]
+        return sorted(range(len(items)), key=lambda i: (times[i], place(items[i])))
     except OSError as error:
         raise UserError(f"The time of '{error.filename}' cannot be read.") from error
 

@@ -7,6 +7,7 @@ import click
 
 from gantools.data.files import make_folder
 
+from ..calibration.split import FEW
 from ..cli import FITTING, SOURCE, options
 from ..commands import Bar, command, opened, required, teller
 
@@ -25,19 +26,24 @@ def evaluation(data, out, seeds, ablate, as_json, quiet, **chosen):
     The detector is fitted --seeds times on other divisions of the normals; figures are means, with
     intervals over seeds and items together. Writes evaluation.json.
     """
+    from ..folder import free_for_figures
+    from ..model_files import write_json
+    from ..scans.medical import holds_dicom, title_of
     from ..settings import Settings
     from .trials import measure
 
-    say = teller(quiet)
+    say, place = teller(quiet), free_for_figures(out)  # before the work
     job, looked = opened(required(data), chosen, "eval", say)
     first = Settings.of(chosen)
     bar = lambda number: Bar(f"fit {number + 1}: training", quiet)  # noqa: E731
     found = measure(job, looked, first, seeds, ablate=ablate, say=say, bar=bar)
-    found |= {"command": command(), "data": Path(data).resolve().name}
+    private = holds_dicom(looked.collection.items)
+    found |= {"command": command(private), "data": title_of(looked.collection)}
     make_folder(out)
-    from ..model_files import write_json
-
-    write_json(out / "evaluation.json", found)
+    write_json(place, found)
+    if ablate and not found["without"]:
+        told = f"{FEW} normals to hold some out of. There are {len(looked.normals())}."
+        click.echo(f"--ablate left nothing out: it needs several parts and {told}", err=True)
     if as_json:
         click.echo(json.dumps(found))
         return

@@ -82,13 +82,14 @@ def peak_mb() -> int:
 
 
 def _realised(items, runs, models):
-    """Return, a nominal rate, the share of labelled normals that each seed flags."""
+    """Return, a nominal rate, the share that each seed flags of the labelled normals with a p."""
     normal = np.array([item.label == 0 for item in items])
+    known = [run.p[normal & np.isfinite(run.p)] for run in runs]
     found = {}
     for level in LEVELS:
         shares = [
-            float(np.mean(model.judge.rule(level).flags(run.p[normal])))
-            for run, model in zip(runs, models, strict=True)
+            float(np.mean(model.judge.rule(level).flags(p)))
+            for p, model in zip(known, models, strict=True)
         ]
         found[str(level)] = {"mean": float(np.mean(shares)), "seeds": shares}
     return found

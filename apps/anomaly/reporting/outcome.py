@@ -6,6 +6,7 @@ several machines become one: see `join`.
 
 import json
 from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..calibration.judge import Judge
 from ..fitted import Scored
 from ..tables.reasons import Reason
 
-SCHEMA = 1
+SCHEMA = 2
 NAME = "outcome"  # outcome.json and outcome.npz
 
 
@@ -57,6 +58,7 @@ class Outcome:
         pictures: Item number -> name -> uint8 `(h, w, c)`, of the oddest items.
         reasons: Item number -> `Reason`s, of the oddest rows of a table.
         stream: Of a stream, the value of the martingale after each item, else empty.
+        share: Of a shard `(i, n, code of the whole collection)`, see `share_of`; else empty.
     """
 
     title: str
@@ -73,6 +75,7 @@ class Outcome:
     pictures: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
     reasons: dict[int, list[Reason]] = field(default_factory=dict)
     stream: list[float] = field(default_factory=list)
+    share: tuple = ()
 
     def group_rules(self, fpr: float, confidence: float | None) -> dict[str, Rule]:
         """Return the rule of each group: where halves judge each other, that of its own judge."""
@@ -97,6 +100,7 @@ class Outcome:
                 name: getattr(self, name) for name in ("title", "found", "model", "print", "pixels")
             },
             "rows": list(self.rows),
+            "share": list(self.share),
             "items": [asdict(item) for item in self.items],
             "hashes": scored.hashes,
             "errors": scored.errors,
@@ -138,24 +142,35 @@ class Outcome:
         return _restored(cls, stored, arrays)
 
 
+def share_of(items, part) -> tuple:
+    """Return `(i, n, code)` of a share: by the code, shards know that they are of one collection.
+
+    Args:
+        items: All items of the collection, of every share.
+        part: `(i, n)`. Where there are fewer groups than n, that many shares are not empty, the
+            first ones: their number is returned.
+    """
+    number, count = part
+    rows = json.dumps([count, *((item.name, item.group) for item in items)])
+    filled = min(count, len({item.group or item.name for item in items}))
+    return number, filled, blake2b(rows.encode(), digest_size=8).hexdigest()
+
+
 def join(outcomes) -> Outcome:
     """Return one outcome of the shards of one collection.
 
     Raises:
-        UserError: they are of different models, or an item is in two of them.
+        UserError: they are of different models or collections, or not each shard is there once.
     """
+    _check_whole([one.share for one in outcomes])
     first = outcomes[0]
     calibration = first.judge.to_dict()
     if any(one.judge.to_dict() != calibration for one in outcomes[1:]):
         raise UserError("The shards were scored by different models: their p cannot be compared.")
     items = [item for one in outcomes for item in one.items]
-    names = [item.name for item in items]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise UserError(f"'{twice}' is in two shards. Give each shard of one collection once.")
     parts = [one.scored for one in outcomes]
     scored = Scored(
-        names,
+        [item.name for item in items],
         [text for one in parts for text in one.hashes],
         {n: np.concatenate([one.parts[n] for one in parts]) for n in parts[0].parts},
         np.concatenate([one.scores for one in parts]),
@@ -169,6 +184,21 @@ def join(outcomes) -> Outcome:
         first.title, f"{len(items)} items of {len(outcomes)} shards.", items, scored, first.judge,
         first.rows, first.model, tuple(findings.values()), (), first.print, {}, pictures, reasons,
     )  # fmt: skip
+
+
+def _check_whole(shares):
+    """Refuse shards that are not all those of one collection, each once."""
+    if len({share[1:] for share in shares}) > 1:
+        raise UserError(
+            "The shards are not of one collection. Expected the same --data, --groups and N of "
+            "--shard I/N for all of them."
+        )
+    count, given = shares[0][1], [number for number, *_ in shares]
+    wrong = [str(number) for number in range(1, count + 1) if given.count(number) != 1]
+    if wrong:
+        raise UserError(
+            f"Expected each of {count} shards once. Missing or given twice: {', '.join(wrong)}."
+        )
 
 
 def _shifted(outcomes, name):
@@ -202,5 +232,5 @@ def _restored(cls, stored, arrays):
         tuple(stored["rows"]), stored["model"], tuple(findings),
         tuple(Light(**light) for light in stored["lights"]), stored["print"], stored["pixels"],
         pictures, {int(n): [Reason(**r) for r in rs] for n, rs in stored["reasons"].items()},
-        arrays["stream"].tolist(),
+        arrays["stream"].tolist(), tuple(stored["share"]),
     )  # fmt: skip

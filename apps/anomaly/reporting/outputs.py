@@ -20,6 +20,7 @@ COLUMNS = ("path", "score", "p", "adjusted_p", "verdict", "group", "group_p", "r
 GROUP_COLUMNS = ("group", "items", "score", "p", "adjusted_p", "verdict")
 MOST_KEPT = 300_000_000  # bytes of maps in memory
 THOUSAND = 1000
+LONGEST = 150  # bytes of a name before its hash: file systems know 255, with suffixes
 FEEDBACK = ("path", "verdict")  # verdict: normal or anomalous
 CLEAR, FULL = 1.0, 4.0  # a map is transparent below the normals' 99.9 % level, full at four times
 
@@ -153,13 +154,18 @@ def group_rows(groups, rules):
 
 
 def file_name(name: str) -> str:
-    """Return an item's name as one that a file may have.
+    """Return an item's name as one that a file may have, of at most 170 bytes.
 
-    Where that changes it, six digits of a hash keep names apart: "a/b" and "a_b" are two items.
+    Where that changes it, digits of a hash keep names apart: "a/b" and "a_b" are two items. Of a
+    long one the end is kept, which differs most, and the hash is longer, for ends may be alike.
     """
     plain = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
-    code = blake2b(name.encode(), digest_size=3).hexdigest()
-    return plain if plain == name else f"{plain}-{code}"
+    if plain == name and len(name.encode()) <= LONGEST:
+        return plain
+    end = plain.encode()[-LONGEST:].decode(errors="ignore")
+    size = 3 if end == plain else 8
+    code = blake2b(name.encode("utf-8", "surrogateescape"), digest_size=size).hexdigest()
+    return f"{end}-{code}"
 
 
 def overlay(picture: np.ndarray, heat: np.ndarray, opacity: float = 0.75) -> np.ndarray:

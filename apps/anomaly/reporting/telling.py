@@ -10,6 +10,7 @@ from ..calibration.calibrate import FLAGGED, adjusted
 from ..calibration.stream import watch
 from ..evaluation.evaluate import HEAD, evaluate, pixel_figures, truths
 from ..model_files import write_json
+from ..scans.medical import title_of
 from . import outputs, report
 from .outcome import Outcome, Subject
 from .wording import method, sentences
@@ -34,7 +35,7 @@ def pictures_outcome(looked, items, scored, model, maps, order=None) -> Outcome:
     }
     light, values = stream_of(scored, model, order)
     return Outcome(
-        looked.collection.root.resolve().name, looked.collection.description,
+        title_of(looked.collection), looked.collection.description,
         [Subject(i.name, i.group, i.kind, i.label) for i in items], scored, model.judge, model.rows,
         _told_of(model), tuple(looked.audit.findings),
         (*lights(items, scored, model, looked), *light), looked.print,
@@ -47,7 +48,7 @@ def table_outcome(looked, items, scored, model, maps, order=None) -> Outcome:
     shown = [i for i in oddest(scored)[: report.CARDS] if items[i].name not in scored.errors]
     light, values = stream_of(scored, model, order)
     return Outcome(
-        looked.collection.table.name, looked.collection.description,
+        title_of(looked.collection), looked.collection.description,
         [Subject(i.name, i.group, i.kind, i.label) for i in items], scored, model.judge, model.rows,
         _told_of(model), tuple(looked.audit.findings),
         (*lights(items, scored, model, looked), *light), looked.print, {}, {},

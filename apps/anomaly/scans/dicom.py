@@ -99,6 +99,11 @@ def describe(items, salt: str):
             "Expected files with pixel data.",
             ALL_FAILED,
         )
+    counts = Counter(header.name for header in headers)
+    headers = [  # some give all files one UID; and a file may be there twice
+        h if counts[h.name] == 1 else replace(h, name=code(f"{h.name}/{h.item.name}", salt))
+        for h in headers
+    ]
     makers = [maker for maker, _ in Counter(h.maker for h in headers).most_common()]
     made, notes = [], []
     for series in dict.fromkeys(header.series for header in headers):

@@ -3,10 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ..items import Collection
+from ..items import Collection, readable
 
 NIFTI = (".nii", ".nii.gz")
 DICOM = (".dcm", ".ima", ".dicom")
+TITLE = "DICOM"  # of a collection whose folder may bear a patient's name
 
 
 def ending(path: Path) -> str:
@@ -36,6 +37,18 @@ def read_as_dicom(path: Path) -> bool:
     from gantools.data.pictures import SUFFIXES
 
     return ending(path) not in (*SUFFIXES, *NIFTI, ".npz", ".npy") and is_dicom(path)
+
+
+def holds_dicom(items) -> bool:
+    """Return whether there is DICOM among items that `expand` returned."""
+    return any(item.series and not is_nifti(item.path) for item in items)
+
+
+def title_of(collection: Collection) -> str:
+    """Return what outputs call a collection: the name of its folder or table, but not of DICOM."""
+    if holds_dicom(collection.items):
+        return TITLE
+    return readable((collection.table or collection.root).resolve().name)
 
 
 def expand(collection: Collection, salt: str) -> Collection:

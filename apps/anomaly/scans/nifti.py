@@ -185,12 +185,28 @@ def read_slice(path, index: int, spacing: float | None = None) -> np.ndarray:
     return plane[..., None]
 
 
-def read_mask_slice(path, index: int, like) -> np.ndarray:
-    """Return bool `(h, w)`: one slice of a mask volume, resampled to the shape `like`."""
+def read_mask_slice(path, source, index: int, like) -> np.ndarray:
+    """Return bool `(h, w)`: one slice of a mask volume, resampled to the shape `like`.
+
+    Args:
+        path: The mask.
+        source: The volume that it marks: slices lie across the axis of that one.
+        index: Which slice of it.
+        like: Shape.
+
+    Raises:
+        UserError: one of the two cannot be read, or they have not the same number of slices.
+    """
     import cv2
 
-    data, header = volume(path)
-    plane = np.take(data, index, axis=slice_axis(header)) > 0
+    wanted, header = volume(source)
+    data, axis = volume(path)[0], slice_axis(header)
+    if data.shape[axis] != wanted.shape[axis]:
+        raise UserError(
+            f"The mask '{Path(path).name}' has {data.shape[axis]} slices. Expected "
+            f"{wanted.shape[axis]} as its volume '{Path(source).name}' has. Give a whole mask."
+        )
+    plane = np.take(data, index, axis=axis) > 0
     h, w = like[:2]
     return cv2.resize(plane.astype(np.uint8), (w, h), interpolation=cv2.INTER_NEAREST) > 0
 

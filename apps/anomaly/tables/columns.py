@@ -23,6 +23,7 @@ SURPRISE = 3.0  # what was never seen among normals, in standard deviations
 GRAMS = 64
 FEW = 20  # rows below which a column of distinct cells need not be an identifier
 TRUE, FALSE = {"true", "yes", "t", "y", "on"}, {"false", "no", "f", "n", "off"}
+WORDED = ("category", "frequency", "text", "date")  # kinds whose cells are texts, whatever they say
 WIDTHS = {"boolean": 2, "constant": 1, "frequency": 2, "text": 5 + GRAMS}
 
 
@@ -53,11 +54,17 @@ class Column:
             return 5 + (_views(self.facts["age"]) if self.facts["age"] else 0)
         return WIDTHS.get(self.kind, 0)
 
+    @property
+    def worded(self) -> bool:
+        """Whether its cells have to be the texts of the file, even where all are numbers."""
+        return self.kind in WORDED
+
     def encode(self, values):
         """Return `(n, width)` float32, every number in [-10, 10], finite.
 
         Args:
-            values: `(n,)` float64 or object column, as `gantools.data.tables` keeps it.
+            values: `(n,)` float64 or object column, as `gantools.data.tables` keeps it; texts where
+                it is `worded`.
         """
         values = np.asarray(values)
         encoded = ENCODERS[self.kind](values, self.facts)
@@ -91,6 +98,8 @@ def plan(name, values, time=False):
         last = float(np.nanmax(seconds))
         ages = None if time else _fit_number((last - seconds[~np.isnan(seconds)]) / 86400)
         return Column(name, "date", {"last": last, "age": ages, "missing": missing})
+    if time:  # nanoseconds, say, of more digits than a number keeps
+        return _orders(name)
     return _plan_texts(name, known, missing)
 
 
@@ -135,9 +144,10 @@ def _plan_numbers(name, numbers, missing, rows, time):
     if len(distinct) == 1:
         return _constant(name, float(distinct[0]), missing)
     whole = (distinct == np.round(distinct)).all() and distinct[-1] - distinct[0] <= 2 * rows
-    if time or (whole and rows >= FEW and len(distinct) > DISTINCT * len(numbers)):
-        why = "orders the rows" if time else "numbers the rows"
-        return Column(name, "dropped", note=f"Column '{name}' {why}: left out.")
+    if time:
+        return _orders(name)
+    if whole and rows >= FEW and len(distinct) > DISTINCT * len(numbers):
+        return Column(name, "dropped", note=f"Column '{name}' numbers the rows: left out.")
     if distinct.tolist() == [0, 1]:
         return Column(name, "boolean", {"share": float(finite.mean()), "missing": missing})
     return Column(name, "number", {**_fit_number(finite), "missing": missing})
@@ -155,6 +165,10 @@ def _plan_texts(name, known, missing):
     stats = _text_numbers(known)
     facts = {"mean": stats.mean(axis=0).tolist(), "sd": (stats.std(axis=0) + 1e-6).tolist()}
     return Column(name, "text", {**facts, "missing": missing})
+
+
+def _orders(name):
+    return Column(name, "dropped", note=f"Column '{name}' orders the rows: left out.")
 
 
 def _constant(name, value, missing):

@@ -1,16 +1,18 @@
 """The job of `gantools anomaly` on a table: find labels, audit, fit on normal rows, calibrate."""
 
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from gantools.data.tables import without_missing
 from gantools.errors import UserError
 
 from ..audit.findings import Finding
 from ..audit.tables import audit_table
 from ..calibration.drift import Fingerprint
-from ..calibration.judge import Judge
+from ..calibration.judge import Judge, Raw
 from ..calibration.split import FEW, bucket, full_folds, split, undivided
 from ..detectors import baselines
 from ..items import Collection, Item
@@ -18,8 +20,10 @@ from ..job import FOLDS, enough, halves, shared_out
 from . import model as fitted_table
 from .columns import texts_of
 from .model import FittedTable, Rows, TableMember
-from .rows import Roles, find_roles, labels_of, parts_of, read
-from .transform import DIGITS, split_by_time, telling
+from .rows import Roles, find_roles, label_note, labels_of, may_be_role, parts_of, read
+from .transform import DIGITS, TableTransform, split_by_time, telling
+
+MANY = 20  # rows of one content that are no copies: both halves get some, and hardly ever just one
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class LookedTable:
         print: Counts for `fingerprint.json`.
         roles: Columns that are not features.
         first: Figures of the reference rows.
+        features: After `known_by`: its answer.
     """
 
     collection: Collection
@@ -48,6 +53,7 @@ class LookedTable:
     print: dict
     roles: Roles
     first: baselines.First | None = None
+    features: tuple[str, ...] | None = None
 
     def normals(self):
         """Return the rows that a detector is fitted on."""
@@ -55,13 +61,29 @@ class LookedTable:
 
     def contents(self):
         """Return name -> code of the content of each row."""
-        return {item.name: self.reader.hashes[item.index] for item in self.collection.items}
+        hashes = self.reader.hashes()
+        return {item.name: hashes[item.index] for item in self.collection.items}
+
+    def known_by(self):
+        """Return the columns that a model of all normals reads: by these it knows a row again.
+
+        Neither a label nor a number of the row is among them, which another file may lack.
+        """
+        if self.features is None:
+            columns = self.reader.take(self.normals())
+            found = TableTransform.fit(columns, drop=self.roles.drop(), time=self.roles.time)
+            self.features = tuple(sorted(found.slices))
+        return self.features
 
     def numbers(self, items=None):
-        """Return `(numbers, tags)` of rows, all normals by default, for `drift`."""
+        """Return `(numbers, tags)` of rows, all normals by default, for `drift`.
+
+        Once fitted, of the columns that a model reads: a number of the row moves on by itself.
+        """
         columns = self.reader.take(self.normals() if items is None else items)
-        out = (*self.roles.drop(), self.roles.time)
-        numbers = {n: v for n, v in columns.items() if v.dtype.kind == "f" and n not in out}
+        used = set(columns if self.features is None else self.features)
+        used -= {*self.roles.drop(), self.roles.time}
+        numbers = {n: v for n, v in columns.items() if v.dtype.kind == "f" and n in used}
         return numbers or {"rows": np.zeros(len(next(iter(columns.values()))))}, {}
 
 
@@ -82,34 +104,34 @@ def look(
         UserError: a role names no column, groups and time are both to divide the rows, or there
             are too few normals.
     """
-    columns = read(collection.table)
-    roles = find_roles(columns, roles or Roles(), known)
+    wanted = roles or Roles()
+    columns = read(collection.table, may_be_role(wanted, known))
+    words = columns | columns.texts
+    roles = find_roles(words, wanted, known)
     if roles.groups and roles.time and not every_row:
         raise UserError(
             f"Expected --groups or --time-col, not both: a border in time ({roles.time}) cuts "
             f"groups ({roles.groups}) that go on past it. Give the one that matters more."
         )
-    labels, kinds = labels_of(columns, roles.label)
-    groups = None if roles.groups is None else texts_of(columns[roles.groups])
-    parts, note = parts_of(columns, roles, labels, groups)
-    if every_row:
-        parts, note = np.full(len(parts), "test"), ""
+    labels, kinds = labels_of(words, roles.label, to_score=every_row)
+    groups = None
+    if roles.groups is not None:
+        groups = without_missing(texts_of(words[roles.groups])).tolist()
+    parts, note = np.full(len(labels), "test"), ""
+    if not every_row:
+        parts, note = parts_of(columns, roles, labels, groups)
+    names = [f"row {record}" for record in columns.records]
     items = tuple(
         Item(
-            collection.table,
-            f"row {i + 2}",
-            str(part),
-            None if label < 0 else int(label),
-            kind,
-            (groups[i] or None) if groups else None,
-            index=i,
+            collection.table, name, str(parts[i]), None if labels[i] < 0 else int(labels[i]),
+            kinds[i], (groups[i] or None) if groups else None, index=i,
         )
-        for i, (part, label, kind) in enumerate(zip(parts, labels, kinds, strict=True))
-    )
-    notes = (*collection.notes, *([note] if note else []))
+        for i, name in enumerate(names)
+    )  # fmt: skip
+    notes = (*collection.notes, *(n for n in (label_note(roles.label, labels), note) if n))
     collection = replace(collection, items=items, notes=notes)
     features = {n: v for n, v in columns.items() if n not in roles.drop()}
-    found = audit_table(features, labels, parts, None, groups, to_score=every_row)
+    found = audit_table(features, labels, parts, None, groups, names, to_score=every_row)
     for line in (*notes, *(f"{f.severity}: {f.sentence}" for f in found)):
         say(line)
     facts = {
@@ -118,7 +140,8 @@ def look(
         "time": roles.time or "none", "normal": int((labels == 0).sum()),
         "anomalous": int((labels == 1).sum()),
     }  # fmt: skip
-    looked = LookedTable(collection, Rows(columns), Checked(tuple(found)), facts, roles)
+    rows = Rows(columns, lambda keep: read(collection.table, keep).texts, roles.label)
+    looked = LookedTable(collection, rows, Checked(tuple(found)), facts, roles)
     if to_fit:
         _first(looked, labels, parts, say)
     return looked
@@ -140,7 +163,8 @@ def fit(looked, settings, *, out=None, say=lambda line: None, progress=None) -> 
     model.inputs = Fingerprint.fit(*looked.numbers())
     model.facts |= {
         "settings": settings.to_dict(), "seconds": round(time.perf_counter() - start, 1),
-        "detector": {"width": model.members[0].transform.width}, "roles": asdict(looked.roles),
+        "detector": {"width": model.members[0].transform.width},
+        "roles": {**asdict(looked.roles), "features": list(looked.known_by())},
     }  # fmt: skip
     say(model.judge.sentence(model.judge.rule(settings.fpr, settings.confidence)))
     if progress:
@@ -151,7 +175,13 @@ def fit(looked, settings, *, out=None, say=lambda line: None, progress=None) -> 
 def score_unsupervised(looked, settings, *, maps=None, **how):
     """Score rows that are also all that there is to learn from; see `job.score_unsupervised`."""
     items = list(looked.collection.items)
-    place = [item.group or looked.reader.hashes[item.index][:DIGITS] for item in items]
+    hashes = looked.reader.hashes(looked.known_by())
+    contents = [hashes[item.index][:DIGITS] for item in items]
+    counts = Counter(contents)
+    place = [
+        item.group or (content if counts[content] < MANY else item.name)
+        for item, content in zip(items, contents, strict=True)
+    ]
     return halves(looked, items, place, fit, settings, **how)
 
 
@@ -217,13 +247,15 @@ def _crossed(looked, normals, seed, ranking):
 
 def _known(looked, normals):
     """Return row -> the hash by which a model knows a normal again."""
-    hashes = telling([looked.reader.hashes[item.index] for item in normals])
+    whole = looked.reader.hashes(looked.known_by())
+    hashes = telling([whole[item.index] for item in normals])
     return {item.index: text for item, text in zip(normals, hashes, strict=True)}
 
 
 def _raw(model, looked, items, known):
     """Return the raw parts of normals under the hashes of `_known`."""
-    return replace(model.raw(looked.reader, items), hashes=[known[item.index] for item in items])
+    hashes, groups = [known[item.index] for item in items], [item.group for item in items]
+    return Raw(model.parts(looked.reader, items), hashes, groups)
 
 
 def _member(looked, items):

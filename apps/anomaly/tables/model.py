@@ -12,13 +12,15 @@ from functools import partial
 import numpy as np
 
 from gantools.data.files import atomic, make_folder
+from gantools.data.tables import without_missing
+from gantools.errors import UserError
 
 from .. import fitted, model_files
 from ..calibration.drift import Fingerprint
 from ..calibration.judge import Judge, Raw
 from ..detectors import references
 from .reasons import Reasons
-from .transform import TableTransform, row_hashes
+from .transform import TableTransform, first_of, row_hashes
 
 KIND = "table"
 NEIGHBOURS = 20_000  # normal rows that distances are measured to
@@ -33,16 +35,40 @@ class Rows:
 
     Args:
         columns: Name -> `(n,)` column, see `gantools.data.tables`.
+        texts: Called with `keep`, gives the `Table.texts` of the same rows.
+        label: The column that was taken for the label, or None.
     """
 
-    def __init__(self, columns):
-        self.columns = columns
-        self.hashes = row_hashes(columns)
+    def __init__(self, columns, texts=lambda keep: {}, label=None):
+        self.columns, self.label = columns, label
+        self._reread, self._texts, self._hashes = texts, {}, {}
 
-    def take(self, items):
-        """Return the columns of the rows that items stand for."""
+    def __len__(self):
+        return len(next(iter(self.columns.values()), ()))
+
+    def take(self, items, worded=()):
+        """Return the columns of the rows that items stand for.
+
+        Args:
+            items: Items whose `index` is a row.
+            worded: Columns that a model keeps as texts. Where all cells of this file are numbers,
+                the file is read again for them: as numbers "01" and "1" would be one.
+        """
         rows = np.array([item.index for item in items], int)
-        return {name: values[rows] for name, values in self.columns.items()}
+        numeric = {n for n in worded if n in self.columns and self.columns[n].dtype.kind == "f"}
+        new = numeric - set(self._texts)
+        found = self._reread(new.__contains__) if new else {}
+        for name in new:  # numbers of arrays have no other texts
+            self._texts[name] = without_missing(found[name]) if name in found else None
+        texts = {name: self._texts[name] for name in numeric if self._texts[name] is not None}
+        return {name: values[rows] for name, values in (self.columns | texts).items()}
+
+    def hashes(self, names=None):
+        """Return the `row_hashes` of some columns, in any order, or of all."""
+        chosen = tuple(sorted(self.columns if names is None else names))
+        if chosen not in self._hashes:
+            self._hashes[chosen] = row_hashes({name: self.columns[name] for name in chosen})
+        return self._hashes[chosen]
 
 
 @dataclass
@@ -112,7 +138,7 @@ class FittedTable:
         members: One, or one a fold of few normals.
         judge: `Judge`.
         inputs: `drift.Fingerprint` of the normals.
-        facts: Counts, seconds, settings; JSON values.
+        facts: Counts, seconds, settings, roles of columns; JSON values.
     """
 
     members: tuple[TableMember, ...]
@@ -123,6 +149,26 @@ class FittedTable:
 
     kind, rows, is_table = KIND, ROWS, True
 
+    @property
+    def features(self):
+        """The columns that the model reads: by these it knows a row again."""
+        return self.facts["roles"]["features"]
+
+    def columns(self, reader, items):
+        """Return the columns of rows as the transforms need them."""
+        read = [column for member in self.members for column in member.transform.columns]
+        return reader.take(items, {column.name for column in read if column.worded})
+
+    def parts(self, reader, items, progress=None):
+        """Return one dict a member, part -> `(n,)` raw scores of rows. Args: as for `raw`."""
+        columns = self.columns(reader, items)
+        members = []
+        for number, member in enumerate(self.members):
+            members.append(member.parts(member.transform.transform(columns)))
+            if progress:
+                progress((number + 1) / len(self.members))
+        return tuple(members)
+
     def raw(self, reader, items, *, maps=None, progress=None) -> Raw:
         """Return the raw parts of rows.
 
@@ -131,15 +177,22 @@ class FittedTable:
             items: Items whose `index` is a row.
             maps: Not used: a row has no map.
             progress: Callable `(share in [0, 1])`, or None.
+
+        Raises:
+            UserError: columns are missing, or one of them is taken for the label.
         """
-        columns = reader.take(items)
-        members = []
-        for number, member in enumerate(self.members):
-            members.append(member.parts(member.transform.transform(columns)))
-            if progress:
-                progress((number + 1) / len(self.members))
-        hashes = [reader.hashes[item.index] for item in items]
-        return Raw(tuple(members), hashes, [item.group for item in items])
+        if reader.label in self.features:
+            raise UserError(
+                f"Column '{reader.label}' is taken for the label, and the model was fitted on it "
+                "as on any other: it would know the labels. Name the right one with --label, or "
+                "fit again."
+            )
+        parts, whole = self.parts(reader, items, progress), reader.hashes(self.features)
+        hashes = [whole[item.index] for item in items]
+        first = [first_of(text) for text in hashes]  # each copy of a normal is one that was seen
+        seen = self.judge.seen(first)
+        hashes = [f if s else own for f, s, own in zip(first, seen, hashes, strict=True)]
+        return Raw(parts, hashes, [item.group for item in items])
 
     def score(self, reader, items, *, maps=None, progress=None, jobs=None) -> fitted.Scored:
         """Return scores and p-values of rows; those that were fitted on get NaN and a sentence.
@@ -160,7 +213,7 @@ class FittedTable:
         if not len(numbers):
             return {}
         explainer = Reasons(score, member.transform, member.normals)
-        columns = reader.take([items[i] for i in numbers])
+        columns = self.columns(reader, [items[i] for i in numbers])
         found = explainer.explain(columns, np.arange(len(numbers)))
         return {int(i): reasons for i, reasons in zip(numbers, found, strict=True)}
 

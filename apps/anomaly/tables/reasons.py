@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gantools.data.tables import number
+
 from ..detectors.references import ROWS, Knn
 
 LEAST_SD = 0.05  # so that a column fixed by the others does not give endless z
@@ -62,8 +64,10 @@ class Reasons:
         drops, z = self.drops(x), self.residual_z(x)
         nearest = self.normals.nearest(x)[0][:, 0]
         names = list(self.transform.slices)
-        columns = (column.name for column in self.transform.columns)
-        typical = dict(zip(columns, self.transform.typical, strict=True))
+        typical = {
+            column.name: _word(text) if column.worded else _short(text)
+            for column, text in zip(self.transform.columns, self.transform.typical, strict=True)
+        }
         found = []
         for i in range(len(rows)):
             order = np.lexsort((-np.abs(z[i]), -drops[i]))[:top]
@@ -72,7 +76,7 @@ class Reasons:
                     Reason(
                         names[j],
                         _word(chosen[names[j]][i]),
-                        _short(typical[names[j]]),
+                        typical[names[j]],
                         _word(self.table[names[j]][nearest[i]]),
                         float(z[i, j]),
                         float(drops[i, j]),
@@ -134,7 +138,5 @@ def _word(value):
 
 def _short(text):
     """Return a stored typical value as a user reads it."""
-    try:
-        return _word(float(text))
-    except ValueError:
-        return _word(text)
+    value = number(text)
+    return _word(text if value is None else value)

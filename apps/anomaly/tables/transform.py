@@ -6,11 +6,12 @@ from hashlib import blake2b
 
 import numpy as np
 
+from gantools.data.tables import number
 from gantools.errors import UserError
 
 from .columns import PARSE, Column, absent, as_numbers, as_seconds, plan
 
-SCHEMA = 1
+SCHEMA = 2
 DIGITS = 24  # of the hash of a content; the number among equal rows follows
 LATEST = 0.2  # share of the rows in time that calibrate
 
@@ -123,7 +124,7 @@ def split_by_time(values, latest=LATEST):
         UserError: a row without a time, or all of one time.
     """
     values = np.asarray(values)
-    times = values if values.dtype.kind == "f" else as_seconds(values)
+    times = _times(values)
     if np.isnan(times).any():
         raise UserError(
             f"{int(np.isnan(times).sum())} of {len(times)} rows have no readable time. Give "
@@ -139,25 +140,32 @@ def telling(hashes):
     """Return hashes of `row_hashes`, marked where the content is among them more than once.
 
     A new row may rightly equal such rows, as rows of categories and whole numbers often do: only a
-    content that is there once tells that a row was seen before. A marked hash equals no row's.
+    content that is there once tells that a row was seen before: it gets the hash of a first row,
+    whatever number it had among equal rows of other parts. A marked hash equals no row's.
 
     Args:
         hashes: Of all normals that a model is made of.
     """
     counts = Counter(text[:DIGITS] for text in hashes)
-    return [text if counts[text[:DIGITS]] == 1 else f"{text} again" for text in hashes]
+    return [first_of(text) if counts[text[:DIGITS]] == 1 else f"{text} again" for text in hashes]
+
+
+def first_of(text):
+    """Return the hash of the first row of the same content as that of a hash of `row_hashes`."""
+    return f"{text[:DIGITS]}0"
 
 
 def row_hashes(table):
     """Return a hash a row by its content and, among equal rows, by their order.
 
     Equal rows are separate items: a table may rightly hold many. The same file read twice gives the
-    same hashes, so that fitting and calibrating on one row is noticed.
+    same hashes, so that fitting and calibrating on one row is noticed. A cell that is a number
+    counts as one, even if the column holds words elsewhere: a row's hash is its own.
 
     Args:
-        table: Dict name -> column.
+        table: Dict name -> column; in another order of columns the hashes are others.
     """
-    texts = [_cells(values) for values in table.values()]
+    texts = [_contents(values) for values in table.values()]
     seen, hashes = {}, []
     for row in zip(*texts, strict=True):
         digest = blake2b("\0".join(row).encode(), digest_size=DIGITS // 2).hexdigest()
@@ -176,8 +184,23 @@ def _typical(values):
     if len(numbers) >= PARSE * len(known) and len(np.unique(numbers)) > 2:
         return repr(float(np.quantile(numbers, 0.5, method="lower")))
     levels, counts = np.unique(known, return_counts=True)
-    return _cells(levels[[np.argmax(counts)]])[0]
+    most = levels[np.argmax(counts)]
+    return most if isinstance(most, str) else repr(float(most))
 
 
-def _cells(values):
-    return [repr(float(v)) for v in values] if values.dtype.kind == "f" else list(values)
+def _contents(values):
+    """Return the cells as texts that do not depend on the other cells of the column."""
+    if values.dtype.kind == "f":
+        return [repr(v) for v in values.tolist()]
+    parsed = {text: number(text) for text in set(values)}
+    texts = {text: text if value is None else repr(value) for text, value in parsed.items()}
+    return [texts[text] for text in values]
+
+
+def _times(values):
+    """Return `(n,)` float64 that orders rows; whole numbers may lose digits here, as in ns."""
+    if values.dtype.kind == "f":
+        return values
+    if all(text.isdecimal() for text in set(values) - {""}):
+        return np.array([float(text or "nan") for text in values])
+    return as_seconds(values)

@@ -124,6 +124,71 @@ def test_groups_get_a_p():
     assert scored.groups["ill"][2] < scored.groups["well"][2]
 
 
+def test_groups_are_names_or_nothing(on_rows):
+    pd = pytest.importorskip("pandas")
+    x, names = blobs(400), np.repeat(np.arange(80), 5)
+    detector = Detector().fit(x, groups=names)
+    unknown = [None, float("nan"), pd.NA, pd.NaT, np.nan]
+    found = detector.score(blobs(10, 1), groups=[*unknown, *"aaaaa"])
+    assert {name: items for name, (items, _, _) in found.groups.items()} == {"a": 5}
+    for wrong in (["a"] * 9, ["a"] * 11):
+        with pytest.raises(UserError, match=f"each of 10 items.*Received: {len(wrong)} names"):
+            detector.score(blobs(10, 1), groups=wrong)
+    for wrong in (names[:-1], [*names, 1]):
+        with pytest.raises(UserError, match="each of 400 items"):
+            Detector().fit(x, groups=wrong)
+        with pytest.raises(UserError, match="each of 400 items"):
+            Detector("references").fit(np.zeros((400, 8, 8)), groups=wrong)
+
+
+def test_frames_that_are_no_tables_get_a_sentence(on_rows):
+    pd = pytest.importorskip("pandas")
+    with pytest.raises(UserError, match="'a' has 100, 'b' has 90"):
+        Detector().fit({"a": np.zeros(100), "b": np.zeros(90)})
+    with pytest.raises(UserError, match="Column 'a' is there 2 times"):
+        Detector().fit(pd.DataFrame(np.zeros((100, 2)), columns=["a", "a"]))
+    with pytest.raises(UserError, match="Column 'a' has cells of several values"):
+        Detector().fit(pd.DataFrame({"a": [[1, 2]] * 100}))
+    for nothing in (blobs(0), {}, pd.DataFrame({"x0": [], "x1": []})):
+        with pytest.raises(UserError, match="at least one item to score"):
+            on_rows.score(nothing)
+
+
+def test_frames_with_missing_cells_of_pandas():
+    pd = pytest.importorskip("pandas")
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({
+        "size": random.normal(size=100), "word": pd.array(["x", None] * 50, "string"),
+        "truth": pd.array([True, None] * 50, "boolean"), "one": pd.array([True] * 100, "boolean"),
+    })  # fmt: skip
+    new = frame.iloc[:4].assign(size=[0.1, 0.2, 0.3, 9])
+    found = Detector().fit(frame).score(new)
+    assert np.isfinite(found.p).all()
+    assert found.p[3] < found.p[:3].min()
+
+
+def test_a_row_counts_alone_as_among_others():
+    random = np.random.default_rng(0)
+    codes = ["01", "02", "1.0", "X1"]
+    table = {"a": random.normal(size=300), "code": np.array(codes * 75, object)}
+    new = {"a": np.zeros(4), "code": np.array(codes, object)}
+    detector = Detector().fit(table)
+    whole = detector.score(new)
+    for i in range(4):
+        alone = detector.score({name: values[i : i + 1] for name, values in new.items()})
+        assert alone.p[0] == whole.p[i]
+        assert alone.scores[0] == pytest.approx(whole.scores[i], abs=1e-6)
+
+
+def test_each_copy_of_a_fitted_row_is_known_and_columns_have_no_order(on_rows):
+    x = blobs(200)
+    assert np.isnan(on_rows.score(np.concatenate([x[:3], x[:3]])).p).all()
+    frame = {"b": x[:, 1], "a": x[:, 0]}
+    detector = Detector().fit(frame)
+    again = {"new": np.arange(200.0), "a": x[:, 0], "b": x[:, 1]}
+    assert np.isnan(detector.score(again).p).all()
+
+
 def test_mistakes_get_a_sentence(on_pictures, on_rows, tmp_path):
     with pytest.raises(UserError, match="not fitted"):
         Detector().score(blobs(3))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 
 import numpy as np
@@ -205,6 +206,97 @@ def test_eval_prints_a_table_and_ablates(tile_folder, tmp_path, capsys):
     assert found["rows"]["detector"]["auroc"] > 0.9
 
 
+def test_undivided_data_are_fitted_again_with_the_same_settings_only(tile_folder, tmp_path, capsys):
+    data, out = tile_folder / "train" / "good", tmp_path / "out"
+    assert run("--data", data, "-o", out, *FAST, "-q") == DONE
+    before = scores(out)
+    assert run("--data", data, "-o", out, *FAST, "-q") == DONE
+    assert scores(out) == before
+    assert run("--data", data, "-o", out, *FAST, "--seed", "1") == USAGE
+    assert "other settings (seed 0 -> 1). Give --fresh" in told(capsys)
+    plan = json.loads((out / "model" / "plan.json").read_text())
+    plan["facts"]["refined"] = 3
+    (out / "model" / "plan.json").write_text(json.dumps(plan))
+    assert run("--data", data, "-o", out, *FAST) == USAGE
+    assert "holds 3 verdicts of a person, which would be lost" in told(capsys)
+    assert json.loads((out / "model" / "plan.json").read_text()) == plan
+    assert run("--data", data, "-o", out, *FAST, "--fresh", "-q") == DONE
+    assert "refined" not in json.loads((out / "model" / "plan.json").read_text())["facts"]
+
+
+def test_results_below_the_data_are_no_data_of_the_next_job(tiles, tmp_path, capsys):
+    data = tiles(tmp_path / "data", good=0, bad=0) / "train" / "good"
+    for _ in range(2):
+        assert run("--data", data, "-o", data / "out", *FAST) == DONE
+        assert len(scores(data / "out")) == 80
+    assert "The folder 'out' holds results of an earlier job: left out." in told(capsys)
+
+
+def test_a_missing_shard_and_shards_of_other_data_are_refused(done, tile_folder, tmp_path, capsys):
+    common = ("--model", done / "model", "-q")
+    for data in ("test", "test/patch"):
+        for number in (1, 2, 3):
+            out = tmp_path / f"{data[-5:]}{number}"
+            shard = ("--shard", f"{number}/3", "-o", out)
+            assert run("score", "--data", tile_folder / data, *common, *shard) == DONE
+    one, two, three = (tmp_path / f"test{number}" for number in (1, 2, 3))
+    shutil.copytree(one, tmp_path / "again")
+    out = tmp_path / "merged"
+    for given, words in (
+        ((one, three), "each of 3 shards once. Missing or given twice: 2."),
+        ((one, two, three, tmp_path / "again"), "Missing or given twice: 1."),
+        ((one, two, tmp_path / "patch3"), "not of one collection"),
+    ):
+        assert run("merge", *given, "-o", out) == USAGE
+        assert words in told(capsys)
+        assert not out.exists()
+    assert run("merge", three, one, two, "-o", out, "-q") == DONE
+    assert len(scores(out)) == 20
+
+
+def test_shares_that_are_empty_are_not_missed(done, tile_folder, tmp_path):
+    (tmp_path / "few").mkdir()
+    for path in sorted((tile_folder / "test" / "patch").iterdir())[:2]:
+        shutil.copy(path, tmp_path / "few")
+    common = ("--data", tmp_path / "few", "--model", done / "model", "-q")
+    codes = [
+        run("score", *common, "--shard", f"{i}/3", "-o", tmp_path / f"p{i}") for i in (1, 2, 3)
+    ]
+    assert codes == [DONE, DONE, USAGE]
+    assert run("merge", tmp_path / "p1", tmp_path / "p2", "-o", tmp_path / "m", "-q") == DONE
+    assert len(scores(tmp_path / "m")) == 2
+
+
+def test_eval_keeps_figures_of_others_and_says_where_it_cannot_ablate(tiles, tmp_path, capsys):
+    data, out = tiles(tmp_path / "data", normals=50), tmp_path / "eval"
+    options = (*FAST, "--seeds", "1", "-q", "-o", out)
+    assert run("eval", "--data", data, *options, "--ablate") == DONE
+    assert "needs several parts and 60 normals to hold some out of. There are 50." in told(capsys)
+    assert run("eval", "--data", data, *options) == DONE  # its own may be replaced
+    assert "--ablate" not in told(capsys)
+    (out / "evaluation.json").write_text('{"accuracy": 1}')
+    assert run("eval", "--data", data, *options) == USAGE
+    assert "was not written by `gantools anomaly eval`" in told(capsys)
+    assert (out / "evaluation.json").read_text() == '{"accuracy": 1}'
+
+
+def test_names_that_are_no_text_go_through_a_whole_job(tiles, tmp_path, capsys):
+    data = tiles(tmp_path / "data", good=6, bad=4, masks=False)
+    for i, name in enumerate((b"Pr\xfcf.png", b"Pr\xe4f.png")):
+        picture = sorted((data / "test" / "good").iterdir())[i]
+        try:
+            picture.rename(picture.with_name(os.fsdecode(name)))
+        except OSError:
+            pytest.skip("this file system has names of UTF-8 only")
+    (data / "test" / "good" / os.fsdecode(b"br\xfcck.png")).write_bytes(b"broken")
+    assert run("--data", data, "-o", tmp_path / "out", *FAST, "-q") == SOME_FAILED
+    rows = {row["path"]: row for row in scores(tmp_path / "out")}
+    assert rows[r"test/good/Pr\xfcf.png"]["p"] and rows[r"test/good/Pr\xe4f.png"]["p"]
+    assert r"br\xfcck.png" in rows[r"test/good/br\xfcck.png"]["reason"]
+    assert run("audit", "--data", data) in (DONE, SOME_FAILED)
+    assert r"br\xfcck.png" in capsys.readouterr().out
+
+
 def test_stream_and_confidence_and_manifest(tile_folder, tmp_path, capsys):
     listed = [("path", "label", "split")]
     for path in sorted(tile_folder.glob("*/*/*.png")):
@@ -230,6 +322,7 @@ MISTAKES = [
     (("--data", "{tmp}/text"), ALL_FAILED, "nothing that can be scored"),
     (("--data", "{tiles}", "--layout", "spiral"), USAGE, "as layout"),
     (("--data", "{tiles}", "--groups", "("), USAGE, "neither a column nor a regular expression"),
+    (("--data", "{tiles}", "--layout", "flat", "--manifest", "{tmp}/x.csv"), USAGE, "not be read"),
     (("--data", "{tiles}", "--label", "y"), USAGE, "holds pictures, no table"),
     (("--data", "{tiles}", "--without", "ssim", *FAST), USAGE, "the parts that rank here are"),
     (("--data", "{tiles}", "--manifest", "{tmp}/none.csv"), USAGE, "no manifest"),

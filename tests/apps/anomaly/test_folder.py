@@ -31,6 +31,34 @@ def test_what_has_the_name_of_a_result_and_is_none_is_kept(tmp_path, name):
     assert (tmp_path / name).read_text() == "{}"
 
 
+def test_figures_of_others_are_kept(tmp_path):
+    assert folder.free_for_figures(tmp_path / "new") == tmp_path / "new" / "evaluation.json"
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "evaluation.json").write_text('{"accuracy": 0.9}')
+    with pytest.raises(UserError, match="evaluation.json' was not written by .*Give another -o"):
+        folder.free_for_figures(tmp_path)
+    with pytest.raises(UserError, match=r"It holds evaluation.json. Give another -o"):
+        folder.output_folder(tmp_path)
+    (tmp_path / "evaluation.json").write_text('{"schema": 1, "command": "x", "rows": {}}')
+    assert folder.free_for_figures(tmp_path) == tmp_path / "evaluation.json"
+    folder.output_folder(tmp_path)
+
+
+def test_own_folders_are_known(tmp_path):
+    plans = {
+        "results of an earlier job": ("plan.json", {"schema": 1, "command": "x", "detector": {}}),
+        "a fitted model": ("plan.json", {"schema": 2, "facts": {}, "detector": "encoder"}),
+        "a training that was stopped": (folder.NOTE, {"normals": "a", "settings": {}, "salt": "s"}),
+        "": ("plan.json", {"schema": 1, "rooms": 3}),
+    }
+    for number, (what, (name, plan)) in enumerate(plans.items()):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / name).write_text(json.dumps(plan))
+        assert folder.own(tmp_path / str(number)) == what
+    (tmp_path / "3" / "plan.json").write_text("[1]")
+    assert folder.own(tmp_path / "3") == folder.own(tmp_path / "nowhere") == ""
+
+
 @pytest.mark.parametrize("fresh", [False, True])
 def test_a_folder_that_is_no_trainings_is_kept(tmp_path, fresh):
     place = tmp_path / "scans.training"

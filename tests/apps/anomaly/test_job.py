@@ -182,3 +182,61 @@ def test_auto_takes_what_is_installed(monkeypatch):
     assert "not installed" in lines[0]
     with pytest.raises(UserError, match="not installed"):
         job.make("encoder", 500)[1]()
+
+
+def scenes(root, shots, count=40):
+    """Write several noisy shots of each scene; `shots` are folders, one a shot."""
+    import cv2
+
+    random = np.random.default_rng(0)
+    for scene in range(count):
+        rough = random.integers(0, 256, (6, 6), np.uint8)
+        base = cv2.resize(rough, (48, 48), interpolation=cv2.INTER_CUBIC).astype(float)
+        for number, folder in enumerate(shots):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            shot = (base + random.normal(0, 2, base.shape)).clip(0, 255).astype(np.uint8)
+            cv2.imwrite(str(root / folder / f"s{scene:02}_{number}.png"), shot)
+    odd = root / ("test/bad" if shots[-1].startswith("test") else "bad")
+    odd.mkdir(parents=True)
+    cv2.imwrite(str(odd / "z.png"), random.integers(0, 256, (48, 48), np.uint8))
+
+
+@pytest.mark.parametrize("shots", [["train/good"] * 3 + ["test/good"], ["good"] * 4])
+def test_shots_of_one_scene_stay_together_where_one_of_them_is_in_the_test_part(tmp_path, shots):
+    scenes(tmp_path, shots)
+    looked = job.look(layouts.find(tmp_path))
+    tested = {item.path.name[:3] for item in looked.collection.of("test")}
+    parts = job.divide(looked.normals(), 0, job.copies(looked.audit.sheet))
+    fit, first, second = ({item.path.name[:3] for item in part} for part in parts)
+    assert len(tested & (fit | first | second)) > 15
+    assert not fit & first
+    assert not fit & second
+    assert not first & second
+
+
+def test_parts_in_a_jig_are_fitted_although_each_is_a_near_copy_of_another(tmp_path):
+    import cv2
+
+    random, base = np.random.default_rng(0), np.full((64, 64), 40, np.uint8)
+    cv2.circle(base, (32, 32), 22, 200, -1)
+    cv2.rectangle(base, (20, 20), (44, 28), 90, -1)
+    base = cv2.GaussianBlur(base, (0, 0), 1.5).astype(float)
+    for i in range(100):
+        rough = cv2.resize(random.normal(0, 4, (6, 6)), (64, 64))
+        shot = base * random.normal(1, 0.02) + random.normal(0, 4, base.shape) + rough
+        cv2.imwrite(str(tmp_path / f"{i:03}.png"), shot.clip(0, 255).astype(np.uint8))
+    lines = []
+    looked = job.look(layouts.find(tmp_path), lines.append)
+    assert any("likeness is a property of this set" in line for line in lines)
+    items, scored, _ = job.score_unsupervised(
+        looked, Settings(detector="references"), say=lambda line: None
+    )
+    assert len(items) == 100
+    assert np.isfinite(scored.p).all()
+
+
+def test_halves_of_few_places_say_what_hangs_together(tmp_path):
+    scenes(tmp_path, ["good"] * 30, count=3)
+    looked = job.look(layouts.find(tmp_path / "good"))
+    with pytest.raises(UserError, match="groups and copies stay together, which leaves 3 of 90"):
+        job.score_unsupervised(looked, Settings("references", seed=1), say=lambda line: None)

@@ -1,5 +1,7 @@
 """Which layout a folder has: the first whose sign is there."""
 
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -222,3 +224,121 @@ def test_forced_and_wrong_layouts(tmp_path):
     (tmp_path / "other/a.txt").write_text("x")
     with pytest.raises(UserError, match="nothing that can be scored"):
         layouts.find(tmp_path / "other")
+
+
+def test_own_results_and_models_below_the_data_are_no_data(tmp_path):
+    put(tmp_path, *(f"{i}.png" for i in range(9)), "out/maps/0.png", "m/deep/tiles.model/x.png")
+    put(tmp_path, "fit.training/y.png")
+    (tmp_path / "out/plan.json").write_text('{"schema": 1, "command": "gantools anomaly"}')
+    (tmp_path / "out/scores.csv").write_text("path,score\n" + "".join(f"{i}.png,1\n" for i in "12"))
+    plan = '{"schema": 2, "facts": {}, "detector": "references"}'
+    (tmp_path / "m/deep/tiles.model/plan.json").write_text(plan)
+    note = '{"normals": "x", "settings": {}, "salt": "s"}'
+    (tmp_path / "fit.training/job.json").write_text(note)
+    found = layouts.find(tmp_path)
+    assert found.layout == "flat"
+    assert [item.name for item in found.items] == [f"{i}.png" for i in range(9)]
+    assert "The folder 'out' holds results of an earlier job: left out." in found.notes
+    assert "The folder 'tiles.model' holds a fitted model: left out." in found.notes
+    assert ("m/deep/tiles.model", "a fitted model") in found.skipped
+    assert len(layouts.find(tmp_path / "out" / "maps").items) == 1  # asked for by name
+
+
+REST = {
+    "manifest": (("1.png", "2.png", "3.png", "b/4.png"), "file\n1.png\n2.png\n",
+                 ["3.png", "b/4.png"]),
+    "normal-abnormal": (("ok/1.png", "bad/2.png", "3.png"), "", ["3.png"]),
+    "mvtec": (("train/good/1.png", "test/x/2.png", "other/3.png", "train/4.png",
+               "ground_truth/x/2_mask.png", "ground_truth/x/9_mask.png"), "",
+              ["ground_truth/x/9_mask.png", "other/3.png", "train/4.png"]),
+    "train-test": (("train/1.png", "test/2.png", "more/3.png", "4.png"), "",
+                   ["4.png", "more/3.png"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", REST)
+def test_pictures_that_a_layout_has_no_place_for_are_counted_aloud(tmp_path, layout):
+    names, listed, rest = REST[layout]
+    put(tmp_path, *names)
+    if listed:
+        (tmp_path / "list.csv").write_text(listed)
+    found = layouts.find(tmp_path)
+    assert found.layout == layout
+    assert sorted(name for name, _ in found.skipped) == rest
+    assert any(f"{len(rest)} pictures or masks ({rest[0]}" in note for note in found.notes)
+    assert f"{len(rest)} skipped" in found.description
+
+
+def test_pictures_beside_volumes_and_arrays_beside_pictures_are_counted(tmp_path):
+    put(tmp_path, "1.png", "2.png")
+    np.savez(tmp_path / "x.npz", images=np.zeros((9, 8, 8), np.uint8))
+    assert layouts.find(tmp_path).skipped == (("x.npz", "of no item of this layout"),)
+    nibabel = pytest.importorskip("nibabel")
+    nibabel.save(
+        nibabel.Nifti1Image(np.eye(6)[..., None] * np.ones(4), np.eye(4)), tmp_path / "v.nii"
+    )
+    found = layouts.find(tmp_path)
+    assert found.layout == "nifti"
+    assert {name for name, _ in found.skipped} == {"1.png", "2.png", "x.npz"}
+
+
+def test_pictures_listed_in_other_words_are_not_left_out(tmp_path):
+    put(tmp_path, "a/1.png", "b/2.png")
+    (tmp_path / "list.csv").write_text("file\nb/../a/1.png\n./b/2.png\n")
+    assert layouts.find(tmp_path).skipped == ()
+
+
+def test_a_picture_that_is_listed_twice_is_one_item(tmp_path):
+    put(tmp_path, "a/1.png", "a/2.png", "a/3.png")
+    rows = ["a/1.png,0,train,none", "a/2.png,0,train,none", "a/1.png,1,test,mass"]
+    rows += ["./a/1.png,1,train,node", "a/3.png,,train,", "a/3.png,0,train,none"]
+    (tmp_path / "m.csv").write_text("\n".join(["file,label,split,finding", *rows]))
+    found = layouts.find(tmp_path)
+    assert [(i.name, i.label, i.part, i.kind) for i in found.items] == [
+        ("a/1.png", 1, "test", "mass"), ("a/2.png", 0, "train", "none"),
+        ("a/3.png", 0, "train", "none"),
+    ]  # fmt: skip
+    assert any(note.startswith("3 rows list a picture again") for note in found.notes)
+
+
+def test_words_of_a_split_are_known_or_refused(tmp_path):
+    put(tmp_path, "1.png", "2.png", "3.png")
+
+    def parts(heading, *words):
+        rows = [f"{i + 1}.png,{word}" for i, word in enumerate(words)]
+        (tmp_path / "m.csv").write_text("\n".join([f"file,{heading}", *rows]))
+        found = layouts.find(tmp_path)
+        return [item.part for item in found.items], " ".join(found.notes)
+
+    assert parts("split", "train", "evaluation", "eval")[0] == ["train", "test", "test"]
+    assert parts("split", "Training", "", "VAL")[0] == ["train", "train", "val"]
+    for heading, word in (("split", "evaluatoin"), ("part", "calib"), ("subset", "B")):
+        with pytest.raises(UserError, match=f"column '{heading}'.*Received: {word}. Change"):
+            parts(heading, "train", word, "test")
+    with pytest.raises(UserError, match="Received: A, B"):
+        parts("split", "A", "B", "A")
+    for heading in ("fold", "Part", "set"):
+        found, told = parts(heading, "0", "1", "2")
+        assert found == ["train"] * 3
+        assert f"Column '{heading}' is not used" in told
+    assert parts("fold,split", "0,train", "1,test", "2,test")[0] == ["train", "test", "test"]
+
+
+def test_a_manifest_that_would_not_be_read_is_refused(tmp_path):
+    put(tmp_path, "1.png", "2.png")
+    (tmp_path / "list.csv").write_text("file\n1.png\n")
+    with pytest.raises(UserError, match="--manifest .* would not be read by the layout 'flat'"):
+        layouts.find(tmp_path, "flat", manifest=tmp_path / "list.csv")
+    assert layouts.find(tmp_path, "manifest", manifest=tmp_path / "list.csv").layout == "manifest"
+
+
+def test_names_that_are_no_text_are_readable_and_apart(tmp_path):
+    put(tmp_path, "1.png", "2.png")
+    for i, name in enumerate((b"Pr\xfcfung.png", b"Pr\xe4fung.png")):
+        try:
+            (tmp_path / f"{i + 1}.png").rename(tmp_path / os.fsdecode(name))
+        except OSError:
+            pytest.skip("this file system has names of UTF-8 only")
+    names = [item.name for item in layouts.find(tmp_path).items]
+    assert names == [r"Pr\xe4fung.png", r"Pr\xfcfung.png"]
+    assert all(item.path.is_file() for item in layouts.find(tmp_path).items)

@@ -44,9 +44,10 @@ def test_colour_is_decided_by_content_of_most(tmp_path):
     reader = loading.Reader()
     assert loading.learn_levels(reader, items).channels == 1
     assert loading.learn_levels(reader, items[2:]).channels == 3
-    out = loading.load(reader, items, loading.Levels(1), 16)
-    assert out.shape == (3, 16, 16, 1) and out.dtype == np.float32
-    assert loading.load(reader, items, loading.Levels(3), 16).shape == (3, 16, 16, 3)
+    for channels in (1, 3):
+        for item in items:
+            out = loading.to_levels(reader.pixels(item), loading.Levels(channels))
+            assert out.shape == (8, 8, channels) and out.dtype == np.float32
 
 
 class Drawn:
@@ -141,6 +142,26 @@ def test_arrays_are_read_by_index(tmp_path):
     np.savez(tmp_path / "c.npz", strange=x)
     with pytest.raises(UserError, match="strange"):
         loading.array_items(tmp_path / "c.npz")
+
+
+@pytest.mark.parametrize("shape", [(9, 3, 32, 40), (9, 32, 40, 5), (9, 4, 32, 40, 3)])
+def test_channels_of_arrays_are_the_last_axis(tmp_path, shape):
+    np.savez(tmp_path / "a.npz", images=np.zeros(shape, np.uint8))
+    with pytest.raises(UserError, match=r"'images' in .* has the shape \(9, .*on the last axis"):
+        loading.array_items(tmp_path / "a.npz")
+    with pytest.raises(UserError, match="1 to 4 channels"):
+        loading.to_levels(np.zeros((8, 8, 5), np.uint8), loading.Levels())
+
+
+def test_a_reader_keeps_what_is_said_of_files(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    pages = [image.new("L", (16, 16), level) for level in (10, 20, 30)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    pages[1].save(tmp_path / "b.tif")
+    reader = loading.Reader()
+    for name in ("a.tif", "b.tif"):
+        reader.pixels(Item(tmp_path / name, name))
+    assert reader.notes == {"a.tif": ("Only the first of 3 pages is read.",)}
 
 
 def test_broken_arrays_get_one_sentence(tmp_path):

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from gantools.apps.anomaly import layouts
-from gantools.apps.anomaly.audit import contents, duplicates
+from gantools.apps.anomaly.audit import contents, duplicates, shortcuts
 from gantools.apps.anomaly.audit.findings import Finding
 from gantools.apps.anomaly.audit.measure import measure, measure_arrays
 from gantools.apps.anomaly.audit.run import audit, audit_sheet
@@ -256,6 +256,52 @@ def test_not_a_number_is_one_sentence():
     sheet = measure(items, lambda item: picture, file_bytes=False)
     assert len(sheet) == 0
     assert "not numbers" in sheet.unreadable[0][1]
+
+
+def test_a_chain_of_most_normals_is_likeness_and_its_exact_copies_are_kept_together():
+    draw = np.random.default_rng(0)
+    base = textures(1)[0].astype(float)
+    alike = np.clip(base + draw.normal(0, 2, (70, 64, 64)), 0, 255).astype(np.uint8)
+    alike[9] = alike[3]
+    other = textures(50, seed=9)
+    other[1] = np.clip(other[0] * 0.9 + 10, 0, 255).astype(np.uint8)
+    sheet = measure_arrays(np.concatenate([alike, other]), parts_of(120, 0))
+    rules = found(sheet)
+    assert rules["alike-throughout"].number == pytest.approx(70 / 120)
+    assert rules["near-duplicates"].items == ("#70 = #71",)
+    assert duplicates.copies(sheet) == {"#9": "#3", "#71": "#70"}
+    half = measure_arrays(np.concatenate([alike[:50], other]), parts_of(100, 0))
+    assert "alike-throughout" not in found(half)
+    assert len(set(duplicates.copies(half).values())) == 2
+
+
+def test_what_is_said_of_files_is_passed_on(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    for i, one in enumerate(textures(20, 32)):
+        image.fromarray(one).save(tmp_path / f"{i:02}.tif")
+    pages = [image.fromarray(one) for one in textures(5, 32, seed=1)]
+    pages[0].save(tmp_path / "07.tif", save_all=True, append_images=pages[1:])
+    rules = {f.rule: f for f in audit(layouts.find(tmp_path)).findings}
+    assert rules["not-as-meant"].items == ("07.tif",)
+    assert "Only the first of 5 pages is read." in rules["not-as-meant"].sentence
+
+
+def test_anomalies_of_one_group_have_no_metadata_figure():
+    draw, x = np.random.default_rng(0), list(textures(135, 32))
+    x[90:] = [one[:, : 20 + draw.integers(8)] for one in x[90:]]
+    labels = [0] * 90 + [1] * 45
+    one = [f"p{i}" for i in range(90)] + ["sick"] * 45
+    assert shortcuts.metadata_auroc(measure_arrays(x, labels=labels, groups=one)) is None
+    four = [f"p{i}" for i in range(90)] + [f"sick{i % 4}" for i in range(45)]
+    assert shortcuts.metadata_auroc(measure_arrays(x, labels=labels, groups=four)) is None
+    five = [f"p{i}" for i in range(90)] + [f"sick{i % 5}" for i in range(45)]
+    assert shortcuts.metadata_auroc(measure_arrays(x, labels=labels, groups=five)) > 0.9
+
+
+@pytest.mark.parametrize("shape", [(32, 40, 5), (3, 32, 40)])
+def test_other_channels_are_one_sentence(shape):
+    with pytest.raises(UserError, match=f"shape .{shape[0]}, .*1 to 4 channels on the last axis"):
+        measure_arrays([np.zeros(shape, np.uint8)])
 
 
 def test_one_picture(tmp_path):

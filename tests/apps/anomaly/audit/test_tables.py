@@ -66,6 +66,19 @@ def test_columns_of_dates_are_no_words():
     assert rules(data)["text-column"].items == ("town",)
 
 
+def test_codes_of_digits_are_words():
+    data = table()
+    data["code"] = np.array([("01", "1", "7_4")[i % 3] for i in range(400)], object)
+    data["number"] = np.array([("1.5", "1e3", "")[i % 3] for i in range(400)], object)
+    assert rules(data)["text-column"].items == ("town", "code")
+
+
+def test_rows_have_the_names_that_were_given():
+    data = {"x": np.r_[np.arange(100.0), 0, 1]}
+    names = [f"row {3 * i + 7}" for i in range(102)]
+    assert rules(data, names=names)["duplicates"].items == ("row 307", "row 310")
+
+
 def test_one_column_beats_the_model():
     data, y = table(), labels()
     data["count"] = np.random.default_rng(1).normal(size=400) - 3 * y

@@ -135,6 +135,32 @@ def test_fingerprints_rarely_ring_on_the_same_source():
         Fingerprint.fit({})
 
 
+@pytest.mark.parametrize("known", [20, 200])
+def test_a_number_that_is_rarely_known_rings_no_more_often(known):
+    """Of 1000 rows. With 20 known it rang "differs" in 2 of 100 trials, not in 1 of 1000."""
+    states = []
+    for seed in range(1000):
+        rng = np.random.default_rng(seed)
+        old, new = np.full((2, 1000), np.nan)
+        old[:known], new[:known] = rng.normal(size=(2, known))
+        (light,) = Fingerprint.fit({"a": old}).compare({"a": new})
+        states.append(light.state)
+    assert states.count("differs") <= 5  # P(more of 1000 at 0.1 %) < 0.1 %
+    assert states.count("watch") <= 20  # at 0.9 %: P(more) < 0.1 %
+
+
+def test_a_number_that_is_rarely_known_still_rings():
+    rng = np.random.default_rng(9)
+    old, new = np.full((2, 1000), np.nan)
+    old[:30], new[:30] = rng.normal(size=30), rng.normal(3, 1, size=30)
+    print_ = Fingerprint.fit({"a": old, "b": rng.normal(size=1000), "few": old[:5].repeat(200)})
+    assert print_.items["a"] == 30
+    again = Fingerprint.from_dict(json.loads(json.dumps(print_.to_dict())))
+    assert again.compare({"a": new})[0].state == "differs"
+    with pytest.raises(UserError, match="Fit the model again"):
+        Fingerprint.from_dict(print_.to_dict() | {"schema": 1})
+
+
 def light_of(normals, units, new):
     """Return the light of new normals by 5-NN on 32x32 pixels, cross-calibrated."""
     some = [Item(Path(f"{i}"), f"{i}", group=str(unit)) for i, unit in enumerate(units)]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gantools.apps.anomaly.calibration.split import FEW, folds, full_folds, split
+from gantools.apps.anomaly.calibration.split import FEW, folds, full_folds, keys, split
 from gantools.apps.anomaly.items import Item
 
 from gantools.errors import UserError
@@ -46,6 +46,16 @@ def test_copies_stay_together_and_join_groups():
         i: n for n, part in enumerate((parts.fit, parts.early, parts.calibration)) for i in part
     }
     assert len({place[i] for i in (2, 3, 100, 101, 200, 201)}) == 1
+
+
+def test_copies_of_a_picture_that_is_not_among_the_items_stay_together():
+    some = items([None] * 40)
+    elsewhere = {f"{i:05d}.png": f"00000/test_{i % 4}.png" for i in range(40)}
+    some_keys = keys(some, elsewhere)
+    assert some_keys == [f"{i % 4:05d}.png" for i in range(40)]  # names of items, not of others
+    assert len(set(keys(some[8:], elsewhere))) == 4
+    grouped = items([f"p{i // 2}" for i in range(8)])
+    assert keys(grouped, elsewhere) == ["p0", "p0", "p1", "p1"] * 2  # 0 and 4, 1 and 5 ...
 
 
 def test_folds_are_whole_groups_of_like_size():

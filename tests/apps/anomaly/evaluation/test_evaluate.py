@@ -119,6 +119,22 @@ def test_the_order_of_a_stream(tmp_path):
     assert stream.order_of(items, None) is None
 
 
+def test_streams_of_codes_and_frames_are_ordered_by_file_and_index(tmp_path):
+    import os
+
+    items = []
+    for path, index, name in (("s/10.dcm", None, "00aa"), ("s/9.dcm", 10, "ffbb#10"),
+                              ("s/9.dcm", 9, "ffbb#9"), ("r/1.dcm", None, "9900")):  # fmt: skip
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+        os.utime(tmp_path / path, (1000, 1000))
+        items.append(Item(tmp_path / path, name, index=index))
+    assert stream.order_of(items, "name") == [3, 2, 1, 0]
+    assert stream.order_of(items, "time") == [3, 2, 1, 0]
+    parts = [Item(tmp_path, f"x{m}#{i}", index=i, member=m) for m in "ba" for i in (1, 0)]
+    assert stream.order_of(parts, "name") == [3, 2, 1, 0]
+
+
 def test_digits_that_are_no_decimals_are_letters_of_a_name():
     assert stream.natural("5\u00b23.png")[0] == (0, 5, "")
     assert sorted(["5\u00b210", "5\u00b29"], key=stream.natural) == ["5\u00b29", "5\u00b210"]

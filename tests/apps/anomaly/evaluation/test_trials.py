@@ -1,9 +1,22 @@
 """Measuring over seeds."""
 
+from types import SimpleNamespace
+
+import numpy as np
 from gantools.apps.anomaly import job, layouts
+from gantools.apps.anomaly.calibration.calibrate import Rule
 from gantools.apps.anomaly.evaluation import trials
 from gantools.apps.anomaly.reporting import outputs
 from gantools.apps.anomaly.settings import Settings
+
+
+def test_normals_without_p_do_not_count_among_the_false_alarms():
+    labels = (0, 0, 0, 0, 1)
+    items = [SimpleNamespace(label=label) for label in labels]
+    run = SimpleNamespace(p=np.array([0.01, 0.5, np.nan, np.nan, 0.01]))
+    model = SimpleNamespace(judge=SimpleNamespace(rule=lambda level: Rule.of(99, level)))
+    found = trials._realised(items, [run], [model])
+    assert found["0.05"] == {"mean": 0.5, "seeds": [0.5]}
 
 
 def test_figures_of_pixels_are_of_all_maps_however_much_memory_there_is(tile_folder, monkeypatch):

@@ -1,4 +1,5 @@
 import csv
+import os
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -67,6 +68,24 @@ def test_names_that_become_alike_stay_apart():
         "a_0.png", "a_b.png", "a.b.png"
     ]  # fmt: skip
     assert outputs.file_name("a/b.png") == found[2]
+
+
+def test_long_names_fit_into_a_file_system_and_stay_apart():
+    names = [f"{'x' * 120}/{'y' * 130}/{i}.png" for i in range(300)]
+    names += [str(i) + "\u00e4" * 200 for i in range(3)]
+    found = [outputs.file_name(name) for name in names]
+    assert len(set(found)) == len(names)
+    assert max(len(one.encode()) for one in found) <= 170
+    assert "_7.png-" in found[7]
+    assert outputs.file_name("a" * 150) == "a" * 150
+    assert outputs.file_name("a" * 151) != "a" * 151
+
+
+def test_a_name_that_is_no_text_has_a_file_name():
+    names = [os.fsdecode(b"Pr\xfcfung.png"), os.fsdecode(b"Pr\xe4fung.png")]
+    found = {outputs.file_name(name) for name in names}
+    assert len(found) == 2
+    assert all(one.isascii() for one in found)
 
 
 def test_volumes_of_one_name_in_several_folders_have_a_map_each(tmp_path):

@@ -7,8 +7,9 @@ import pytest
 from gantools.apps.anomaly import layouts
 from gantools.apps.anomaly.audit.run import audit
 from gantools.apps.anomaly.fingerprint import fingerprint
+from gantools.apps.anomaly.items import Collection
 from gantools.apps.anomaly.loading import Reader
-from gantools.apps.anomaly.scans import dicom, dicom_pixels
+from gantools.apps.anomaly.scans import dicom, dicom_pixels, medical
 
 from gantools.errors import MISSING_EXTRA, UserError
 
@@ -200,6 +201,36 @@ def test_files_without_pixels(tmp_path):
     save(truncated, tmp_path / "c.dcm")
     with pytest.raises(UserError, match="truncated"):
         dicom_pixels.read_frame(tmp_path / "c.dcm")
+
+
+def test_files_of_one_uid_have_a_name_each(tmp_path):
+    draw = np.random.default_rng(0)
+    for i in range(3):
+        data = dataset(draw.integers(0, 900, (16, 16)).astype(np.uint16), number=i)
+        data.SOPInstanceUID = "1.2.3.4" if i else "1.2.3.5"
+        save(data, tmp_path / f"{i}.dcm")
+    names = {item.path.name: item.name for item in layouts.find(tmp_path).items}
+    assert len(set(names.values())) == 3
+    (tmp_path / "2.dcm").unlink()
+    alone = {item.path.name: item.name for item in layouts.find(tmp_path).items}
+    assert alone["0.dcm"] == names["0.dcm"]
+
+
+def test_dicom_that_no_item_uses_is_skipped_by_its_code(tmp_path):
+    draw = np.random.default_rng(0)
+    for i in range(3):
+        pixels = draw.integers(0, 900, (16, 16)).astype(np.uint16)
+        save(dataset(pixels), tmp_path / f"{CANARY}{i}.dcm")
+    (tmp_path / "list.csv").write_text(f"file\n{CANARY}0.dcm\n{CANARY}1.dcm\n")
+    found = layouts.find(tmp_path)
+    assert len(found.skipped) == 1
+    assert CANARY not in str((found.skipped, found.notes))
+
+
+def test_a_title_is_that_of_the_folder_but_not_of_dicom(tmp_path):
+    assert medical.title_of(Collection(tmp_path, "flat")) == tmp_path.name
+    save(dataset(np.arange(256, dtype=np.uint16).reshape(16, 16)), tmp_path / "a.dcm")
+    assert medical.title_of(layouts.find(tmp_path)) == "DICOM"
 
 
 def test_display_uses_the_stored_window(tmp_path):

@@ -158,7 +158,7 @@ def test_people_see_a_scan_by_its_own_window(tmp_path):
 
 def test_no_patient_data_in_any_byte_of_a_dicom_job(tmp_path):
     pydicom = pytest.importorskip("pydicom")
-    random, data = np.random.default_rng(0), tmp_path / "scans"
+    random, data = np.random.default_rng(0), tmp_path / "CANARY_Jane"
     data.mkdir()
     for i in range(40):
         pixels = (volume(random, 1)[..., 0] * 5 + 1000).clip(0, 4000).astype(np.uint16)
@@ -173,6 +173,9 @@ def test_no_patient_data_in_any_byte_of_a_dicom_job(tmp_path):
         for canary in CANARIES:
             assert canary.encode() not in content, f"{canary} in {path.name}"
             assert canary not in path.name
+    command = json.loads((out / "plan.json").read_text())["command"]
+    assert command == "gantools anomaly --detector references --quiet"
+    assert "Anomalies in DICOM" in (out / "report.html").read_text()
     secret = json.loads((out / "model" / "plan.json").read_text())["facts"]["salt"]
     told = [path for path in out.rglob("*") if path.is_file() and "model" not in path.parts]
     assert len(secret) == 16 and not any(secret.encode() in path.read_bytes() for path in told)
@@ -180,6 +183,12 @@ def test_no_patient_data_in_any_byte_of_a_dicom_job(tmp_path):
     other = tmp_path / "other"
     assert run("score", "--data", data, "--model", out / "model", "-o", other, "-q") in DONE_OR_SOME
     assert {row["path"] for row in scores(other)} == before  # one model, the same codes
+    shard = ("--shard", "1/1", "-o", tmp_path / "CANARY_1", "-q")
+    assert run("score", "--data", data, "--model", out / "model", *shard) in DONE_OR_SOME
+    merged = tmp_path / "merged"
+    assert run("merge", tmp_path / "CANARY_1", "-o", merged, "-q") in DONE_OR_SOME
+    written = [path.read_bytes() for path in merged.rglob("*") if path.is_file()]
+    assert not any(canary.encode() in content for canary in CANARIES for content in written)
     assert run("--data", data, "-o", out, "--fresh", *FAST) == DONE
     assert {row["path"] for row in scores(out)} == before  # the project's secret stays
 

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import pytest
 from gantools.apps.anomaly import layouts
+from gantools.apps.anomaly.audit.run import audit
+from gantools.apps.anomaly.items import Item
 from gantools.apps.anomaly.loading import Reader, read_mask
 from gantools.apps.anomaly.scans import nifti
 
@@ -131,6 +133,30 @@ def test_masks_of_volumes(tmp_path):
     assert found.layout == "mvtec"
     sums = {item.index: read_mask(item).sum() for item in found.of("test")}
     assert sums[5] == 16 and sum(sums.values()) == 16
+
+
+def test_a_mask_is_cut_as_its_picture_and_has_as_many_slices(tmp_path):
+    data, mask = ball(), np.zeros((24, 26, 12), np.uint8)
+    mask[10:14, 8:12, 5] = 1
+    picture = save(tmp_path / "p.nii", data)
+    whole = save(tmp_path / "m.nii", mask, np.diag([4.0, 1, 1, 1]))  # its header says another axis
+    item = Item(picture, "p", index=5, mask=whole)
+    assert read_mask(item, (24, 26)).sum() == 16
+    few = Item(picture, "p", index=9, mask=save(tmp_path / "few.nii", mask[..., :8]))
+    with pytest.raises(
+        UserError, match=r"'few.nii' has 8 slices. Expected 12 as its volume 'p.nii' has"
+    ):
+        read_mask(few, (24, 26))
+
+
+def test_a_mask_of_other_slices_is_refused_before_the_fit(tmp_path):
+    for folder in ("train/good", "test/tumour", "ground_truth/tumour"):
+        (tmp_path / folder).mkdir(parents=True)
+    save(tmp_path / "train/good/a.nii", ball())
+    save(tmp_path / "test/tumour/b.nii", ball())
+    save(tmp_path / "ground_truth/tumour/b.nii", np.zeros((24, 26, 8), np.uint8))
+    with pytest.raises(UserError, match="has 8 slices"):
+        audit(layouts.find(tmp_path))
 
 
 def test_four_axes_use_the_first_volume(tmp_path):

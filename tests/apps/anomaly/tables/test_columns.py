@@ -119,6 +119,17 @@ def test_hours_and_weekdays_of_dates():
 
 def test_time_as_a_number_is_left_out():
     assert "orders the rows" in plan("t", RNG.normal(size=N), time=True).note
+    nanoseconds = texts(10**18 + 10**9 * (i // 2) + 1 for i in range(N))
+    assert "orders the rows" in plan("t", nanoseconds, time=True).note
+
+
+def test_kinds_that_are_read_as_texts():
+    worded = {name: plan(name, values).worded for name, (values, _) in COLUMNS.items()}
+    assert {name for name, told in worded.items() if told} == {
+        "category", "codes", "date", "sentences",
+    }  # fmt: skip
+    days = texts(["20240531" if i % 3 else "2024-05-31" for i in range(N)])
+    assert plan("day", days).worded  # a file of the first form alone has numbers
 
 
 def test_like_texts_are_near():
@@ -143,3 +154,9 @@ def test_a_level_is_known_where_the_new_column_is_of_numbers():
     new = column.encode(np.array([1234567.0, 1234569, np.nan]))
     assert new[:, -1].tolist() == [0, SURPRISE, SURPRISE]
     assert new[0].argmax() == 0
+
+
+def test_padded_codes_are_categories():
+    column = plan("code", texts(["01", "1", "007"] * 40))
+    assert column.facts["levels"] == ["007", "01", "1"]
+    assert column.encode(texts(["7", "1.0"]))[:, -1].tolist() == [SURPRISE, SURPRISE]

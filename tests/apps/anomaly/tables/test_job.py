@@ -6,11 +6,9 @@ import json
 import numpy as np
 import pytest
 from gantools.apps.anomaly.tables import model as table_model
-from gantools.apps.anomaly.tables import rows as table_rows
-from gantools.apps.anomaly.tables.rows import Roles
 
 from gantools import cli
-from gantools.errors import ALL_FAILED, DONE, USAGE, UserError
+from gantools.errors import ALL_FAILED, DONE, SOME_FAILED, USAGE
 
 
 def run(*args):
@@ -139,6 +137,14 @@ def test_an_unlabelled_table_is_scored_by_halves(tmp_path, capsys):
     assert odd <= {row["path"] for row in found[:6]}
 
 
+def test_halves_of_rows_that_are_rightly_equal(tmp_path):
+    """Two contents beside a number of the row: by content alone one half would be empty."""
+    rows = [{"id": 7000 + i, "a": 3 * (i % 2), "b": 1} for i in range(200)]
+    out = tmp_path / "out"
+    assert run("--data", write(tmp_path / "t.csv", rows), "-o", out, "-q") == DONE
+    assert all(row["p"] for row in scores(out))
+
+
 def test_arrays_and_few_rows_by_folds(tmp_path):
     random = np.random.default_rng(0)
     x = np.r_[random.normal(size=(50, 4)), random.normal(6, 1, size=(5, 4))]
@@ -166,39 +172,6 @@ def test_eval_of_a_table(table, tmp_path, capsys):
     assert "detector (table)" in capsys.readouterr().out
 
 
-def column(*values):
-    return np.array(values, object)
-
-
-def test_labels_are_numbers_or_words():
-    labels, kinds = table_rows.labels_of({"y": np.array([0.0, 1, 2, np.nan])}, "y")
-    assert labels.tolist() == [0, 1, 1, -1]
-    labels, kinds = table_rows.labels_of({"y": column("normal.", "smurf.", "", "Good")}, "y")
-    assert labels.tolist() == [0, 1, -1, 0]
-    assert kinds == ["", "smurf.", "", ""]
-    assert table_rows.labels_of({"y": column("True", "", "false")}, "y")[0].tolist() == [1, -1, 0]
-    assert table_rows.labels_of({"a": column("x")}, None)[0].tolist() == [-1]
-    with pytest.raises(UserError, match="Column 'y' never says normal"):
-        table_rows.labels_of({"y": column("a", "b")}, "y")
-
-
-def test_roles_by_name_by_word_and_by_model():
-    columns = {
-        "Label": np.array([0.0, 1]),
-        "split": column("train", "test"),
-        "who": column("a", "b"),
-    }
-    found = table_rows.find_roles(columns, Roles())
-    assert found == Roles("Label", None, None, "split")
-    assert found.drop() == ("Label", "split")
-    plain = {"label": np.array([0.1, 0.2]), "part": column("left", "right")}
-    assert table_rows.find_roles(plain, Roles()) == Roles()
-    assert table_rows.find_roles(columns, Roles(), {"groups": "who"}).groups == "who"
-    assert table_rows.find_roles(columns, Roles(), {"groups": "gone"}).groups is None
-    with pytest.raises(UserError, match="--groups ward: the table has Label, split, who"):
-        table_rows.find_roles(columns, Roles(groups="ward"))
-
-
 MISTAKES = [
     ("a,b\n1,2\n", (), ALL_FAILED, "1 normal rows"),
     ("a,b\n", (), ALL_FAILED, "no rows"),
@@ -218,3 +191,133 @@ def test_bad_tables_get_a_sentence(tmp_path, capsys, text, options, code, senten
     assert sentence in said
     assert "Traceback" not in said
     assert not (tmp_path / "out" / "scores.csv").exists()
+
+
+def noise(count, seed=0, **columns):
+    """Return rows of two numbers; a further column is a function of the row's number."""
+    random = np.random.default_rng(seed)
+    return [
+        {"a": f"{random.normal():.4f}", "b": f"{random.normal():.4f}"}
+        | {name: cell(i) for name, cell in columns.items()}
+        for i in range(count)
+    ]
+
+
+def p_of(out):
+    return {row["path"]: row["p"] for row in scores(out)}
+
+
+def test_p_of_a_row_does_not_depend_on_the_other_rows_of_its_file(tmp_path):
+    """Codes of which only some look like numbers: without X1 a file reads 01 and 1.0 as 1."""
+    codes = ("01", "02", "1.0", "2.0", "X1")
+    fit_on = noise(300, code=lambda i: codes[i % 5])
+    model = tmp_path / "model"
+    assert run("fit", "--data", write(tmp_path / "fit.csv", fit_on), "--model", model, "-q") == DONE
+    new = noise(40, seed=1, code=lambda i: codes[2 + i % 3])
+    for name, rows in (("with", new), ("without", [row for row in new if row["code"] != "X1"])):
+        data = write(tmp_path / f"{name}.csv", rows)
+        assert run("score", "--data", data, "--model", model, "-o", tmp_path / name, "-q") == DONE
+    known = [i for i, row in enumerate(new) if row["code"] != "X1"]
+    whole, alone = p_of(tmp_path / "with"), p_of(tmp_path / "without")
+    assert [whole[f"row {i + 2}"] for i in known] == [alone[f"row {k + 2}"] for k in range(27)]
+    report = (tmp_path / "without" / "report.html").read_text()
+    assert "<td>1.0</td>" in report and "<td>2.0</td>" in report  # the codes as they are written
+
+
+@pytest.mark.parametrize(
+    "names", [range(9 * 10**16, 9 * 10**16 + 60), [f"{i}_{i}" for i in range(60)]]
+)
+def test_long_identifiers_of_groups_stay_apart(tmp_path, names):
+    rows = noise(300, patient=lambda i: names[i // 5])
+    data, model = write(tmp_path / "t.csv", rows), tmp_path / "model"
+    assert run("fit", "--data", data, "--model", model, "--groups", "patient", "-q") == DONE
+    new = write(tmp_path / "new.csv", noise(300, seed=1, patient=lambda i: names[i // 5]))
+    assert run("score", "--data", new, "--model", model, "-o", tmp_path / "out", "-q") == DONE
+    assert {row["group"] for row in scores(tmp_path / "out")} == {str(name) for name in names}
+
+
+def test_a_label_that_so_far_said_normal_is_no_feature(tmp_path, capsys):
+    model, out = tmp_path / "model", tmp_path / "out"
+    old = write(tmp_path / "old.csv", noise(200, label=lambda i: 0))
+    assert run("fit", "--data", old, "--model", model) == DONE
+    assert "Labels: column 'label', 200 normal, 0 anomalous." in capsys.readouterr().err
+    new = write(tmp_path / "new.csv", noise(200, seed=1, label=lambda i: i % 2))
+    assert run("score", "--data", new, "--model", model, "-o", out) == DONE
+    assert "Labels: column 'label', 100 normal, 100 anomalous." in capsys.readouterr().err
+    found = json.loads((out / "evaluation.json").read_text())
+    assert 0.4 < found["rows"]["detector"]["auroc"] < 0.6
+
+
+def test_a_feature_of_the_model_is_never_the_label(tmp_path, capsys):
+    model, out = tmp_path / "model", tmp_path / "out"
+    old = write(tmp_path / "old.csv", noise(200, y=lambda i: i % 25))
+    assert run("fit", "--data", old, "--model", model) == DONE
+    assert "Labels" not in capsys.readouterr().err
+    new = write(tmp_path / "new.csv", noise(200, seed=1, y=lambda i: i % 2))
+    assert run("score", "--data", new, "--model", model, "-o", out) == DONE
+    assert "Labels" not in capsys.readouterr().err
+    assert run("score", "--data", new, "--model", model, "-o", out, "--label", "y") == USAGE
+    assert "Column 'y' is taken for the label, and the model was fitted" in capsys.readouterr().err
+
+
+def test_parts_without_a_defect_are_the_normals(tmp_path, capsys):
+    data = write(tmp_path / "t.csv", noise(200, defect=lambda i: "none" if i % 5 else "scratch"))
+    assert run("--data", data, "-o", tmp_path / "out") == DONE
+    assert "Labels: column 'defect', 160 normal, 40 anomalous." in capsys.readouterr().err
+
+
+def test_rows_that_are_all_anomalous_are_scored(table, done, tmp_path, capsys):
+    sick = write(tmp_path / "sick.csv", [row for row in rows_of() if row["label"] == "sick"])
+    out = tmp_path / "out"
+    assert run("score", "--data", sick, "--model", done / "model", "-o", out) == DONE
+    assert "Labels: column 'label', 0 normal, 12 anomalous." in capsys.readouterr().err
+    assert all(float(row["p"]) < 0.05 for row in scores(out))
+
+
+def test_rows_are_named_by_their_number_in_a_spreadsheet(tmp_path, capsys):
+    lines = [f"{row['a']},{row['b']}" for row in noise(200)]
+    lines[99] = "50,50"
+    gaps = ["a,b", *lines[:30], "", "", *lines[30:]]
+    for name, text, number in (("gaps", gaps, 103), ("no heading", lines, 100)):
+        (tmp_path / f"{name}.csv").write_text("\n".join(text) + "\n")
+        assert run("--data", tmp_path / f"{name}.csv", "-o", tmp_path / name, "-q") == DONE
+        found = [row["path"] for row in scores(tmp_path / name) if "= 50; " in row["reason"]]
+        assert found == [f"row {number}"]
+    (tmp_path / "twice.csv").write_text("\n".join(["a,b", "", *lines, lines[-1]]) + "\n")
+    assert run("audit", "--data", tmp_path / "twice.csv", "--json") == DONE
+    (found,) = json.loads(capsys.readouterr().out)["findings"]
+    assert found["items"] == ["row 203"]
+
+
+def test_what_was_fitted_on_is_known_again_in_any_form_of_the_file(tmp_path):
+    random = np.random.default_rng(0)
+    codes = ["01", "7", "X1"]
+    rows = noise(120, seed=2, code=lambda i: codes[i % 3], label=lambda i: "normal")
+    model = tmp_path / "model"
+    assert run("fit", "--data", write(tmp_path / "fit.csv", rows), "--model", model, "-q") == DONE
+    rows = [row for row in rows if row["code"] != "X1"]
+    plain = [{n: row[n] for n in ("code", "b", "a")} | {"note": f"n{random.random()}"}
+             for row in rows]  # fmt: skip
+    new = noise(5, seed=3, code=lambda i: "7", note=lambda i: "new")
+    data = write(tmp_path / "new.csv", [*plain, *plain[:3], *new])
+    out = tmp_path / "out"
+    assert run("score", "--data", data, "--model", model, "-o", out, "-q") == SOME_FAILED
+    found = p_of(out)
+    assert {name for name, p in found.items() if p} == {f"row {85 + i}" for i in range(5)}
+
+
+def test_one_row_is_scored_by_a_model_of_a_time(table, tmp_path):
+    model, out = tmp_path / "model", tmp_path / "out"
+    assert run("fit", "--data", table, "--model", model, "--time-col", "date", "-q") == DONE
+    one = write(tmp_path / "one.csv", rows_of(1, 0, seed=5))
+    assert run("score", "--data", one, "--model", model, "-o", out, "-q") == DONE
+    assert len(scores(out)) == 1
+
+
+def test_a_number_of_the_row_is_no_drift(tmp_path, capsys):
+    model = tmp_path / "model"
+    old = write(tmp_path / "old.csv", noise(200, id=lambda i: i))
+    assert run("fit", "--data", old, "--model", model, "-q") == DONE
+    new = write(tmp_path / "new.csv", noise(200, seed=1, id=lambda i: 200 + i))
+    assert run("score", "--data", new, "--model", model, "-o", tmp_path / "out") == DONE
+    assert "differ from the fitted normals in their own numbers" not in capsys.readouterr().err

@@ -103,6 +103,8 @@ def test_the_latest_rows_calibrate():
     fit, calibration = split_by_time(times)
     assert len(calibration) == 20 and set(times[calibration]) == {"2024-01-09", "2024-01-10"}
     assert set(fit) | set(calibration) == set(range(100)) and not set(fit) & set(calibration)
+    ns = np.array([str(10**18 + 10**9 * i + 1) for i in range(100)], object)  # no floats, in order
+    assert split_by_time(ns)[1].tolist() == list(range(80, 100))
     fit, calibration = split_by_time(np.r_[np.zeros(5), np.ones(95)])
     assert len(fit) == 5  # equal times stay together
     with pytest.raises(UserError, match="1 of 3 rows"):
@@ -126,4 +128,13 @@ def test_only_a_content_that_is_there_once_tells_that_it_was_seen():
     marked = telling(hashes)
     assert marked[2] == hashes[2]
     assert not set(marked[:2]) & set(hashes) and len(set(marked)) == 3
-    assert telling(hashes[1:]) == hashes[1:]
+    # where the other one is no normal, the one is known as the first of its content
+    assert telling(hashes[1:]) == [hashes[0], hashes[2]]
+
+
+def test_a_hash_is_the_rows_own():
+    mixed = {"a": np.array(["1", "2.50", "", "x"], object), "b": np.zeros(4)}
+    plain = {"a": np.array([1, 2.5, np.nan]), "b": np.zeros(3)}
+    assert row_hashes(mixed)[:3] == row_hashes(plain)
+    codes = [row_hashes({"a": np.array([text], object)}) for text in ("007", "7", "7_4", "74")]
+    assert len({text for (text,) in codes}) == 4
