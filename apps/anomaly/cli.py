@@ -102,7 +102,7 @@ OPTIONS = {
     ),
     "seed": click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
     "json": click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
-    "quiet": click.option("-q", "--quiet", is_flag=True, help="Tell only errors."),
+    "quiet": click.option("-q", "--quiet", is_flag=True, help="Tell only warnings and errors."),
 }  # fmt: skip
 SOURCE = "layout manifest groups label time"
 FITTING = "detector minutes side without scans seed"

@@ -13,6 +13,8 @@ from gantools.errors import DONE, SOME_FAILED, UserError
 from .cli import FITTING, SOURCE, options
 from .items import readable
 
+TROUBLES = ("warning:", "error:")  # what such lines begin with
+
 
 def whole(data, out, chosen, *, fresh=False, quiet=False) -> dict:
     """Do the whole job; return its counts.
@@ -203,8 +205,13 @@ def required(data):
 
 
 def teller(quiet):
-    """Return the function that tells a person a line."""
-    return (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
+    """Return the function that tells a person a line; quietly only warnings and faults of data."""
+
+    def say(line):
+        if not quiet or line.startswith(TROUBLES):
+            click.echo(line, err=True)
+
+    return say
 
 
 def command(private=False) -> str:

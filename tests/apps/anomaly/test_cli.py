@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from gantools.apps.anomaly import fitted
+from gantools.apps.anomaly import commands, fitted
 
 from gantools import cli
 from gantools.errors import ALL_FAILED, DONE, SOME_FAILED, USAGE
@@ -381,3 +381,13 @@ def test_names_that_are_markup_stay_text(tiles, tmp_path):
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert(1)&amp;amp;&#x27;x&#x27;.png" in text
     assert np.any([row["path"].endswith(name) for row in scores(tmp_path / "out")])
+
+
+@pytest.mark.parametrize(("quiet", "told"), [(True, 2), (False, 3)])
+def test_quietly_only_troubles_are_told(quiet, told, capsys):
+    say = commands.teller(quiet)
+    for line in ("80 for train", "warning: copies", "error: leaks"):
+        say(line)
+    assert capsys.readouterr().err.splitlines() == [
+        "80 for train", "warning: copies", "error: leaks"
+    ][-told:]  # fmt: skip
