@@ -3,6 +3,7 @@
 game         Game, Turn, Shared: what a GAN is here
 duel         the two-player game
 model        AdversarialModel: the cycle, the same for every backend
+checks       what is refused before the first step
 gradients    the lines that differ by backend
 objectives, penalties, samplers, schedules, ema, layers, optimizers
 pool         past fakes to show a discriminator again

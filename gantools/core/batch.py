@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from gantools.core.checks import check_labels
 from gantools.errors import UserError
 
 
@@ -37,6 +38,9 @@ def given_draw(game, name, value, n):
             f"Expected {n} values for one of the draws {', '.join(game.samplers)}. "
             f"Received: {len(value)} for {name!r}."
         )
+    if value.dtype.kind == "i" and is_label(value.shape):
+        value = value.reshape(n)
+    check_labels(game.samplers, {name: value})
     return value
 
 
@@ -46,8 +50,7 @@ def unpack(data):
     Args:
         data: A tensor `(batch, ...)`, named "x"; a dict of tensors; or a tuple or list that holds
             one of them. The dict may hold a dict "minibatches" of tensors `(batch, n, ...)`: n
-            minibatches for the updates of one cycle. uint8 is scaled to float32 in [-1, 1], but
-            for single numbers, which are labels and become int32.
+            minibatches for the updates of one cycle. Types are changed by `to_float`.
     """
     while isinstance(data, (tuple, list)):
         data = data[0]
@@ -60,16 +63,28 @@ def unpack(data):
 
 
 def to_float(x, single=1):
-    """Return a tensor: uint8 scaled to float32 in [-1, 1], labels as int32, others as they are.
+    """Return a tensor: uint8 scaled to float32 in [-1, 1], float64 as float32, labels flat.
+
+    Labels are integers, one a sample: `(batch,)`, or `(batch, 1)` as in `keras.datasets`. Those
+    of uint8 become int32. Everything else is returned as it is.
 
     Args:
         x: Tensor or array.
-        single: Number of axes of uint8 that holds one number a sample: a label.
+        single: Number of axes of flat labels.
     """
     x = ops.convert_to_tensor(x)  # `train_on_batch` hands NumPy arrays through on PyTorch
-    if keras.backend.standardize_dtype(x.dtype) != "uint8":
-        return x
-    return ops.cast(x, "int32") if len(x.shape) <= single else ops.cast(x, "float32") / 127.5 - 1.0
+    kind = keras.backend.standardize_dtype(x.dtype)
+    if kind == "float64":
+        return ops.cast(x, "float32")
+    if "int" in kind and is_label(x.shape, single):
+        x = ops.squeeze(x, single) if len(x.shape) > single else x
+        return ops.cast(x, "int32") if kind == "uint8" else x
+    return ops.cast(x, "float32") / 127.5 - 1.0 if kind == "uint8" else x
+
+
+def is_label(shape, single=1):
+    """Return whether integers of a shape are one a sample, with or without an axis of length 1."""
+    return len(shape) <= single or (len(shape) == single + 1 and shape[single] == 1)
 
 
 def nth_minibatch(batch, n):

@@ -41,8 +41,9 @@ class Checkpoints(keras.callbacks.Callback):
     """Save the state every few minutes, at the end, and when the process is asked to stop.
 
     On SIGINT (Ctrl-C) or SIGTERM the cycle is finished, the state saved and training stopped;
-    `interrupted` then holds the signal's name. Of several processes all stop and save as soon as
-    one of them has to, for whatever reason: this callback belongs behind those that stop a run.
+    `interrupted` then holds the signal's name, until another `fit` begins. Of several processes all
+    stop and save as soon as one of them has to, for whatever reason: this callback belongs behind
+    those that stop a run.
 
     Args:
         root: Folder of the states.
@@ -58,9 +59,10 @@ class Checkpoints(keras.callbacks.Callback):
         self._handlers = {}
 
     def on_train_begin(self, logs=None):
-        """Install the signal handlers (only the main thread may)."""
-        self._saved = time.monotonic()
-        if threading.current_thread() is threading.main_thread():
+        """Install the signal handlers (only the main thread may), until `fit` ends, however."""
+        self._saved, self.interrupted = time.monotonic(), None
+        self.model.after_fit.callback(self.release)
+        if threading.current_thread() is threading.main_thread() and not self._handlers:
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._handlers[number] = signal.signal(number, self._on_signal)
 
@@ -76,11 +78,13 @@ class Checkpoints(keras.callbacks.Callback):
             self.save()
 
     def on_train_end(self, logs=None):
-        """Save the last state and give the signals back."""
+        """Save the last state."""
         self.save()
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        self._handlers = {}
+
+    def release(self):
+        """Give the signals back to those who had them; a second call does nothing."""
+        while self._handlers:
+            signal.signal(*self._handlers.popitem())
 
     def save(self):
         """Write the state now."""
@@ -119,12 +123,16 @@ class JsonLog(Counting):
     """Append a JSON line with the means of all logged values every `every` cycles.
 
     Non-finite values are written as null. Lines of cycles after the state that a run resumes from
-    are dropped first, so that the log reads as if nothing had happened.
+    are dropped first, so that the log reads as if nothing had happened. What is left at the end is
+    a last line; its "part" is the number of values in its means, and a run that goes on takes them
+    back and counts on.
 
     Args:
         path: The file.
         every: Cycles a line.
     """
+
+    FACTS = ("cycle", "images", "cycles_per_s", "part")  # of a line, beside its means
 
     def __init__(self, path, every=100):
         super().__init__()
@@ -136,6 +144,8 @@ class JsonLog(Counting):
         self._clear()
         if self.path.exists():
             lines = [line for line in read_log(self.path) if line["cycle"] <= self.cycle]
+            if lines and "part" in lines[-1]:
+                self._take_back(lines.pop())
             with atomic(self.path) as part:
                 Path(part).write_text("".join(json.dumps(line) + "\n" for line in lines))
 
@@ -147,17 +157,33 @@ class JsonLog(Counting):
         if due:
             self._write()
 
+    def on_train_end(self, logs=None):
+        """Write what is left, unless the run was taken back to an earlier cycle."""
+        if self._count and self.cycle == int(self.model.cycle):
+            self._write(part=self._count)
+
+    def _take_back(self, line):
+        """Count on from a line of a part, where the run stands in its cycle."""
+        if line["cycle"] == self.cycle:
+            self._count = line["part"]
+            means = {name: value for name, value in line.items() if name not in self.FACTS}
+            self._sums = {
+                name: math.nan if mean is None else mean * self._count
+                for name, mean in means.items()
+            }
+
     def _clear(self):
         self._sums, self._count = {}, 0
         self._first, self._start = self.cycle, time.monotonic()
 
-    def _write(self):
+    def _write(self, **facts):
         means = {name: total / self._count for name, total in self._sums.items()}
         rate = (self.cycle - self._first) / (time.monotonic() - self._start)
         line = {
             "cycle": self.cycle,
             "images": int(self.model.images),
             "cycles_per_s": rate,
+            **facts,
             **means,
         }
         safe = {k: (v if math.isfinite(v) else None) for k, v in line.items()}

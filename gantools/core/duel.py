@@ -7,6 +7,7 @@ from keras import ops
 from gantools.core import gradients
 from gantools.core import penalties as penalty
 from gantools.core.augment import Augment
+from gantools.core.checks import functional
 from gantools.core.game import Game, Shared, Turn
 from gantools.core.objectives import Objective
 from gantools.core.objectives import objective as find_objective
@@ -35,7 +36,8 @@ def duel(
     """Return the game of a generator against a discriminator.
 
     Args:
-        generator: Keras model, latents `(batch, ...)` -> samples `(batch, *shape)`.
+        generator: Keras model, latents `(batch, ...)` -> samples `(batch, *shape)`; one that
+            is neither functional nor Sequential needs `latent`.
         discriminator: Keras model, samples -> scores (logits), any shape per sample; of several
             outputs the first.
         objective: Name in `OBJECTIVES` or an `Objective`.
@@ -63,11 +65,13 @@ def duel(
 
     Raises:
         UserError: `ADA` with an objective without a threshold, packs with a condition or with a
-            discriminator of other channels, `reuse` with a condition or with repeats.
+            discriminator of other channels, `reuse` with a condition or with repeats, two penalties
+            of one name, or a subclassed model where shapes are needed.
     """
     sides = find_objective(objective)
     look = augment if isinstance(augment, Augment) else Augment(augment)
     look.check(sides, repeats)
+    penalty.check_names(penalties)
     check_pack(pack, generator, discriminator, condition)
     if reuse and (condition or repeats > 1):
         raise UserError(
@@ -107,9 +111,10 @@ def duel(
 
 def _latent_shape(generator):
     """Return the shape of a generator's latents: of its only input, or of that named "z"."""
-    named = [t for t in generator.inputs if len(generator.inputs) == 1 or t.name == "z"]
+    inputs = functional(generator, "A duel without latent=").inputs
+    named = [t for t in inputs if len(inputs) == 1 or t.name == "z"]
     if not named:
-        names = ", ".join(t.name for t in generator.inputs)
+        names = ", ".join(t.name for t in inputs)
         raise UserError(
             f'Expected a generator with an input named "z", or a sampler: latent=. Received: the '
             f"inputs {names}."
@@ -180,7 +185,8 @@ class Rules:
     def _fake(self, model, batch, draw):
         if "fake" in batch:
             return batch["fake"]
-        return model.player("generator")(self._told("z", draw["z"], draw))
+        made = model.player("generator")(self._told("z", draw["z"], draw))
+        return ops.cast(made, "float32")  # where the policy is bfloat16, a plain last layer's too
 
     def _critic(self, model, draw):
         """Return the function of packs of samples that gives their scores."""
@@ -220,7 +226,8 @@ def check_pack(count, generator, discriminator, condition):
         return
     if condition:
         raise UserError(f"Packs take no condition. Received: pack={count}, condition={condition!r}")
-    made, seen = generator.output_shape[-1], discriminator.input_shape[-1]
+    made, seen = (functional(net, "A game of packs") for net in (generator, discriminator))
+    made, seen = made.output_shape[-1], seen.input_shape[-1]
     if seen != count * made:
         raise UserError(
             f"A discriminator of packs takes {count} x {made} channels. Received: {seen} channels."

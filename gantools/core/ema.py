@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from gantools.core.checks import functional
 from gantools.core.schedules import value_at
 
 
@@ -39,8 +40,12 @@ class Ema:
 
 
 def averaged_copy(player):
-    """Return a frozen copy of a player, weights included."""
-    copy = keras.models.clone_model(player)
+    """Return a frozen copy of a player, weights included.
+
+    Raises:
+        UserError: a subclassed model, which Keras cannot copy.
+    """
+    copy = keras.models.clone_model(functional(player, "An averaged copy"))
     copy.set_weights(player.get_weights())
     copy.trainable = False
     return copy

@@ -29,7 +29,8 @@ class Turn:
             `every`. `logs` are the values of this cycle so far by their logged names, this update's
             terms included, before the update: `lambda logs: logs["discriminator/accuracy"] <= 0.8`.
             A turn with `when` or `every` above 1 logs "played", 1 or 0.
-        weights: Weight of a term, 1 where absent: a number or a schedule of images seen.
+        weights: Weight of a term, 1 where absent: a number or a schedule of images seen. A name
+            that is no term's is refused in the first step.
         penalties: Names of the terms that contain an input gradient: every kernel of the players
             must have a second-order gradient for them, else the first step raises. Those of
             `AdversarialModel.lazily` are checked there.
@@ -82,7 +83,8 @@ class Game:
     """Players, the turns of one cycle in order, and where random numbers come from.
 
     Attributes:
-        players: Name -> built `keras.Model`.
+        players: Name -> built `keras.Model`: every network that a term calls, moved or not. Only
+            players are saved, restored and sent to all devices.
         turns: Played from first to last in every cycle. Goodfellow et al.'s Algorithm 1 is a
             discriminator turn with `repeats=k` before a generator turn.
         samplers: Name -> callable `(size, seed, batch) -> tensor`; see `samplers.py`. A tensor of
@@ -138,3 +140,11 @@ class Game:
     def minibatches(self) -> int:
         """Return how many minibatches one cycle uses when every update gets a fresh one."""
         return sum(turn.repeats for turn in self.turns)
+
+    @property
+    def fresh(self) -> int:
+        """Return how many minibatches `fit` takes for a cycle unless it is told a number.
+
+        One where no turn repeats its update, as in the papers' code: the turns then share it.
+        """
+        return self.minibatches if any(turn.repeats > 1 for turn in self.turns) else 1

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import keras
 from keras import ops
 
+from gantools.errors import UserError
+
 BACKEND = keras.backend.backend()
 
 if BACKEND == "tensorflow":
@@ -253,6 +255,7 @@ def stateless(fn, groups, values):
     with keras.StatelessScope(state_mapping=list(mapping)) as scope:
         result = fn()
         updated = tuple([_current(scope, v) for v in group] for group in groups)
+    _refuse_strangers(scope, flat)
     return result, updated
 
 
@@ -262,8 +265,18 @@ def _scoped(fn, variables, values):
     with keras.StatelessScope(state_mapping=bound) as scope:
         before = dict(scope.state_mapping)
         result = fn()
+    _refuse_strangers(scope, variables)
     after = ((id(v), scope.get_current_value(v)) for v in variables)
     return result, {key: value for key, value in after if value is not before[key]}
+
+
+def _refuse_strangers(scope, variables):
+    """Refuse what JAX would drop: a write into a variable that is none of the model's."""
+    if set(scope.state_mapping) - set(map(id, variables)):
+        raise UserError(
+            "A term writes into a network that is no player: its batch statistics, or the seed of "
+            "a dropout. Add every network that a term calls to Game.players."
+        )
 
 
 def _write_back(variables, written):

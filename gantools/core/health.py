@@ -44,9 +44,9 @@ class Health(Counting):
 
     Attributes:
         rows: The rows so far, oldest first.
-        alarms: Every alarm raised in this session: dicts of its cycle and its `Verdict`'s fields.
-        spent: Seconds of checks in this session.
-        restored: Cycle that was brought back, or None.
+        alarms: Every alarm that this object raised: dicts of its cycle and its `Verdict`'s fields.
+        spent: Seconds of checks in this `fit`.
+        restored: Cycle that this `fit` brought back, or None.
 
     Raises:
         UserError: unknown action, or "rollback" without a folder.
@@ -82,9 +82,12 @@ class Health(Counting):
         super().on_train_begin()
         self._first = self.cycle
         self._due, self._start = self.cycle + self.every, time.monotonic()
+        self.spent, self.restored = 0.0, None
         self._sums, self._count, self._broken = {}, 0, False
-        if self.path and self.path.exists():
-            self.rows = [row for row in read_log(self.path) if row["cycle"] <= self.cycle]
+        written = self.path and self.path.exists()
+        rows = read_log(self.path) if written else self.rows
+        self.rows = [row for row in rows if row["cycle"] <= self.cycle]
+        if written:
             with atomic(self.path) as part:
                 Path(part).write_text("".join(json.dumps(row) + "\n" for row in self.rows))
         known = {v.finding for v in self.verdicts() if v.state == "alarm"}

@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from gantools.core import gradients
+from gantools.core.checks import functional
 from gantools.errors import UserError
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # of Adam
@@ -57,13 +58,14 @@ class Search:
         networks: Other Keras models that `distance` and `describe` use.
 
     Raises:
-        UserError: another prior.
+        UserError: another prior, or a subclassed generator.
     """
 
     def __init__(self, generator, distance=absolute, *, prior="normal", describe=None, networks=()):
         if prior not in PRIORS:
             raise UserError(f"prior must be one of {', '.join(PRIORS)}. Received: prior={prior!r}.")
-        self.latent, self.prior = tuple(generator.input_shape[1:]), prior
+        shape = functional(generator, "A search of latents").input_shape
+        self.latent, self.prior = tuple(shape[1:]), prior
         state = [v for net in (generator, *networks) for v in net.variables]
         self.step = gradients.compiled(_step(generator, distance, state, prior), state)
         self.look = gradients.compiled(describe, state) if describe else lambda x: x

@@ -5,6 +5,7 @@ prepares for it. The original paper's Algorithm 1 is the model case: k discrimin
 fresh minibatches, then one generator update.
 """
 
+import contextlib
 import functools
 
 import keras
@@ -13,6 +14,7 @@ from keras import ops
 
 from gantools.core import ema, gradients, parallel
 from gantools.core.batch import Draws, given_draw, nth_minibatch, unpack
+from gantools.core.checks import check_gradients, check_labels, check_players, check_weights
 from gantools.core.optimizers import PlayerOptimizers
 from gantools.core.schedules import value_at
 from gantools.core.state import load_state, save_state
@@ -46,7 +48,8 @@ class AdversarialModel(keras.Model):
 
     def __init__(self, game, seed=0, **kwargs):
         super().__init__(**kwargs)
-        self.game, self.seed = game, seed
+        self.game, self.seed, self.optimizer = game, seed, None
+        self.after_fit = contextlib.ExitStack()  # what callbacks want undone, however `fit` ends
         self._players = dict(game.players)
         self._memory = dict(game.memory)
         self.averaged = {name: ema.averaged_copy(game.players[name]) for name in game.ema}
@@ -65,14 +68,14 @@ class AdversarialModel(keras.Model):
             run_eagerly, steps_per_execution, jit_compile: As in Keras.
 
         Raises:
-            UserError: missing optimizers, float16, a network outside the model, or
-                `steps_per_execution` above 1 on PyTorch.
+            UserError: missing optimizers, or what `checks.check_players` and `PlayerOptimizers`
+                refuse; `steps_per_execution` above 1 on PyTorch.
         """
         if steps_per_execution > 1 and gradients.BACKEND == "torch":
             raise UserError(
                 "steps_per_execution must be 1 on PyTorch: Keras has no such loop there."
             )
-        self._check_precision()
+        check_players(self.game)
         optimizer = PlayerOptimizers(optimizers, self.game.turns, self.images)
         optimizer.build_players({t.name: self._moving(t) for t in self.game.turns})
         super().compile(
@@ -155,7 +158,7 @@ class AdversarialModel(keras.Model):
         (_, terms), grads = gradients.value_and_grad_through(
             made, loss, moving, self.state_variables, penalties
         )
-        refuse_missing(turn, moving, grads)
+        check_gradients(turn, moving, grads)
         grads = parallel.averaged(grads)
         gradients.apply(self.optimizer.parts[turn.name], grads, moving)
         if turn.clip is not None:
@@ -186,6 +189,7 @@ class AdversarialModel(keras.Model):
         self._turn = turn
         terms = turn.terms(self, batch, draw)
         terms, shown = terms if isinstance(terms, tuple) else (terms, {})
+        check_weights(turn, terms)
         images = ops.cast(self.images, "float32")
         total = 0.0
         for name, value in terms.items():
@@ -241,12 +245,23 @@ class AdversarialModel(keras.Model):
             self._training = True
 
     def fit(self, x=None, *args, **kwargs):
-        """Train as in Keras; a `Stream` starts at the cycle where the model stands."""
+        """Train as in Keras; a `Stream` starts at the cycle where the model stands.
+
+        A stream that was given no number of minibatches has one a cycle, and one for every update
+        where a turn repeats its own.
+
+        Raises:
+            UserError: labels that the game does not know, in a stream or a dict of arrays.
+        """
         if isinstance(x, Stream):
-            x = parallel.stripe(x.batches(start=int(self.cycle)))
+            check_labels(self.game.samplers, x.arrays, x.only)
+            x = parallel.stripe(x.batches(int(self.cycle), self.game.fresh))
             kwargs.setdefault("shuffle", False)
+        elif isinstance(x, dict):
+            check_labels(self.game.samplers, x)
         parallel.agree(v for player in self._players.values() for v in player.variables)
-        return super().fit(x, *args, **kwargs)
+        with contextlib.ExitStack() as self.after_fit:
+            return super().fit(x, *args, **kwargs)
 
     def _maybe_symbolic_build(self, *args, **kwargs):
         """Do nothing: under a strategy Keras would read batches for it and throw them away."""
@@ -270,7 +285,8 @@ class AdversarialModel(keras.Model):
                 all samples, as in `sample(16, y=7)` of a conditional game.
 
         Raises:
-            UserError: the game has no draw of that name, or `n` differs from the array's length.
+            UserError: the game has no draw of that name, `n` differs from the array's length, or
+                there are not so many classes.
         """
         given = {name: make(n) for name, make in self.game.arranged.items()} | given
         given = {name: given_draw(self.game, name, v, n) for name, v in given.items()}
@@ -321,7 +337,10 @@ class AdversarialModel(keras.Model):
         return save_state(self, filepath, *args, **kwargs)
 
     def restore(self, folder):
-        """Load the newest complete state under `folder`; return its meta data, None if none."""
+        """Load the newest complete state under `folder`; return its meta data, None if none.
+
+        A model that is not compiled takes what samples need, and no optimizer's state.
+        """
         return load_state(self, folder)
 
     def _generators(self, seed):
@@ -337,21 +356,3 @@ class AdversarialModel(keras.Model):
     def _remember(self, turn, moving):
         slots = self.optimizer.parts[turn.name].variables
         return [(v, ops.copy(v.value)) for v in [*moving, *slots]]
-
-    def _check_precision(self):
-        for name, player in self._players.items():
-            layers = player._flatten_layers()
-            if any(layer.dtype_policy.compute_dtype == "float16" for layer in layers):
-                raise UserError(
-                    f"{name} computes in float16, which needs loss scaling. Use bfloat16."
-                )
-
-
-def refuse_missing(turn, variables, grads):
-    """Raise if a variable that should move gets no gradient (JAX gives zeros and cannot tell)."""
-    missing = [v.path for v, g in zip(variables, grads, strict=True) if g is None]
-    if missing:
-        raise UserError(
-            f"Turn {turn.name!r} moves {', '.join(missing)}, but its terms do not depend on them. "
-            "Remove the player from the turn, or use the network in a term."
-        )

@@ -154,8 +154,9 @@ def cross_entropy(y, logits):
     """Return -E log q(y), a float32 scalar.
 
     Args:
-        y: Classes `(batch,)` int.
+        y: Classes `(batch,)` or `(batch, 1)` int.
         logits: `(batch, classes)`; q is their softmax.
     """
     q = ops.log_softmax(ops.cast(logits, "float32"))
+    y = ops.reshape(y, (-1,))  # (batch, 1) would broadcast to (batch, batch, classes)
     return -ops.mean(ops.sum(ops.one_hot(y, logits.shape[-1]) * q, axis=-1))

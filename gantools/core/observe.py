@@ -6,6 +6,7 @@ import numpy as np
 from keras import ops
 
 from gantools.core import opponents, witnesses
+from gantools.core.batch import to_float
 from gantools.core.objectives import LOG2
 
 SCORED = 1000  # samples of each kind that the discriminator scores
@@ -22,7 +23,8 @@ def observe(model, held_out=None, train=None, seed=0) -> dict:
         model: A compiled `AdversarialModel`.
         held_out: Reals that no turn learns from: array `(n, ...)` or dict with "x" and conditions;
             with integer labels "y" the classes of fakes are counted. uint8 is scaled to [-1, 1].
-            None: overfitting is not judged.
+            None: overfitting is not judged. Of a game whose samples are made of reals one half is
+            used for that, and the other is compared.
         train: Reals of the training set, likewise; takes the held-out ones' place where these are
             fewer than 50.
         seed: Of the latents and of the choice of samples.
@@ -44,8 +46,10 @@ def observe(model, held_out=None, train=None, seed=0) -> dict:
         reason = f"there are only {_count(real)} reals, {ENOUGH} are needed"
     if reason:
         return row | {"unseen": reason}
-    known = {name: values for name, values in real.items() if name != "x"}
-    drawn = opponents.draws(model, len(real["x"]), seed, real)
+    # What is made of one half is compared with the other: its original would be its twin.
+    source, real = _halves(real) if opponents.made_of_reals(model, real) else (real, real)
+    known = {name: values for name, values in source.items() if name != "x"}
+    drawn = opponents.draws(model, len(source["x"]), seed, source)
     fake = {**known, "x": opponents.fakes(model, drawn, real["x"].shape[1:])}
     if fake["x"].shape[1:] != real["x"].shape[1:]:
         return row | {"unseen": f"its samples have shape {fake['x'].shape[1:]}"}
@@ -56,7 +60,8 @@ def observe(model, held_out=None, train=None, seed=0) -> dict:
     row["auc"] = witnesses.auc(scored["real"], scored["fake"])
     row["blindness"] = row["neighbours"] - row["auc"]
     row |= probabilities(scored["real"], scored["fake"], game.equilibrium)
-    if held is not None and trained is not None and len(held["x"]) >= FEWEST:
+    judged = trained is not None and _count(held) >= ENOUGH and len(real["x"]) >= FEWEST
+    if judged:  # `real` are samples that were held back
         total = len(train["x"] if isinstance(train, dict) else train)
         unseen = scored["real"]
         row |= _remembered(opponents.scores(model, trained), unseen, scored["fake"], total)
@@ -179,17 +184,21 @@ def _pick(data, seed):
         return None
     n = min(len(values) for values in data.values())
     chosen = np.random.default_rng([seed, n]).permutation(n)[:SCORED]
-    return {name: _scaled(np.asarray(values)[chosen]) for name, values in data.items()}
+    return {name: _as_in_a_step(np.asarray(values)[chosen]) for name, values in data.items()}
+
+
+def _as_in_a_step(values):
+    return ops.convert_to_numpy(to_float(values)) if values.dtype.kind in "iuf" else values
+
+
+def _halves(data):
+    """Return the first and the last half of samples, of equal length."""
+    n = _count(data) // 2
+    return tuple({k: v[part] for k, v in data.items()} for part in (np.s_[:n], np.s_[-n:]))
 
 
 def _count(data) -> int:
     return 0 if data is None else len(next(iter(data.values())))
-
-
-def _scaled(values):
-    if values.dtype != np.uint8:
-        return values
-    return values.astype(np.float32) / 127.5 - 1.0 if values.ndim > 1 else values.astype(np.int32)
 
 
 def _finite(player) -> bool:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from gantools.core import gradients
+from gantools.core import gradients, parallel
 from gantools.core.batch import Draws
 from gantools.core.ops import packed
 
@@ -33,7 +33,9 @@ def blocked(game, real) -> str | None:
         return "its samples are not what its discriminator learns from"
     if "x" not in real:
         return f"its samples are {' and '.join(map(repr, real))}, not 'x'"
-    inputs = game.players["discriminator"].inputs
+    inputs = getattr(game.players["discriminator"], "inputs", None)
+    if inputs is None:
+        return "its discriminator is neither a functional nor a Sequential model"
     unknown = [t.name for t in inputs if t.name not in real] if len(inputs) > 1 else []
     if unknown:
         return f"its discriminator is also told {' and '.join(map(repr, unknown))}"
@@ -58,13 +60,28 @@ def draws(model, n, seed, known) -> dict:
             of the batch, as low resolution, they make of these.
     """
     samplers = model.game.samplers
-    seeds = {name: keras.random.SeedGenerator(seed + i) for i, name in enumerate(samplers)}
+    seeds = {name: parallel.SeedGenerator(seed + i) for i, name in enumerate(samplers)}
     few = Draws(samplers, 1, seeds)
     _sample(model, few)  # which draws are asked for
     found = {name: known[name] for name in few if name in known}
     given = {name: ops.convert_to_tensor(values) for name, values in known.items()}
     fresh = Draws(samplers, n, seeds, given)
     return found | {name: numpy(fresh[name]) for name in few if name not in known}
+
+
+def made_of_reals(model, known) -> bool:
+    """Return whether a game's samples are made of the reals that it is given.
+
+    Those of games that enlarge or restore are: beside their originals they tell nothing of others.
+
+    Args:
+        model: An `AdversarialModel`.
+        known: As for `draws`, two samples at least.
+    """
+    few = {name: values[:2] for name, values in known.items()}
+    other = {k: -0.5 - v if np.issubdtype(v.dtype, np.floating) else v for k, v in few.items()}
+    ours, theirs = (draws(model, 2, 0, reals) for reals in (few, other))
+    return any(not np.array_equal(ours[name], theirs[name]) for name in ours)
 
 
 def fakes(model, drawn, shape) -> np.ndarray:

@@ -4,6 +4,8 @@ Keras threads, shards, saves and restores the variables of `model.optimizer`. A 
 all slots of all players in a fixed order therefore needs no further code on any backend.
 """
 
+import copy
+
 import keras
 
 from gantools.core.schedules import Schedule
@@ -19,15 +21,17 @@ class PlayerOptimizers(keras.optimizers.Optimizer):
         images_seen: The model's image counter, for schedules.
 
     Raises:
-        UserError: an optimizer is missing or unknown, serves two turns, averages weights itself, or
-            has a schedule that counts updates in a turn with several updates a cycle.
+        UserError: an optimizer is missing or unknown, serves two turns, averages weights or scales
+            losses itself, or has a schedule that counts updates in a turn with several updates a
+            cycle.
     """
 
     def __init__(self, parts, turns, images_seen):
         super().__init__(learning_rate=0.0, name="player_optimizers")
         self.parts = _checked(parts, turns)
         for part in self.parts.values():
-            if isinstance(part._learning_rate, Schedule):
+            if isinstance(part._learning_rate, Schedule):  # a copy: it may serve several models
+                part._learning_rate = copy.copy(part._learning_rate)
                 part._learning_rate.images_seen = images_seen
 
     def build_players(self, variables):
@@ -91,17 +95,25 @@ def _checked(parts, turns):
     if len({id(part) for part in parts.values()}) != len(parts):
         raise UserError("Two turns share one optimizer object. Make one for each turn.")
     for turn in turns:
-        part = parts[turn.name]
-        if part.use_ema:
-            raise UserError(
-                f"{turn.name}: use_ema=True averages inside the optimizer; use Game.ema."
-            )
-        rate = part._learning_rate
-        counts_updates = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
-        if counts_updates and not isinstance(rate, Schedule) and (turn.repeats > 1 or turn.pauses):
-            raise UserError(
-                f"{turn.name} is not updated exactly once in every cycle, and "
-                f"{type(rate).__name__} counts updates. Use a schedule of gantools.core: it counts "
-                "images."
-            )
+        _check(turn, parts[turn.name])
     return {name: parts[name] for name in names}
+
+
+def _check(turn, part):
+    """Refuse what an optimizer of a turn cannot do."""
+    if part.use_ema:
+        raise UserError(f"{turn.name}: use_ema=True averages inside the optimizer; use Game.ema.")
+    scales = isinstance(part, keras.optimizers.LossScaleOptimizer)
+    if scales or part.loss_scale_factor is not None:
+        # Only the division by the scale would happen: the losses of a turn are never multiplied.
+        raise UserError(
+            f"{turn.name}: {type(part).__name__} scales losses, which only float16 needs. Leave "
+            "out loss_scale_factor and LossScaleOptimizer."
+        )
+    rate = part._learning_rate
+    counts_updates = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
+    if counts_updates and not isinstance(rate, Schedule) and (turn.repeats > 1 or turn.pauses):
+        raise UserError(
+            f"{turn.name} is not updated exactly once in every cycle, and {type(rate).__name__} "
+            "counts updates. Use a schedule of gantools.core: it counts images."
+        )

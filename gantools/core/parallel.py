@@ -13,6 +13,7 @@ share only, except on JAX.
 """
 
 import contextlib
+import hashlib
 import os
 
 import keras
@@ -20,7 +21,7 @@ import keras
 from gantools.errors import UserError
 
 BACKEND = keras.backend.backend()
-RANK_STRIDE = 7919  # a prime: adding its multiples to a seed keeps the replicas' draws apart
+REPLICA_STRIDE = 7919  # between the seeds of replicas: those of a model's samplers are neighbours
 
 if BACKEND == "tensorflow":
     import tensorflow as tf
@@ -146,16 +147,30 @@ def agree(variables):
 
 
 class SeedGenerator(keras.random.SeedGenerator):
-    """A seed generator that draws other numbers on each replica from one and the same state."""
+    """A seed generator that draws other numbers on each replica from one and the same state.
+
+    The state is `(seed, count)`. TensorFlow and JAX draw from both numbers; Keras on PyTorch draws
+    from their sum, so that neighbouring seeds have the same draws one after the other. There both
+    and the replica are hashed into one number first.
+    """
 
     def next(self, ordered=True):
-        """Return the next seed `(2,)`, moved by this replica's number."""
-        seed, shift = super().next(ordered), _replica() * RANK_STRIDE
-        if isinstance(shift, int) and shift == 0:
+        """Return the next seed `(2,)`, which is this replica's alone."""
+        seed, replica = super().next(ordered), _replica()
+        if BACKEND == "torch":
+            return torch.tensor([_hashed(*seed.tolist(), replica), 0])
+        if isinstance(replica, int) and replica == 0:
             return seed
         seed = keras.ops.convert_to_tensor(seed)
         # The seed's half of (seed, count): moved counts would meet after so many draws.
-        return seed + keras.ops.cast(keras.ops.stack([shift, 0]), seed.dtype)
+        shift = keras.ops.stack([replica * REPLICA_STRIDE, 0])
+        return seed + keras.ops.cast(shift, seed.dtype)
+
+
+def _hashed(*numbers):
+    """Return 32 bits: all that Keras hands to PyTorch's generator."""
+    digest = hashlib.blake2b(repr(numbers).encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "little")
 
 
 def _replica():

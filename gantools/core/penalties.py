@@ -175,6 +175,17 @@ def norm(squared):
     return ops.sqrt(squared + 1e-12)
 
 
+def check_names(penalties):
+    """Refuse two penalties of one name: only the last would be trained."""
+    names = [p.name for p in penalties]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(
+            f"Expected penalties with different names. Received: {', '.join(names)}. Rename one: "
+            f"dataclasses.replace(penalty, name='{twice[0]}2')."
+        )
+
+
 def samplers(penalties, key="x"):
     """Return the samplers that penalties need: "between" `(size,)`, "around" like the data."""
     places = {penalty.at for penalty in penalties}
@@ -192,14 +203,19 @@ def scores_and_penalties(model, critic, real, fake, draw, penalties):
     Args:
         model: The `AdversarialModel` (for its variables).
         critic: Callable `(batch, ...) -> scores`.
-        real: Tensor `(batch, ...)` float32.
-        fake: Tensor of the same shape, not differentiated by the generator.
+        real: Tensor `(batch, ...)`, taken as float32.
+        fake: Tensor of the same shape, likewise, not differentiated by the generator.
         draw: Random numbers of the turn: "between" and "around" where needed.
         penalties: `Penalty` values.
 
     Returns:
         `(real scores, fake scores, {name: penalty without its weight})`, float32.
+
+    Raises:
+        UserError: two penalties of one name.
     """
+    check_names(penalties)
+    real, fake = ops.cast(real, "float32"), ops.cast(fake, "float32")
     always = [p for p in penalties if p.every == 1]
     scores, terms = _evaluated(model, critic, real, fake, draw, always, {"real", "fake"})
     for every in sorted({p.every for p in penalties} - {1}):

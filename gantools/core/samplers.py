@@ -33,7 +33,12 @@ def uniform_like(key, low=0.0, high=1.0):
 
 def categories(classes):
     """Return a sampler of classes `(size,)` int32, each of 0 to classes - 1 equally likely."""
-    return lambda size, seed, batch: keras.random.randint((size,), 0, classes, "int32", seed)
+
+    def sample(size, seed, batch):
+        return keras.random.randint((size,), 0, classes, "int32", seed)
+
+    sample.classes = classes  # see `checks.check_labels`
+    return sample
 
 
 def labels(classes, key="y"):
@@ -52,6 +57,7 @@ def labels(classes, key="y"):
             )
         return draw(size, seed, batch)
 
+    sample.classes = classes
     return sample
 
 

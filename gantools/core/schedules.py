@@ -14,8 +14,8 @@ from keras import ops
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """Base: `at(images)` gives the value after that many images.
 
-    `AdversarialModel.compile` binds the schedule to the model's image counter; the update count
-    that Keras passes in is not used.
+    `AdversarialModel.compile` binds a copy of the schedule to the model's image counter; the update
+    count that Keras passes in is not used.
     """
 
     images_seen = None

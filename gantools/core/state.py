@@ -80,6 +80,8 @@ def save_state(model, root, *, keep=2, notes=None, alone=False):
 def load_state(model, root):
     """Load the newest complete state under `root` into a model of the same game.
 
+    A model that is not compiled has no optimizers: theirs are left out.
+
     Returns:
         The meta data of the state, or None if there is no complete state.
 
@@ -115,6 +117,8 @@ def _assign(model, arrays, place):
         for name, group in model.state_groups().items()
         for i, v in enumerate(group)
     }
+    if not model.compiled:
+        arrays = {n: array for n, array in arrays.items() if not n.startswith("optimizer/")}
     wrong = sorted(set(variables) ^ set(arrays))
     wrong += [n for n in set(variables) & set(arrays) if variables[n].shape != arrays[n].shape]
     if wrong:

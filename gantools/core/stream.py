@@ -24,7 +24,7 @@ class Stream:
         arrays: Array `(samples, ...)`, named "x", or a dict of such arrays. uint8 is scaled to
             [-1, 1] inside the training step.
         batch: Samples in a minibatch.
-        minibatches: Minibatches per step.
+        minibatches: Minibatches per step; None leaves it to `AdversarialModel.fit`, else 1.
         seed: Seed of the order and of `transform`.
         transform: Callable `(dict of one minibatch, numpy Generator) -> dict`, for augmentation on
             the host; its generator depends on (seed, minibatch number) only.
@@ -36,7 +36,7 @@ class Stream:
     """
 
     def __init__(
-        self, arrays, batch, *, minibatches=1, seed=0, transform=None, paired=True, only=None
+        self, arrays, batch, *, minibatches=None, seed=0, transform=None, paired=True, only=None
     ):
         self.arrays = arrays if isinstance(arrays, dict) else {"x": arrays}
         self.only = only or {name: np.arange(len(array)) for name, array in self.arrays.items()}
@@ -53,19 +53,25 @@ class Stream:
         self.transform, self.paired = transform, paired
         self._epochs = {}  # order number -> its last permutation: (epoch, indices)
 
-    def at(self, step):
-        """Return the dict of step `step`: `(batch, ...)` arrays, or "minibatches" of them."""
-        parts = [self._minibatch(step * self.minibatches + i) for i in range(self.minibatches)]
-        if self.minibatches == 1:
+    def at(self, step, minibatches=1):
+        """Return the dict of step `step`: `(batch, ...)` arrays, or "minibatches" of them.
+
+        Args:
+            step: From 0 on.
+            minibatches: How many, where the stream was given no number.
+        """
+        count = self.minibatches or minibatches
+        parts = [self._minibatch(step * count + i) for i in range(count)]
+        if count == 1:
             return parts[0]
         stacked = {name: np.stack([part[name] for part in parts], axis=1) for name in parts[0]}
         return {"minibatches": stacked}  # (batch, n, ...)
 
-    def batches(self, start=0):
-        """Return a generator of steps from `start` on, as `keras.Model.fit` takes it."""
+    def batches(self, start=0, minibatches=1):
+        """Return a generator of steps from `start` on, as `keras.Model.fit` takes it; see `at`."""
         step = start
         while True:
-            yield (self.at(step),)
+            yield (self.at(step, minibatches),)
             step += 1
 
     def _minibatch(self, number):

@@ -69,11 +69,11 @@ def game(size="small", shape=(32, 32, 3), *, classes=10, seed=0, **overrides) ->
     s = choose(SIZES, size, overrides)
     make = partial(dcgan.generator, shape, seed=seed)
     net = dcgan.discriminator(shape, seed=seed, **s["discriminator"])
-    names = ("class", "class_real", "class_fake")
-    weights = dict.fromkeys(names, s["class_weight"])
+    named = dict.fromkeys(("class_real", "class_fake"), s["class_weight"])
+    asked = {"class": s["class_weight"]}
     turns = (
-        Turn("discriminator", ("discriminator",), _discriminator_terms, weights=weights),
-        Turn("generator", ("generator",), _generator_terms, weights=weights),
+        Turn("discriminator", ("discriminator",), _discriminator_terms, weights=named),
+        Turn("generator", ("generator",), _generator_terms, weights=asked),
     )
     description = Game(
         players={

@@ -42,9 +42,8 @@ _PAPER = {
     "discriminator": {**dcgan.PAPER_DISCRIMINATOR, "codes": (512, 512), "joint": (1024, 1024)},
 }
 _NARROW = {**dcgan.CPU_DISCRIMINATOR, "norm_kind": "none"}
-_SMALL = {"rate": 5e-4, "gamma": 0.1, "batch": 64, "half_life": 10_000}
-_SMALL |= {"generator": {**dcgan.CPU_GENERATOR, "latent": 32}}
-_SMALL |= {"encoder": dcgan.CPU_DISCRIMINATOR, "discriminator": _NARROW}
+_SMALL = {"rate": 5e-4, "gamma": 0.1, "batch": 64, "half_life": 10_000, "discriminator": _NARROW}
+_SMALL |= {"generator": {**dcgan.CPU_GENERATOR, "latent": 32}, "encoder": dcgan.CPU_DISCRIMINATOR}
 _TINY = {"batch": 4, "generator": {"latent": 8, "widths": (8, 4)}, "encoder": {"widths": (4, 8)}}
 _TINY |= {"gamma": 0.3, "discriminator": {"widths": (4, 8), "norm_kind": "none", "codes": (8,)}}
 SIZES = {"tiny": {**_PAPER, **_TINY}, "small": {**_PAPER, **_SMALL}, "paper": _PAPER}
@@ -66,7 +65,8 @@ def game(size="small", shape=(28, 28, 1), *, seed=0, **overrides) -> Recipe:
     latent, judge = s["generator"]["latent"], s["discriminator"]
     names, options = ("generator", "encoder"), {"stochastic": s["stochastic"], "seed": seed}
     penalties = (R1(s["gamma"]),) if s["gamma"] else ()
-    checked = {"weights": {"r1": s["gamma"]}, "penalties": tuple(p.name for p in penalties)}
+    weights = {p.name: p.weight for p in penalties}
+    checked = {"weights": weights, "penalties": tuple(weights)}
     turns = (
         Turn("discriminator", ("discriminator",), _discriminator_terms(penalties), **checked),
         Turn("generator", names, _generator_terms),

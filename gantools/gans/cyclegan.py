@@ -77,8 +77,8 @@ def game(size="small", shape=(256, 256, 3), *, target=None, seed=0, **overrides)
         "critic_b": patch.critic(b, seed=seed + 2, **s["discriminator"]),
         "critic_a": patch.critic(a, seed=seed + 3, **s["discriminator"]),
     }
-    # Twice, because the objective has a factor of 1/2, and the paper's G has none.
-    weights = {"adv": 2.0, "cycle": s["cycle"], "identity": s["cycle"] * s["identity"]}
+    weights = {"adv": 2.0, "cycle": s["cycle"]}  # the objective's factor is 1/2, the paper's G's 1
+    weights |= {"identity": s["cycle"] * s["identity"]} if a == b else {}
     turns = (
         Turn("generators", ("to_b", "to_a"), _generator_terms, weights=weights),
         Turn("critics", ("critic_b", "critic_a"), _critic_terms),

@@ -37,7 +37,8 @@ def generator_weights(s: dict, vgg: float, pixels: float) -> dict:
             network plays, and the pixels keep the weight 1).
         vgg, pixels: Weights of VGG's features, and of the pixels beside them.
     """
-    later = {"adv": s["adversarial"], "vgg": vgg, "matching": s["matching"]}
+    later = {"adv": s["adversarial"]}
+    later |= {"vgg": vgg} if s["vgg"] else {"matching": s["matching"]}
     weights = {name: switched(0.0, weight, s["pretrain"]) for name, weight in later.items()}
     return {**weights, "pixels": switched(1.0, pixels if s["vgg"] else 1.0, s["pretrain"])}
 

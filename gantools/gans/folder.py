@@ -3,7 +3,7 @@
 RUN/run.json    what decides the result (`record.Record`); a command that differs is refused
 RUN/states/     the newest complete states, see `core.state`
 RUN/samples/    grids of samples of fixed latents, or of translated pictures, a PNG each
-RUN/log.jsonl   means of all losses, a line every 100 cycles
+RUN/log.jsonl   means of all losses, a line every 100 cycles and one for what is left at the end
 RUN/health.jsonl   what `core.health` measured, a line a check; RUN/healthy/ the state to go back to
 """
 
@@ -147,6 +147,20 @@ def warn_of_versions(old: dict, say) -> None:
     if changed:
         listed = ", ".join(f"{name} {was} -> {now}" for name, (was, now) in changed.items())
         say(f"Versions have changed since this run began ({listed}): it goes on, not bit for bit.")
+
+
+def warn_of_backend(old: str, say) -> None:
+    """Say that a run goes on with another backend, which draws other random numbers.
+
+    Args:
+        old: The backend of the state that it goes on from.
+        say: Called with the line, if there is one.
+    """
+    import keras
+
+    new = keras.backend.backend()
+    if new != old:
+        say(f"This run's newest state is of {old}, and this is {new}: it goes on, not bit for bit.")
 
 
 def _delete_run(out: Path, data: str) -> None:

@@ -80,7 +80,7 @@ def game(size="small", shape=(32, 32, 3), *, seed=0, **overrides) -> Recipe:
         r3gan.critic(shape, seed=seed, **s["networks"]),
         objective="relativistic",
         penalties=(R1(gamma), R2(gamma)),
-        ema=Ema(half_life),
+        ema=Ema(half_life, ramp=None),  # the cosine from 0 is the ramp
     )
     description = replace(description, sample=_clipped)
     turns = (turn.name for turn in description.turns)

@@ -22,12 +22,12 @@ Differs from the paper:
 import keras
 from keras import ops
 
-from gantools.core import Game, Turn, objective
+from gantools.core import Game, Turn, cross_entropy, objective
 from gantools.core.gradients import no_gradient
 from gantools.core.similarity import ssim
 from gantools.gans.recipe import Recipe
 from gantools.gans.settings import choose
-from gantools.gans.tasks import binary, crossentropy, noise_damage, turned
+from gantools.gans.tasks import binary, noise_damage, turned
 from gantools.nets import restorer
 from gantools.nets.resampling import AverageDown
 
@@ -93,7 +93,7 @@ def _discriminator_terms(model, batch, draw):
         "adv": SIDES.discriminator(r[0], f[0]),
         "damaged": binary(r[2], 0.0) + binary(d[2], ops.max(mask, axis=(1, 2))),
         "mask": binary(r[3], 0.0) + binary(d[3], cells),
-        "rotation": crossentropy(judge(pictures)[1], turns),
+        "rotation": cross_entropy(turns, judge(pictures)[1]),
     }
 
 

@@ -6,7 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from gantools import record
-from gantools.gans.folder import COMMAND, build, open_folder, settings_of, warn_of_versions
+from gantools.gans.folder import (
+    COMMAND,
+    build,
+    open_folder,
+    settings_of,
+    warn_of_backend,
+    warn_of_versions,
+)
 from gantools.gans.material import Material, hold_back, require_batch
 
 PREVIEWS = 64  # samples in a grid
@@ -104,6 +111,7 @@ def train(
     start, spent = int(model.cycle), meta["notes"].get("seconds", 0.0) if meta else 0.0
     if meta:
         say(f"Going on from cycle {start} of {out}.")
+        warn_of_backend(meta["backend"], warn)
     left = UNLIMITED - start if budget.steps is None else budget.steps - start
     if left <= 0 or (budget.minutes is not None and spent >= 60 * budget.minutes):
         warn(f"{out} has used its budget: {start} cycles, {spent / 60:.1f} minutes. Give more.")

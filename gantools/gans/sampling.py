@@ -24,10 +24,12 @@ def interpolated(model, n: int, seed: int = 0, columns: int = 8, **given) -> np.
     """
     import keras
 
+    from gantools.core import parallel
+
     if "z" not in model.game.samplers:
         raise UserError("This game has no latents to interpolate between. Sample it without.")
     rows = -(-n // columns)
-    drawn = model.game.samplers["z"](2 * rows, keras.random.SeedGenerator(seed), {})
+    drawn = model.game.samplers["z"](2 * rows, parallel.SeedGenerator(seed), {})
     ends = np.asarray(keras.ops.convert_to_numpy(drawn), np.float32).reshape(2, rows, -1)
     way = np.linspace(0, 1, columns, dtype=np.float32)
     between = slerp(ends[0][:, None], ends[1][:, None], way[None, :, None])
@@ -36,7 +38,7 @@ def interpolated(model, n: int, seed: int = 0, columns: int = 8, **given) -> np.
     held = {name: np.repeat(np.asarray(make(rows)), columns) for name, make in arranged}
     others = {n: make for n, make in model.game.samplers.items() if n not in ("z", *held)}
     for i, (name, make) in enumerate(others.items()):  # else a row would flicker
-        row = make(rows, keras.random.SeedGenerator(seed + 1 + i), {})
+        row = make(rows, parallel.SeedGenerator(seed + 1 + i), {})
         held[name] = np.repeat(np.asarray(keras.ops.convert_to_numpy(row)), columns, axis=0)
     return model.sample(len(z), seed, z=z, **held | given)
 

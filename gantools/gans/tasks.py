@@ -35,12 +35,6 @@ def turned(x):
     return ops.concatenate(parts), ops.cast(ops.concatenate(labels), "int32")
 
 
-def crossentropy(logits, labels):
-    """Return the mean cross-entropy of logits `(batch, classes)` and int labels `(batch,)`."""
-    chosen = ops.one_hot(labels, logits.shape[-1]) * ops.log_softmax(ops.cast(logits, "float32"))
-    return -ops.mean(ops.sum(chosen, axis=-1))
-
-
 def noise_damage(shape):
     """Return a sampler that damages the batch's pictures by coarse noise in some regions.
 

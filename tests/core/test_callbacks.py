@@ -1,5 +1,7 @@
 """Logs without gaps or repeats, previews that a resume does not change, deadlines."""
 
+import signal
+
 import keras
 import numpy as np
 import pytest
@@ -28,6 +30,80 @@ def test_log_lines_and_a_resume_in_between(tmp_path):
     assert [line["cycle"] for line in lines] == [2, 4, 6, 8]
     assert lines[0]["images"] == 16
     assert np.isfinite(lines[0]["discriminator/gp"])
+
+
+class Then(keras.callbacks.Callback):
+    """Do something after a cycle of a `fit`, counted from 0."""
+
+    def __init__(self, batch, do):
+        super().__init__()
+        self.batch, self.do = batch, do
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == self.batch:
+            self.do(self.model)
+
+
+def test_what_is_left_at_the_end_is_a_line_that_a_resumed_run_takes_back(tmp_path):
+    whole, parted = tmp_path / "whole.jsonl", tmp_path / "parted.jsonl"
+    fit(wgan_gp(), 9, JsonLog(whole, 4))
+    assert [line["cycle"] for line in read_log(whole)] == [4, 8, 9]
+    assert [line.get("part") for line in read_log(whole)] == [None, None, 1]
+    model = wgan_gp()
+    fit(model, 3, JsonLog(parted, 4), Checkpoints(tmp_path / "state"))
+    assert [(line["cycle"], line["part"]) for line in read_log(parted)] == [(3, 3)]
+    again = wgan_gp()
+    again.restore(tmp_path / "state")
+    fit(again, 3, JsonLog(parted, 4))
+    fit(again, 3, JsonLog(parted, 4))  # and in several calls of one process
+    for ours, expected in zip(read_log(parted), read_log(whole), strict=True):
+        assert ours.keys() == expected.keys()
+        for name in ours.keys() - {"cycles_per_s"}:
+            assert ours[name] == pytest.approx(expected[name], rel=1e-9), name
+
+
+def test_a_part_with_a_loss_that_is_not_finite_stays_so(tmp_path):
+    log = JsonLog(tmp_path / "log.jsonl", 4)
+    log.cycle = 3
+    log._take_back({"cycle": 3, "images": 1, "cycles_per_s": 1, "part": 3, "a": None, "b": 2.0})
+    assert np.isnan(log._sums["a"])
+    assert log._sums["b"] == 6.0
+
+
+def test_a_run_that_was_taken_back_writes_no_line_of_the_cycles_that_are_gone(tmp_path):
+    model = wgan_gp()
+    model.save(tmp_path / "state")
+    back = Then(2, lambda model: model.restore(tmp_path / "state"))
+    fit(model, 3, JsonLog(tmp_path / "log.jsonl", 100), back)
+    assert not (tmp_path / "log.jsonl").exists()
+
+
+def test_checkpoints_serve_again_after_an_interruption(tmp_path):
+    model, states = wgan_gp(), Checkpoints(tmp_path)
+    fit(model, 9, Then(1, lambda model: signal.raise_signal(signal.SIGINT)), states)
+    assert (int(model.cycle), states.interrupted) == (2, "SIGINT")
+    fit(model, 3, states)
+    assert (int(model.cycle), states.interrupted) == (5, None)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_signals_are_given_back_however_fit_ends(tmp_path, count):
+    def stop(model):
+        raise ZeroDivisionError
+
+    model, before = wgan_gp(), signal.getsignal(signal.SIGINT)
+    states = [Checkpoints(tmp_path / str(i)) for i in range(count)]
+    with pytest.raises(ZeroDivisionError):
+        fit(model, 9, Then(1, stop), *states)
+    assert signal.getsignal(signal.SIGINT) is before
+    fit(model, 1, *states)
+    assert signal.getsignal(signal.SIGINT) is before
+    states[0].set_model(model)
+    for _ in range(2):  # its own handler is never what it gives back
+        states[0].on_train_begin()
+    states[0].release()
+    states[0].release()
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_cut_last_line_is_left_out(tmp_path):

@@ -69,6 +69,40 @@ def test_a_lazy_penalty_acts_in_each_fourth_update_with_four_times_its_weight():
         assert logs["discriminator/r1"] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    "penalties", [[R1(0.5), R1(0.1, every=4)], [GradientPenalty(1.0), GradientPenalty(sided="one")],
+                  [LeCam(), LeCam(0.1)]],
+)  # fmt: skip
+def test_two_penalties_of_one_name_are_refused(penalties):
+    with pytest.raises(UserError, match="different names.*Rename one: dataclasses.replace"):
+        played(penalties)
+
+
+def test_two_penalties_of_different_names_are_both_trained():
+    both = played([R1(0.5), replace(R1(0.25), name="r1b")])
+    assert_equal(cycle(both)[0], cycle(played([R1(0.75)]))[0])
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "penalty", [R1(0.1), R2(0.1), GradientPenalty(1.0), Dragan(1.0), GradientPenalty(1.0, every=2)]
+)
+def test_penalties_of_plain_layers_in_every_precision(penalty, policy):
+    """The last layer of such a generator gives bfloat16, the data are float64."""
+    keras.config.set_dtype_policy(policy)
+    try:
+        make = keras.Sequential([keras.Input((4,)), layers.Dense(8, "tanh"), layers.Dense(2)])
+        judge = keras.Sequential([keras.Input((2,)), layers.Dense(8, "tanh"), layers.Dense(1)])
+        for reuse in (False, True):
+            model = AdversarialModel(duel(make, judge, penalties=[penalty], reuse=reuse))
+            model.compile({turn.name: keras.optimizers.SGD(0.1) for turn in model.game.turns})
+            data = points().astype("float64")
+            logs = model.fit(Stream(data, 8), steps_per_epoch=2, verbose=0).history
+            assert all(np.isfinite(values).all() for values in logs.values())
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
 def test_every_one_is_the_plain_penalty():
     assert_equal(cycle(played([R1(0.5)]), 3)[0], cycle(played([R1(0.5, every=1)]), 3)[0])
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from gantools.core import AdversarialModel, Stream, duel, observe
+from gantools.core import AdversarialModel, Stream, duel, normal, observe
 from gantools.core.callbacks import Checkpoints, read_log
 from gantools.core.health import Health, gradient_changes
 from gantools.core.testing import same_state
@@ -157,6 +157,49 @@ def test_checks_are_spaced_out_to_the_budget(monkeypatch):
     health.spent = 0.5
     health._plan(0.5)  # 1 s needs 50 s: 40 s more, at 0.095 s a cycle
     assert health._due == 100 + 422
+
+
+def test_every_fit_counts_the_time_of_its_own_checks(seen):
+    """The seconds of earlier calls once were set against the time of the last: no check came."""
+    seen(lambda cycle: GOOD)
+    model, health = light(), Health(every=2, budget=0.9)
+    for _ in range(2):
+        fit(model, 2, health)
+        health.spent = 1e6  # as after checks of days
+    fit(model, 5, health)
+    assert [row["cycle"] for row in health.rows][:3] == [2, 4, 6]
+    assert health.spent < 1e6
+    assert health._due < 1000
+
+
+def test_rows_in_memory_are_those_before_the_cycle_that_a_fit_begins_with(tmp_path, seen):
+    seen(lambda cycle: GOOD if cycle <= 2 else BAD)
+    model = light()
+    health = Health(every=1, budget=None, on_alarm="rollback", states=tmp_path / "good")
+    fit(model, 9, health)
+    assert (health.restored, len(health.rows)) == (2, 5)
+    fit(model, 1, health)
+    assert health.restored is None
+    assert [row["cycle"] for row in health.rows] == [1, 2, 3]
+
+
+def test_subclassed_players_do_not_end_a_run():
+    class Bare(keras.Model):
+        def __init__(self, units):
+            super().__init__()
+            self.out = keras.layers.Dense(units)
+
+        def call(self, x, training=False):
+            return self.out(x)
+
+    make, judge, said = Bare(2), Bare(1), []
+    make(np.zeros((1, 4), "float32"))
+    judge(np.zeros((1, 2), "float32"))
+    model = AdversarialModel(duel(make, judge, latent=normal(4)))
+    model.compile({t.name: keras.optimizers.Adam(1e-3) for t in model.game.turns})
+    fit(model, 3, Health(points(300), points(), every=1, budget=None, say=said.append))
+    reason = "its discriminator is neither a functional nor a Sequential model"
+    assert said == [f"Health sees only losses, weights and gradients: {reason}."]
 
 
 def test_gradients_are_compared_with_their_median():

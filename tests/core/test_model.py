@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 from gantools.core import AdversarialModel, Cosine, Ema, Game, Stream, Turn, duel, normal
-from gantools.core.testing import check_game, check_turns
+from gantools.core.testing import check_game, check_turns, same_state
 from gantools.errors import UserError
 
 from .games import critic, generator, numbered, points, wgan_gp
@@ -53,6 +53,23 @@ def test_each_update_of_a_cycle_sees_its_own_minibatch():
     model.train_step(keras.tree.map_structure(ops.convert_to_tensor, (stream.at(0),)))
     for i in range(3):
         np.testing.assert_array_equal(seen[i], stream.at(0)["minibatches"]["x"][:, i])
+
+
+def test_a_stream_without_a_number_has_a_minibatch_for_every_update_of_a_turn_that_repeats():
+    """Algorithm 1: k updates on fresh minibatches. Where nothing repeats, both turns share one."""
+    runs = []
+    for stream in (Stream(points(), 8), Stream(points(), 8, minibatches=4)):
+        model = wgan_gp()
+        model.fit(stream, steps_per_epoch=3, verbose=0)
+        runs.append(model)
+    assert same_state(*runs)
+    one = wgan_gp()
+    one.fit(Stream(points(), 8, minibatches=1), steps_per_epoch=3, verbose=0)
+    assert not same_state(one, runs[0])
+    pair = [plain(), plain()]
+    for model, number in zip(pair, (None, 1), strict=True):
+        model.fit(Stream(points(), 8, minibatches=number), steps_per_epoch=3, verbose=0)
+    assert same_state(*pair)
 
 
 def test_evaluate_changes_nothing_and_leaves_the_model_usable():
@@ -105,6 +122,20 @@ def test_learning_rates_count_images_and_reach_each_player():
     model.fit(Stream(points(), 8), steps_per_epoch=1, verbose=0)
     assert float(ops.convert_to_numpy(rate.learning_rate)) == pytest.approx(0.5, abs=1e-6)
     assert float(ops.convert_to_numpy(model.optimizer.parts["generator"].learning_rate)) == 0.5
+
+
+def test_a_schedule_may_serve_several_models():
+    rate, seen = Cosine(1.0, 0.0, images=16), []
+    models = [plain(), plain()]
+    for model in models:
+        model.compile({t.name: keras.optimizers.SGD(rate) for t in model.game.turns})
+    models[0].fit(Stream(points(), 8), steps_per_epoch=1, verbose=0)
+    for model in models:
+        parts = model.optimizer.parts.values()
+        seen.append([float(ops.convert_to_numpy(part.learning_rate)) for part in parts])
+    np.testing.assert_allclose(seen, [[0.5, 0.5], [1.0, 1.0]], atol=1e-6)
+    with pytest.raises(ValueError, match="AdversarialModel"):
+        rate(0)  # the schedule itself is bound to none
 
 
 def test_the_average_follows_the_player():
@@ -209,6 +240,8 @@ def test_a_player_that_no_term_uses_is_named():
         ({"generator": "same", "discriminator": "same"}, "share one optimizer"),
         ({"generator": "one", "discriminator": "ema"}, "use_ema"),
         ({"generator": "one", "discriminator": "keras schedule"}, "counts updates"),
+        ({"generator": "one", "discriminator": "scaled"}, "Adam scales losses"),
+        ({"generator": "one", "discriminator": "scaling"}, "LossScaleOptimizer scales losses"),
     ],
 )
 def test_optimizers_are_checked(optimizers, message):
@@ -219,6 +252,8 @@ def test_optimizers_are_checked(optimizers, message):
         "same": same,
         "ema": keras.optimizers.Adam(1e-3, use_ema=True),
         "keras schedule": keras.optimizers.Adam(decay),
+        "scaled": keras.optimizers.Adam(1e-3, loss_scale_factor=1024.0),
+        "scaling": keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(1e-3)),
     }
     model = AdversarialModel(duel(generator(), critic(), repeats=5))
     with pytest.raises(UserError, match=message):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from gantools.core import OBJECTIVES, objective, smoothed
+from gantools.core import OBJECTIVES, cross_entropy, objective, smoothed
 from gantools.errors import UserError
 
 pytestmark = pytest.mark.backends
@@ -45,6 +45,16 @@ def test_one_sided_smoothing():
     sides = smoothed(0.9)
     real, fake = ops.convert_to_tensor(REAL), ops.convert_to_tensor(FAKE)
     close(sides.discriminator(real, fake), 1.106381825393)
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 1)])
+def test_cross_entropy_of_flat_labels_and_of_a_column(shape):
+    """-(log 3/4 + log 1/4) / 2; a column once gave the mean over all pairs of rows."""
+    logits = ops.log(ops.convert_to_tensor([[0.75, 0.25], [0.75, 0.25]], "float32"))
+    y = ops.convert_to_tensor(np.array([0, 1]).reshape(shape), "int32")
+    close(cross_entropy(y, logits), -0.5 * (np.log(0.75) + np.log(0.25)))
+    y = ops.convert_to_tensor(np.array([0, 0]).reshape(shape), "int32")
+    close(cross_entropy(y, logits), -np.log(0.75))
 
 
 BALANCE = {"least_squares": 0.5}  # the common score of real and fake samples; 0 elsewhere

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from gantools.core import AdversarialModel, Ema, Game, Turn, duel, labels, normal
+from gantools.core import AdversarialModel, Ema, Game, Turn, duel, labels, normal, opponents
 from gantools.core.batch import unpack
 from gantools.core.objectives import LOG2
 from gantools.core.observe import gradient_norms, observe, probabilities, rate_ratio
@@ -201,16 +201,46 @@ def test_what_only_samples_get_is_left_out():
     assert rows[0] == rows[1]
 
 
-def test_samplers_that_read_the_batch_get_the_reals():
+def redrawing(judge):
+    """Return a game whose samples are its reals, halved and doubled again."""
+
     def halved(size, seed, batch):
         return batch["x"] / 2.0 if "x" in batch else ops.zeros((size, 2))
 
-    game = dataclasses.replace(
-        duel(shifted(0.0), critic()), samplers={"z": normal(2), "half": halved},
+    return dataclasses.replace(
+        duel(shifted(0.0), judge), samplers={"z": normal(2), "half": halved},
         sample=lambda model, draw: 2.0 * draw["half"],
     )  # fmt: skip
-    row = observe(compiled(game), points(300))
-    assert row["diversity"] == pytest.approx(1.0, abs=1e-5)
+
+
+def test_samples_that_are_made_of_reals_are_compared_with_others():
+    """Beside its original every fake would have a twin: the neighbour test would see no fakes."""
+    row = observe(compiled(redrawing(exact())), points(1000))
+    assert row["diversity"] == pytest.approx(1.0, abs=0.1)
+    assert row["diversity"] != 1.0
+    assert row["neighbours"] == pytest.approx(0.5, abs=0.06)  # with twins about 0.4
+    assert row["auc"] == pytest.approx(0.5, abs=0.06)
+    assert row["auc"] != 0.5
+
+
+def test_what_is_made_of_a_part_of_the_batch_is_compared_with_others_too():
+    """In place of a draw, as the low resolution of sharp pictures; classes are no such part."""
+    told = dataclasses.replace(
+        duel(shifted(0.0), exact()), samplers={"z": normal(2), "y": labels(3)},
+        sample=lambda model, draw: model(draw["z"]) + 0.0 * ops.cast(draw["y"][:, None], "float32"),
+    )  # fmt: skip
+    x = points(1000)
+    game = compiled(redrawing(exact()))
+    assert opponents.made_of_reals(game, {"x": x, "half": 0.5 * x})
+    assert opponents.made_of_reals(game, {"x": x})
+    assert not opponents.made_of_reals(compiled(told), {"x": x, "y": np.arange(1000) % 3})
+    assert not opponents.made_of_reals(compiled(duel(shifted(0.0), exact())), {"x": x})
+
+
+def test_overfitting_needs_enough_of_the_half_that_is_compared():
+    model, train = compiled(redrawing(exact())), points(400, seed=2)
+    assert "auc_gap" in observe(model, points(400), train)
+    assert "auc_gap" not in observe(model, points(399), train)
 
 
 def test_small_labels_stay_labels():
@@ -222,3 +252,28 @@ def test_small_labels_stay_labels():
     assert ops.convert_to_numpy(batch["x"]).max() == 1.0
     assert ops.convert_to_numpy(batch["y"]).tolist() == [0, 7, 9]
     assert ops.convert_to_numpy(batch["minibatches"]["y"]).tolist() == [[1, 2], [3, 4], [5, 6]]
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int32", "int64"])
+def test_columns_of_labels_are_flat_ones(kind):
+    y = np.array([[1, 2], [3, 4], [5, 250]], kind)
+    given = {"x": points(3), "y": y[:, :1], "minibatches": {"y": y[:, :, None]}}
+    batch = unpack(given)[0]
+    assert ops.convert_to_numpy(batch["y"]).tolist() == [1, 3, 5]
+    assert ops.convert_to_numpy(batch["minibatches"]["y"]).tolist() == y.tolist()
+    assert "int" in keras.backend.standardize_dtype(batch["y"].dtype)
+    column = unpack(points(3)[:, :1])[0]["x"]
+    assert tuple(column.shape) == (3, 1)  # numbers are no labels
+
+
+def test_columns_of_labels_are_counted_as_classes():
+    y = np.arange(600).astype("uint8") % 3
+    reals = {"x": np.eye(3, 2, dtype="float32")[y] * 9 + 0.01 * points(600), "y": y[:, None]}
+    row = observe(compiled(duel(shifted(0.0), exact())), reals)
+    assert row["classes"] <= 1
+    assert len(row["class_shares"]) == 3
+
+
+def test_float64_becomes_float32():
+    batch = unpack({"x": points(3).astype("float64")})[0]
+    assert keras.backend.standardize_dtype(batch["x"].dtype) == "float32"

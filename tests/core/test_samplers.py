@@ -5,7 +5,18 @@ import numpy as np
 import pytest
 from keras import ops
 
-from gantools.core import R1, AdversarialModel, Game, Stream, Turn, duel, in_order, labels, normal
+from gantools.core import (
+    R1,
+    AdversarialModel,
+    Game,
+    Stream,
+    Turn,
+    duel,
+    in_order,
+    labels,
+    normal,
+    parallel,
+)
 from gantools.core.samplers import categories
 from gantools.data.synthetic import RING_RADIUS, ring_centres
 from gantools.errors import UserError
@@ -25,6 +36,36 @@ def test_labels_must_come_with_the_batch():
     assert tuple(draw(3, seed, {}).shape) == (3,)
     with pytest.raises(UserError, match="batch with 'y', integers from 0 to 4. Received: x."):
         draw(3, seed, {"x": np.zeros((3, 2))})
+
+
+def test_neighbouring_seeds_have_draws_of_their_own(monkeypatch):
+    """Keras on PyTorch seeds with seed + count: draw c of seed s was draw c + 1 of seed s - 1."""
+    drawn = []
+    for replica in (0, 1):
+        monkeypatch.setattr(parallel, "_replica", lambda: replica)
+        for seed in range(4):
+            source = parallel.SeedGenerator(seed)
+            drawn += [ops.convert_to_numpy(normal(4)(2, source, {})) for _ in range(8)]
+            assert ops.convert_to_numpy(source.state.value).tolist() == [seed, 8]
+    drawn = np.stack(drawn).reshape(len(drawn), -1)
+    assert len(np.unique(drawn.round(5), axis=0)) == len(drawn)
+    again = ops.convert_to_numpy(normal(4)(2, parallel.SeedGenerator(3), {}))
+    np.testing.assert_array_equal(again.ravel(), drawn[-8])  # the same seed, the same draws
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="there they are hashed")
+def test_seeds_are_those_of_keras():
+    ours, theirs = parallel.SeedGenerator(5), keras.random.SeedGenerator(5)
+    for _ in range(3):
+        a, b = (ops.convert_to_numpy(normal(2)(3, source, {})) for source in (ours, theirs))
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_second_batch_of_samples_is_not_the_first_of_the_next_seed():
+    model = echo()
+    drawn = model.sample(128, seed=0, y=0)[:, 0]
+    assert not np.isin(model.sample(64, seed=1, y=0)[:, 0], drawn).any()
+    assert len(np.unique(drawn)) == 128
 
 
 @pytest.mark.parametrize("n", [9, 100, 3, 1])

@@ -139,6 +139,21 @@ def test_what_was_saved_last_is_kept_and_restored_whatever_its_cycle(tmp_path):
     assert wgan_gp().restore(tmp_path)["images"] == 4
 
 
+def test_a_model_that_is_not_compiled_is_saved_and_restored_for_its_samples(tmp_path):
+    model = wgan_gp()
+    model.fit(Stream(points(), 8, minibatches=4), steps_per_epoch=2, verbose=0)
+    model.save(tmp_path / "compiled")
+    bare = AdversarialModel(wgan_gp().game, seed=7)
+    bare.restore(tmp_path / "compiled")
+    np.testing.assert_array_equal(bare.sample(4), model.sample(4))
+    bare.save(tmp_path / "bare")
+    again = AdversarialModel(wgan_gp().game, seed=7)
+    assert again.restore(tmp_path / "bare")["cycle"] == 2
+    np.testing.assert_array_equal(again.sample(4), model.sample(4))
+    with pytest.raises(UserError, match="for example optimizer/"):
+        wgan_gp().restore(tmp_path / "bare")  # it could not go on exactly
+
+
 def test_the_state_of_another_game_is_refused(tmp_path):
     wgan_gp().save(tmp_path)
     model = AdversarialModel(duel(generator(norm=False), critic()))

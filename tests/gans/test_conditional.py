@@ -58,6 +58,26 @@ def test_a_batch_without_labels_is_refused(name):
         recipe.model().fit(Stream(batch_of("cgan")["x"], 4), steps_per_epoch=1, verbose=0)
 
 
+@pytest.mark.backends
+@pytest.mark.parametrize("name", ["cgan", "acgan"])
+def test_a_column_of_labels_is_a_row_of_classes(name):
+    """`(n, 1)` uint8, the labels of `keras.datasets`, once were scaled like pixels."""
+    batch = batch_of(name)
+    expected = evaluated(load_game(name)("tiny", SHAPE).model(), batch)
+    for kind in ("uint8", "int64"):
+        column = {**batch, "y": batch["y"].astype(kind)[:, None]}
+        found = evaluated(load_game(name)("tiny", SHAPE).model(), column)
+        assert found == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["cgan", "acgan"])
+def test_labels_of_other_classes_are_refused(name):
+    recipe = load_game(name)("tiny", SHAPE, classes=3)
+    batch = {**batch_of(name), "y": np.array([0, 1, 2, 3])}
+    with pytest.raises(UserError, match="one integer a sample, from 0 to 2. .*, 0 to 3. Number"):
+        recipe.model().fit(Stream(batch, 4), steps_per_epoch=1, verbose=0)
+
+
 @pytest.mark.parametrize("condition", ["concatenation", "projection"])
 def test_conditions_of_convolutions_train(condition):
     model = load_game("cgan")("tiny", SHAPE, condition=condition, every=1).model()

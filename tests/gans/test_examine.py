@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from gantools import record
 from gantools.cli import main
 from gantools.core.observe import observe
+from gantools.core.opponents import made_of_reals
 from gantools.data.synthetic import digits
 from gantools.doctor import doctor
 from gantools.errors import DONE, SOME_FAILED, USAGE, UserError
@@ -45,6 +46,14 @@ def test_a_run_is_compared_with_what_it_set_aside(trained):
     assert lines[0] == f"{trained}: cycle 20, compared with 250 pictures that it set aside"
     assert lines[1].startswith("alarm  ")
     assert lines[-1].endswith("alarms") or lines[-1] == "1 alarm"
+
+
+@pytest.mark.parametrize("name", ["srgan", "esrgan", "restorer", "dcgan", "cgan"])
+def test_games_that_make_their_samples_of_reals_are_known(name):
+    model = build(name, "tiny", {"shape": (16, 16, 3)}, 0).model()
+    known = dict(tiny_arrays(name, (16, 16, 3), 2))
+    known["x"] = known["x"] / np.float32(127.5) - 1
+    assert made_of_reals(model, known) == (name in ("srgan", "esrgan", "restorer"))
 
 
 def test_other_pictures_take_the_place_of_those_set_aside(trained, tmp_path):

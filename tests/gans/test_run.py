@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -15,6 +16,8 @@ from gantools import record
 from gantools.cli import main
 from gantools.core.state import newest_state, read_meta
 from gantools.errors import DONE, INTERRUPTED
+from gantools.gans import run
+from gantools.gans.material import load
 
 ROOT, HERE = Path(__file__).resolve().parents[2], Path(__file__).parent
 STEPS = 3000
@@ -53,6 +56,21 @@ def wait_for_cycle(out, cycle, process):
 def arrays(out):
     with np.load(newest_state(out / "states") / "arrays.npz") as file:
         return {name: file[name] for name in file.files}
+
+
+@pytest.mark.usefixtures("tiny_game")
+def test_a_run_that_goes_on_with_another_backend_says_so(tmp_path, pictures):
+    data, said = load("pictures", pictures), []
+    for steps in (2, 3):
+        run.train("tiny", data, tmp_path / "run", budget=run.Budget(steps=steps), warn=said.append)
+    assert said == []
+    path = newest_state(tmp_path / "run" / "states") / "meta.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "backend": "theano"}))
+    run.train("tiny", data, tmp_path / "run", budget=run.Budget(steps=4), warn=said.append)
+    assert said == [
+        "This run's newest state is of theano, and this is "
+        f"{keras.backend.backend()}: it goes on, not bit for bit."
+    ]
 
 
 @pytest.mark.usefixtures("tiny_game")
