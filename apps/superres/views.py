@@ -33,9 +33,9 @@ class Views:
         total = 0
         for view in self.views:
             total = total + _back(self.engine.run(_seen(tile, *view)), *view).astype(kind)
-        if kind == np.float32:
-            return total / np.float32(len(self.views))
-        return ((total + len(self.views) // 2) // len(self.views)).astype(np.uint8)
+        mean = total / np.float32(len(self.views))
+        # Halves to even: one in eight means is a half, and all of them up would be a drift.
+        return mean if kind == np.float32 else np.rint(mean).astype(np.uint8)
 
 
 def _seen(tile, transposed, down, mirrored):
