@@ -61,6 +61,7 @@ def test_inference_leaves_the_vector_alone():
     ],
 )
 def test_largest_singular_value_becomes_one(inner, shape):
+    keras.utils.set_random_seed(0)  # near singular values take any number of steps apart
     made = SpectralNormalization(inner())
     x = np.random.default_rng(0).normal(size=(2, *shape)).astype("float32")
     for _ in range(60):
