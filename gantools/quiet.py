@@ -79,20 +79,30 @@ def import_core():
             raise
 
 
+_OPENVINO = Lock()
+
+
 def import_openvino():
     """Return the module openvino without its converter, which takes longer than all the rest.
 
     The converter imports a package that reports usage to the maker; nothing here reports anything.
+    The first array that OpenVINO is handed is handed over here, by one thread: where two threads
+    are first, each waits for what the other holds, for ever.
     """
     converter = "openvino.tools.ovc"
-    block = "openvino" not in sys.modules and converter not in sys.modules
-    if block:
-        sys.modules[converter] = None  # openvino expects that it may be missing
-    try:
-        return import_module("openvino")
-    finally:
+    with _OPENVINO:
+        block = "openvino" not in sys.modules and converter not in sys.modules
         if block:
-            sys.modules.pop(converter, None)
+            sys.modules[converter] = None  # openvino expects that it may be missing
+        try:
+            openvino = import_module("openvino")
+        finally:
+            if block:
+                sys.modules.pop(converter, None)
+        import numpy as np
+
+        openvino.Tensor(np.zeros(1, np.uint8), shared_memory=True)
+    return openvino
 
 
 def onnx_session(model, threads=None):

@@ -1,6 +1,8 @@
 """The error stream: held back while a library works, also by several threads at once."""
 
 import os
+import subprocess
+import sys
 from threading import Barrier, Thread
 
 import pytest
@@ -60,3 +62,21 @@ def test_a_full_disk_is_no_error(monkeypatch, capfd):
         held.show()
     os.write(2, b"word")
     assert capfd.readouterr().err == "word"
+
+
+def test_threads_may_be_the_first_to_use_openvino_together():
+    """OpenVINO's first look at an array waits for ever where two threads take it at once."""
+    code = (
+        "import numpy as np, sys\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from gantools.apps.superres.engine import open_engine\n"
+        "from gantools.apps.superres.model import load\n"
+        "sys.setswitchinterval(1e-6)\n"
+        "tile = np.zeros((40, 40, 3), np.uint8)\n"
+        "run = lambda _: open_engine(load('fast', 2), 'openvino').run(tile).shape\n"
+        "print(set(ThreadPoolExecutor(4).map(run, range(4))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.strip() == "{(64, 64, 3)}"

@@ -132,7 +132,7 @@ def test_bfloat16_stays_only_if_it_makes_what_float32_makes(levels, ready, make_
     careful = Careful(engine, spare, network.reach("full"))
     if ready:
         careful.prepare(52, 62)
-        assert engine.prepared == [(52, 62)]
+        assert sorted(engine.prepared) == [(48, 48), (52, 62)]
     for tile in (flat, textured):  # a flat picture proves nothing, and does not have to
         np.testing.assert_array_equal(careful.run(tile), exact.run(tile).copy())
     assert len(asked) == 1
