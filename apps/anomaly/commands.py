@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
+from gantools.data.files import readable
 from gantools.errors import DONE, SOME_FAILED, UserError
 
 from .cli import FITTING, SOURCE, options
-from .items import readable
 
 TROUBLES = ("warning:", "error:")  # what such lines begin with
 

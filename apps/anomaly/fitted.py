@@ -16,6 +16,7 @@ from threading import Lock
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from gantools.data.files import readable
 from gantools.errors import ALL_FAILED, UserError
 
 from . import loading, many, model_files, views
@@ -23,7 +24,6 @@ from .calibration.calibrate import Rules
 from .calibration.drift import Fingerprint
 from .calibration.judge import Judge, Raw
 from .detectors import references
-from .items import readable
 from .scans.foreground import foreground
 
 CHUNK = 32  # pictures scored at once

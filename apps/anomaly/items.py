@@ -1,6 +1,5 @@
 """What there is to look at: one `Item` a picture, frame or slice, all in a `Collection`."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,11 +80,6 @@ class Collection:
         parts.append(f"{len(groups)} groups" if groups else "no groups known")
         parts += [f"{len(self.skipped)} skipped"] if self.skipped else []
         return f"{self.layout} layout: {', '.join(part for part in parts if part)}."
-
-
-def readable(text: str) -> str:
-    r"""Return the name of a file as text for outputs: its bytes that are no UTF-8 as \xfc."""
-    return os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
 def _count(items, part):

@@ -18,13 +18,14 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from gantools.data.files import readable
 from gantools.errors import ALL_FAILED, MISSING_EXTRA, UserError
 
 from . import manifest as lists
 from .audit.findings import some
 from .calibration.split import bucket
 from .folder import own
-from .items import Collection, Item, readable
+from .items import Collection, Item
 from .scans.dicom import code
 from .scans.medical import NIFTI, ending, expand, is_dicom, read_as_dicom
 

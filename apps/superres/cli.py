@@ -187,6 +187,8 @@ def _choice(chosen):
 
 def _foretell(jobs, upscaler, output, chosen, piped):
     """Tell what each picture would become and need; make nothing."""
+    from gantools.data.files import readable
+
     from . import batch
     from .foretell import TEXTS, foretold, sentence
 
@@ -199,7 +201,7 @@ def _foretell(jobs, upscaler, output, chosen, piped):
         click.echo(json.dumps({"schema": 1, "pictures": told}, indent=2))
     else:
         for record in told:
-            click.echo(options.shown(sentence(record)), err=record["status"] == "failed")
+            click.echo(readable(sentence(record)), err=record["status"] == "failed")
     return batch.code_for(sum(record["status"] == "failed" for record in told), len(told))
 
 

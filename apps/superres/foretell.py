@@ -1,8 +1,7 @@
 """A dry run: what each picture would become, and what that would need."""
 
-from gantools.data.pictures import MAX_PIXELS
+from gantools.data.pictures import check_size
 from gantools.data.writing import STREAMED, kind_of
-from gantools.errors import UserError
 
 from .batch import Job, is_there, told
 from .clips.take import is_clip
@@ -36,11 +35,7 @@ def foretold(job: Job, upscaler: Upscaler, output: Output, overwrite: bool = Fal
 
             return record | foretold_clip(job.source, job.target, upscaler, output)
         found = looked_at(job.source, job.target, output)
-        if found.height * found.width > MAX_PIXELS:
-            raise UserError(
-                f"'{job.source}' is too large: {found.width}x{found.height} pixels, at most "
-                f"{MAX_PIXELS / 1e6:g} million are read. Cut it into pieces first."
-            )
+        check_size(job.source, found)
         size = target_size(found.height, found.width, upscaler, output.wish, found.orientation)
         check_target(job.target, found, size, output)
         needs = estimate(

@@ -205,11 +205,6 @@ def enlarging(command):
     return command
 
 
-def shown(text):
-    """Return a text for stdout, with a mark for what is no UTF-8 in the name of a file."""
-    return text.encode(errors="replace").decode()
-
-
 def page_named(words):
     """Return the words of a command line in which --compare always has a value, empty if none.
 

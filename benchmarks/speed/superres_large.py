@@ -25,10 +25,9 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
-from gantools.apps.superres.family import family
-from gantools.apps.superres.model import Network, load
+from gantools.apps.superres.family import TWIN, family
+from gantools.apps.superres.model import Network, load, shipped
 from gantools.apps.superres.onnx import convolutions
-from gantools.apps.superres.options import MODEL
 from gantools.apps.superres.upscaler import Upscaler
 
 from benchmarks.rows import append
@@ -120,7 +119,7 @@ def bare(network: Network, height, width, precision, threads):
 @click.option("--threads", type=click.IntRange(1))
 @click.option("--run", nargs=2, hidden=True)
 def main(only, threads, run):
-    """Print and record the peak memory of three large pictures, and the pace of two networks."""
+    """Print and record the peak memory of large pictures and the pace of the shipped networks."""
     if run:
         run_measured(*run, threads)
         return
@@ -128,8 +127,9 @@ def main(only, threads, run):
     command += f" --threads {threads}" if threads else ""
     found = {name: memory(name, threads) for name in MEMORY if not only or name in only}
     if not only or "pace" in only:
-        for name in dict.fromkeys(("fast", MODEL)):
-            found |= {f"{name} x{scale}": pace(name, scale, threads) for scale in (2, 4)}
+        for name, scale in shipped():
+            if not name.endswith(TWIN):
+                found[f"{name} x{scale}"] = pace(name, scale, threads)
     for name, figures in found.items():
         click.echo(f"{name:16}" + "   ".join(f"{key} {value}" for key, value in figures.items()))
         append("superres_large", command, case=name, **figures)

@@ -88,6 +88,11 @@ def unwritable(path, error):
     return UserError(f"Cannot write '{path}': {reason}.")
 
 
+def readable(text: str) -> str:
+    r"""Return the name of a file as text for outputs: its bytes that are no UTF-8 as \xfc."""
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
+
+
 def make_folder(path):
     """Make a folder and its parents where missing.
 

@@ -111,11 +111,7 @@ def read(path, max_pixels=MAX_PIXELS):
         UserError: the file is missing, broken, truncated, not a picture or too large.
     """
     found = header(path)
-    if found.height * found.width > max_pixels:
-        raise UserError(
-            f"'{path}' is too large: {found.width}x{found.height} pixels, at most "
-            f"{max_pixels / 1e6:g} million are accepted. Cut it into pieces first."
-        )
+    check_size(path, found, max_pixels)
     if found.cmyk or _needs_tifffile(found):
         return _read_by_others(path, found)
     data = np.fromfile(path, np.uint8)  # not imread: see TIFF orientation and non-ASCII names
@@ -158,6 +154,15 @@ def _decode(data):
         found.get(cv2.IMAGE_METADATA_ICCP),
         xmp and xmp.removeprefix(XMP_PREFIX).rstrip(b"\0"),
     )
+
+
+def check_size(path, found, max_pixels=MAX_PIXELS):
+    """Raise a `UserError` if a picture has more pixels than are read, by its header."""
+    if found.height * found.width > max_pixels:
+        raise UserError(
+            f"'{path}' is too large: {found.width}x{found.height} pixels, at most "
+            f"{max_pixels / 1e6:g} million are accepted. Cut it into pieces first."
+        )
 
 
 def _normal(pixels, found):

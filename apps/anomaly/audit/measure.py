@@ -11,9 +11,8 @@ from hashlib import blake2b
 
 import numpy as np
 
+from gantools.data.files import readable
 from gantools.errors import UserError
-
-from ..items import readable
 
 CHANNELS = 4  # at most: colour with alpha
 THUMB = 32  # side of the small picture that near-duplicates are confirmed on

@@ -3,7 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ..items import Collection, readable
+from gantools.data.files import readable
+
+from ..items import Collection
 
 NIFTI = (".nii", ".nii.gz")
 DICOM = (".dcm", ".ima", ".dicom")

@@ -2,6 +2,7 @@
 
 import click
 
+from gantools.data.files import readable
 from gantools.errors import UserError
 
 from .. import options
@@ -86,11 +87,11 @@ def _write_table(tables, title, verbose):
     from .evaluate import METHODS
     from .page import SHORT, row, truth_row
 
-    click.echo(f"{options.shown(title):10}" + "".join(f"{head:>10}" for head in SHORT))
+    click.echo(f"{readable(title):10}" + "".join(f"{head:>10}" for head in SHORT))
     for folder, scores, mean in tables:
         every = [(f"  {score.name}", score) for score in scores] if verbose else []
         for name, score in [*every, (folder, mean)]:
-            click.echo(f"{options.shown(name)}: {score.gain:+.2f} dB beside bicubic")
+            click.echo(f"{readable(name)}: {score.gain:+.2f} dB beside bicubic")
             rows = [row(method, getattr(score, method)) for method in METHODS]
             for method, *cells in [*rows, truth_row(score)]:
                 click.echo(f"{method:>10}" + "".join(f"{cell:>10}" for cell in cells))

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import click
 
+from gantools.data.files import readable
 from gantools.errors import DONE, INTERRUPTED, UserError
 from gantools.record import LARGEST_SEED
 
-from ..options import Finite, shown
+from ..options import Finite
 
 PATH = click.Path(path_type=Path)
 
@@ -76,7 +77,7 @@ def train(ctx, base, out, fresh, quiet, **options):
     if outcome.interrupted:
         click.echo(f"Stopped and saved in {out}. The same command goes on.", err=True)
         ctx.exit(INTERRUPTED)
-    path = shown(str(outcome.path))
+    path = readable(str(outcome.path))
     click.echo(f"{path}: {outcome.score:.2f} dB PSNR-Y on the validation pictures")
     ctx.exit(DONE)
 

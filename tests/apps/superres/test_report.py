@@ -12,7 +12,7 @@ from gantools.apps.superres.upscaler import Upscaler
 
 from gantools.cli import main
 from gantools.data import tags
-from gantools.data.pictures import Metadata, Picture, read, write
+from gantools.data.pictures import Metadata, Picture, check_size, read, write
 from gantools.data.resample import resize
 from gantools.errors import SOME_FAILED
 
@@ -113,9 +113,7 @@ def test_a_dry_run_of_a_photograph_on_its_side_tells_what_is_made(
 
 
 def test_a_dry_run_refuses_what_is_not_read(tmp_path, photo, make_network, monkeypatch):
-    from gantools.apps.superres import foretell
-
-    monkeypatch.setattr(foretell, "MAX_PIXELS", 1999)
+    monkeypatch.setattr(check_size, "__defaults__", (1999,))
     told = foretold(Job(photo, tmp_path / "b.png"), Upscaler(make_network()), Output())
     assert told["status"] == "failed"
     assert "a.png' is too large: 50x40 pixels" in told["error"]
