@@ -155,6 +155,8 @@ def test_figures_of_the_readme_are_the_measured_ones():
         for kind in ("bf16", "f32")
     )
     assert f"| {bf16} of its time; {f32} |" in readme
+    three = (large[f"{name} x4", "bf16"] for name in ("fast", "photo", "quality"))
+    assert f"| {' / '.join(str(row['ms_a_megapixel']) for row in three)} |" in readme
     ((_, clips),) = newest_rows("video", "scale").items()
     told = [f"{clips[f'{name}_frames_per_s']:.1f}" for name in ("moving", "screen")]
     assert f"{told[0]} where everything moves, {told[1]} of a screen" in readme

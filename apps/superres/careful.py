@@ -107,7 +107,7 @@ class Careful:
                     "badly trained.", ALL_FAILED,
                 )  # fmt: skip
             return made
-        if not _astray(tile[CONTEXT:-CONTEXT, CONTEXT:-CONTEXT], made, self.scale):
+        if not _astray(tile[CONTEXT:-CONTEXT, CONTEXT:-CONTEXT], made):
             return made
         self.redone += 1
         levels = self._spare().run(tile.astype(np.float32))
@@ -130,14 +130,16 @@ def _scattered(side):
     return (x >> 16).astype(int).reshape(side, side, 3)
 
 
-def _astray(low, made, scale):
+def _astray(low, made):
     """Return whether some part of an 8-bit result is black or white, and the small picture not.
 
     That is what NaN becomes when it is cast to bytes. One sample a small pixel is enough.
     """
     import cv2
 
-    shown = made[scale // 2 :: scale, scale // 2 :: scale]
+    shown = cv2.resize(
+        made, low.shape[1::-1], interpolation=cv2.INTER_NEAREST
+    )  # faster than a slice
     size = tuple(max(1, side // BLOCK) for side in low.shape[1::-1])
     true, made = (
         cv2.resize(np.ascontiguousarray(part), size, interpolation=cv2.INTER_AREA)
