@@ -207,7 +207,7 @@ def write(path: Path, sheet: Path, comparison: Comparison) -> None:
     """
     text = html(comparison)
     with atomic(path) as part:
-        part.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files
+        part.write_text(text, encoding="utf-8")
     if comparison.pairs:
         pictures.write(sheet, Picture(side_by_side(comparison.pairs)))
 

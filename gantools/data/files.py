@@ -90,7 +90,7 @@ def unwritable(path, error):
 
 def readable(text: str) -> str:
     r"""Return the name of a file as text for outputs: its bytes that are no UTF-8 as \xfc."""
-    return os.fsencode(text).decode("utf-8", "backslashreplace")
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def make_folder(path):

@@ -14,6 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from gantools.data.files import readable
+
 MARK = '<meta name="generator" content="gantools">'
 STYLE = """
 :root{color-scheme:light;--ink:#1b1f24;--soft:#59636e;--line:#d7dce1;--paper:#fff;--tint:#f4f6f8;
@@ -95,7 +97,7 @@ def policy(script: str = "") -> str:
 
 def escape(text) -> str:
     """Return any value as text that HTML and attributes take literally."""
-    return html.escape(str(text), quote=True)
+    return html.escape(readable(str(text)), quote=True)
 
 
 def paragraphs(*texts: str, kind: str = "") -> str:

@@ -100,7 +100,7 @@ def write(path: Path, title: str, tables: list[tuple[str, list[Score], Score]], 
     """
     text = html(title, tables, worst)
     with atomic(path) as part:
-        part.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files
+        part.write_text(text, encoding="utf-8")
 
 
 def html(title: str, tables: list[tuple[str, list[Score], Score]], worst: Worst) -> str:
