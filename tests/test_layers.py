@@ -21,7 +21,7 @@ ALLOWED = {
     "gantools.quiet": set(),
     "gantools.data": {"gantools.errors", "gantools.quiet"},
     "gantools.metrics": {"gantools.errors", "gantools.data"},
-    "gantools.report": {"gantools.errors"},
+    "gantools.report": {"gantools.errors", "gantools.data"},
     "gantools.record": {"gantools", "gantools.errors", "gantools.data"},
     "gantools.machine": set(),
     "gantools.registry": {"gantools.errors"},
