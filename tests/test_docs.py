@@ -163,6 +163,17 @@ def test_figures_of_the_readme_are_the_measured_ones():
     assert f"({100 * clips['screen_tiles_reused']:.0f} % of its tiles unchanged)" in readme
 
 
+def test_the_blind_judgements_of_the_page_are_the_recorded_ones():
+    page = (ROOT / "docs" / "superres.md").read_text(encoding="utf-8")
+    lines = (ROOT / "benchmarks" / "results" / "blind.jsonl").read_text().splitlines()
+    found = {tuple(row["pair"]): row for row in map(json.loads, lines)}
+    for pair, row in found.items():
+        wins = dict(zip(pair, row["better"], strict=True))
+        (other,) = set(pair) - {"photo"}
+        p = f"{row['p']:.5f}" if row["p"] < 0.001 else f"{row['p']:.2f}"
+        assert f"| {wins['photo']} or {wins[other]} | {row['same']} | {p} |" in page, pair
+
+
 def test_figures_of_the_anomaly_page_are_the_measured_ones():
     page = (ROOT / "docs" / "anomaly.md").read_text(encoding="utf-8")
     known = newest_rows("anomaly", "set", "detector")
