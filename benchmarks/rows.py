@@ -1,6 +1,8 @@
 """Result rows: one JSON line a measurement, with the machine, the versions and the command."""
 
 import json
+import shlex
+import sys
 import time
 from pathlib import Path
 
@@ -10,16 +12,16 @@ from gantools.record import installed_versions
 RESULTS = Path(__file__).parent / "results"
 
 
-def append(name, command, **measured):
+def append(name, *, command=None, **measured):
     """Append a row to `results/NAME.jsonl` and return it.
 
     Args:
         name: File name without suffix.
-        command: The command that repeats the measurement.
+        command: The command that repeats the measurement; None is the one that was given.
         measured: Settings, seeds and figures, JSON values.
     """
     row = {
-        "command": command,
+        "command": command or given(),
         **measured,
         "machine": machine(),
         "versions": installed_versions(),
@@ -29,3 +31,11 @@ def append(name, command, **measured):
     with (RESULTS / f"{name}.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
     return row
+
+
+def given():
+    """Return the command line of this process as it can be given again, without anybody's paths."""
+    spec = sys.modules["__main__"].__spec__
+    words = ["python", "-m", spec.name] if spec else [Path(sys.argv[0]).name]
+    words += ["FOLDER" if Path(word).is_dir() else word for word in sys.argv[1:]]
+    return shlex.join(words)

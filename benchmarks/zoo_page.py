@@ -3,8 +3,9 @@
     python -m benchmarks.zoo_page          write docs/zoo.md
     python -m benchmarks.zoo_page --check  exit code 1 if it is not what would be written
 
-Pictures are docs/zoo/NAME.png, made by the commands in `benchmarks/results`; a game without one
-says so. Figures are the mean and the deviation over the seeds of a game's newest rows.
+Pictures are docs/zoo/NAME.png where there is one, made by `--sheets docs/zoo` and `--pictures
+docs/zoo` of the benchmarks. Figures are the mean and the deviation over the seeds of a game's
+newest rows.
 """
 
 import ast
@@ -26,7 +27,7 @@ TASKS = {  # other tasks of the benchmarks, and whose figures they are
     "toy": "discogan",
     "toy without recon": "discogan",
 }
-KNOWN = {"game", "seed", "minutes", "limit", "pictures", "seconds"}
+SETTINGS = {"game", "seed", "minutes", "limit", "pictures", "seconds", "cycles", "of"}
 DATA = {
     "pictures": "pictures",
     "labelled": "pictures with labels",
@@ -97,7 +98,7 @@ def _figures(rows, task=""):
     numbers = {
         key: [row[key] for row in rows if isinstance(row.get(key), int | float)]
         for key in (rows[0] if rows else ())
-        if key not in KNOWN
+        if key not in SETTINGS
     }
     numbers = {key: values for key, values in numbers.items() if len(values) == len(rows)}
     if not numbers:

@@ -26,7 +26,7 @@ def machine() -> dict:
         name, flags = facts.get("model name", name), facts.get("flags", "").split()
     has = {key: None if flags is None else need <= set(flags) for key, need in CPU_FEATURES.items()}
     return {
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "system": f"{platform.system()} {platform.machine()}",
         "processor": name,
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")

@@ -78,7 +78,8 @@ def find(root, layout=None, *, groups=None, manifest=None, salt="gantools") -> C
             return _finished(_with_rest(found, files, salt), groups, salt)
     if layout is not None:
         raise UserError(
-            f"'{root}' does not have the layout '{layout}': see the list in the README."
+            f"'{root}' does not have the layout '{layout}'. Leave it out to have it found, "
+            f"or give another of {', '.join(LAYOUTS)}."
         )
     raise UserError(
         f"'{root}' holds nothing that can be scored. Expected pictures, DICOM, NIfTI, .npz or one "

@@ -186,16 +186,12 @@ def main(data, seeds, only, detectors, minutes, classes, limit):
     """Measure detectors on pictures."""
     for name in only or SETS:
         for detector in detectors:
-            command = (
-                f"python -m benchmarks.quality.anomaly DATA --only {name} --detector {detector} "
-                f"--seeds {seeds} --minutes {minutes:g}"
-            ) + (f" --limit {limit}" if limit else "")
             try:
                 areas = []
                 for row in rows(name, data, seeds, detector, minutes, classes, limit):
                     click.echo(line(name, detector, row))
                     known = {"set": name, "detector": detector, "seeds": seeds}
-                    append("anomaly", command, **(row | known))
+                    append("anomaly", **(row | known))
                     areas.append(row.get("auroc"))
                 if len(areas) > 1:
                     click.echo(f"{name} {detector}: mean AUROC {np.mean(areas):.4f}")

@@ -111,7 +111,6 @@ RIVALS = {
 @click.option("--seeds", default=1, show_default=True)
 def main(data, only, seeds):
     """Measure all detectors on the same items."""
-    command = f"python -m benchmarks.quality.beside DATA --seeds {seeds}"
     for name in only:
         for rival, fit in RIVALS.items():
             areas, clocks = [], []
@@ -128,7 +127,7 @@ def main(data, only, seeds):
                 f"{1000 * scored / len(test):8.3f} ms an item"
             )
             append(
-                "beside", command, set=name, rival=rival, auroc=areas, fit_s=round(fitted, 2),
+                "beside", set=name, rival=rival, auroc=areas, fit_s=round(fitted, 2),
                 score_ms=round(1000 * scored / len(test), 4), items=len(test),
             )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Which of two enlargements is better, judged without knowing which is which?
 
     python -m benchmarks.quality.blind make FOLDER SHEET [--pair photo bicubic ...] [--scale 4]
-    python -m benchmarks.quality.blind count SHEET
+    python -m benchmarks.quality.blind count SHEET --judge "a user"
 
 `make` enlarges a detailed window of every picture of FOLDER by both ways of each pair, shuffles the
 pairs and their sides, and writes `page-01.png`, ... with numbered rows, `answers.csv` to be filled
@@ -103,7 +103,8 @@ def make(folder, out, pairs, scale):
     for number, i in enumerate(range(0, len(rows), ROWS), 1):
         sheet = pictures.Picture(stacked(rows[i : i + ROWS]))
         pictures.write(out / f"page-{number:02d}.png", sheet)
-    (out / "key.json").write_text(json.dumps({"seed": seed, "scale": scale, "pairs": key}))
+    kept = {"folder": folder.name, "seed": seed, "scale": scale, "pairs": key}
+    (out / "key.json").write_text(json.dumps(kept))
     with (out / "answers.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("number", "better"), *((i + 1, "") for i in range(len(key)))])
     click.echo(f"{len(key)} pairs in {out}. Fill in answers.csv: {', '.join(ANSWERS)}.")
@@ -111,7 +112,8 @@ def make(folder, out, pairs, scale):
 
 @main.command()
 @click.argument("out", metavar="SHEET", type=click.Path(exists=True, path_type=Path))
-def count(out):
+@click.option("--judge", required=True, help="Who judged: a maker, a user, a stranger.")
+def count(out, judge):
     """Count the answers of a sheet by its key, and keep them."""
     kept = json.loads((out / "key.json").read_text())
     with (out / "answers.csv").open(encoding="utf-8", newline="") as file:
@@ -129,9 +131,8 @@ def count(out):
         same = len(answers) - wins - losses
         click.echo(f"{pair[0]} {wins}, {pair[1]} {losses}, same {same}, sign test p {p:.3g}")
         append(
-            "blind", "python -m benchmarks.quality.blind make FOLDER SHEET; ... count SHEET",
-            pair=pair, better=[wins, losses], same=same, p=round(p, 5), scale=kept["scale"],
-            seed=kept["seed"], answers=answers,
+            "blind", pair=pair, better=[wins, losses], same=same, p=round(p, 5), judge=judge,
+            folder=kept["folder"], scale=kept["scale"], seed=kept["seed"], answers=answers,
         )  # fmt: skip
 
 

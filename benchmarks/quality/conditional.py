@@ -2,7 +2,8 @@
 
     python -m benchmarks.quality.conditional --data FOLDER [--minutes 10] [--seeds 3] [--games ...]
 
-`--steps` limits the cycles instead, for figures that do not depend on how busy the machine is.
+`--steps` limits the cycles instead, for figures that do not depend on how busy the machine is;
+`--sheets docs/zoo` writes samples of the first seed as NAME.png there.
 
     cgan, acgan   10 000 digits, classes asked for in turn: the classifier reads the asked class;
                   within a class, generated pairs must not be more alike (SSIM) than real pairs
@@ -94,7 +95,7 @@ class Digits:
         fake = model.sample(SAMPLES, seed=seed, batch=BATCH, y=asked)
         alike = within_class(fake, asked)
         real = within_class(self.x_test, self.y_test)
-        return {
+        return model, {
             "cycles": cycles,
             "agreement": round(float(np.mean(self.judge.classes(fake) == asked)), 4),
             "ssim_within": round(alike, 4),
@@ -112,7 +113,7 @@ class Digits:
         counts = np.zeros((10, 10))
         np.add.at(counts, (category, self.judge.classes(fake)), 1)
         rows, columns = linear_sum_assignment(-counts)
-        return {
+        return model, {
             "cycles": cycles,
             "agreement": round(float(counts[rows, columns].sum() / SAMPLES), 4),
             "purity": round(float(counts.max(axis=1).sum() / SAMPLES), 4),
@@ -131,7 +132,7 @@ class Digits:
         x, y, mean = self.x_test[:SAMPLES], self.y_test[:SAMPLES], scaled(self.x.mean(axis=0))
         parts = [reconstructed(model, x[i : i + BATCH]) for i in range(0, len(x), BATCH)]
         made = np.concatenate([keras.ops.convert_to_numpy(part) for part in parts])
-        return {
+        return model, {
             "cycles": cycles,
             "agreement": round(float(np.mean(self.judge.classes(made) == y)), 4),
             "squared_error": round(float(np.mean((made - x) ** 2)), 4),
@@ -164,7 +165,7 @@ class ColourDigits:
     def dcgan(self, name, budget, seed):
         """Measure the distance of DCGAN."""
         model, cycles = train(name, {"x": self.x}, budget, seed)
-        return {
+        return model, {
             "cycles": cycles,
             "frechet": self.distance(model.sample(SAMPLES, seed, batch=BATCH)),
         }
@@ -180,7 +181,7 @@ class ColourDigits:
         mixed, of_a, of_b = make(a, COARSE), make(a, whole), make(b, whole)
         read = {n: [j.classes(s) for s in (mixed, of_a, of_b)] for n, j in self.judges.items()}
         same = lambda p, q: round(float(np.mean(p == q)), 4)  # noqa: E731
-        return {
+        return model, {
             "cycles": cycles,
             "digit_of_coarse": same(read["digit"][0], read["digit"][1]),
             "ink_of_fine": same(read["ink"][0], read["ink"][2]),
@@ -223,10 +224,11 @@ GAMES = {  # game: (data, measurement)
 @click.option("--steps", type=int, help="Cycles of training, in place of minutes.")
 @click.option("--seeds", default=3, show_default=True)
 @click.option("--pictures", default=PICTURES, show_default=True)
+@click.option("--sheets", type=click.Path(path_type=Path), help="Folder for samples of each game.")
 @click.option("--record/--no-record", default=True, help="Keep rows in benchmarks/results.")
-def main(data, out, games, minutes, steps, seeds, pictures, record):
+def main(data, out, games, minutes, steps, seeds, pictures, sheets, record):
     """Train games at size small and print what a judge reads in their samples."""
-    made, command = {}, "python -m benchmarks.quality.conditional --data FOLDER"
+    made = {}
     limit = f"--steps {steps}" if steps else f"--minutes {minutes:g}"
     budget = (None, steps) if steps else (minutes, None)
     for name in games.split(","):
@@ -235,12 +237,15 @@ def main(data, out, games, minutes, steps, seeds, pictures, record):
             made[kind] = kind(data, out, pictures) if kind is Digits else kind(out, pictures)
         for seed in range(seeds):
             start = time.monotonic()
-            found = getattr(made[kind], measurement)(name, budget, seed)
+            model, found = getattr(made[kind], measurement)(name, budget, seed)
+            if sheets and seed == 0:
+                from benchmarks.sheets import write
+
+                write(model.sample(80, seed=0), 10, sheets / f"{name}.png")
             found["seconds"] = round(time.monotonic() - start, 1)
             if record:
                 append(
-                    "conditional", f"{command} --games {name} {limit} --seeds {seeds}",
-                    game=name, seed=seed, pictures=pictures, limit=limit,
+                    "conditional", game=name, seed=seed, pictures=pictures, limit=limit,
                     judge_accuracy=round(made[kind].accuracy, 4), **found,
                 )  # fmt: skip
             click.echo(f"{name} seed {seed}: {found}")

@@ -43,7 +43,7 @@ def main(folder):
             psnr, naturalness = np.nanmean(pairs, axis=0)
             click.echo(f"{kind:8} {name:18} PSNR-Y {psnr:.2f} NIQE {naturalness:.2f}")
             append(
-                "damaged", "python -m benchmarks.quality.damaged FOLDER", kind=kind, way=name,
+                "damaged", kind=kind, way=name,
                 psnr_y=round(float(psnr), 3), niqe=round(float(naturalness), 2),
                 pictures=len(pairs),
             )  # fmt: skip

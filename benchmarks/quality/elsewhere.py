@@ -100,7 +100,6 @@ def worst_place(name, columns, column):
 def main(scale):
     """Measure the shipped networks of one scale, and make the pictures of the docs at x4."""
     scale, kept = int(scale), {}
-    command = f"python -m benchmarks.quality.elsewhere --scale {scale}"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         gather(folder)
@@ -121,7 +120,7 @@ def main(scale):
                 )
             click.echo(f"  least gain: {least.name} {least.gain:+.2f} dB")
             append(
-                "elsewhere", command, network=network, scale=scale,
+                "elsewhere", network=network, scale=scale,
                 pictures={s.name: [round(s.network.psnr, 2), round(s.bicubic.psnr, 2),
                                    round(s.lanczos.psnr, 2)] for s in scores},
                 psnr_y=round(mean(scores).network.psnr, 3),

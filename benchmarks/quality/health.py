@@ -82,12 +82,12 @@ def play(case, seed=0, cycles=10_000, every=1000):
     return watch, time.monotonic() - start
 
 
-def measure(case, seed, cycles, command):
+def measure(case, seed, cycles):
     """Play a case, append its row, and return the row."""
     watch, seconds = play(case, seed, cycles)
     keys = sorted({key for row in watch.rows for key in row} - {"class_shares"})
     return append(
-        "health", command, case=case, seed=seed, cycles=cycles, expected=list(CASES[case][0]),
+        "health", case=case, seed=seed, cycles=cycles, expected=list(CASES[case][0]),
         alarms=sorted({alarm["finding"] for alarm in watch.alarms}),
         first={alarm["finding"]: alarm["cycle"] for alarm in reversed(watch.alarms)},
         passed=passed(case, watch.alarms), seconds=round(seconds, 1),
@@ -146,12 +146,10 @@ def main(cycles, seeds, only, drawing):
     if drawing:
         plot()
         return
-    command = f"python -m benchmarks.quality.health --cycles {cycles} --seeds {seeds}"
-    command += f" --case '{only}'" if only else ""
     click.echo(f"{'case':24} {'seed':>4} {'seconds':>8} {'checks':>7}  alarms (first cycle)")
     for case in [only] if only else CASES:
         for seed in range(seeds):
-            row = measure(case, seed, cycles, command)
+            row = measure(case, seed, cycles)
             listed = ", ".join(f"{name} ({cycle})" for name, cycle in row["first"].items())
             mark = "" if row["passed"] else f"  NOT AS EXPECTED: {row['expected']}"
             click.echo(

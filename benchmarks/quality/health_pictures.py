@@ -136,7 +136,6 @@ def main(data, cycles, seeds, only, again):
     pictures = load_images(data / "fashion_images.npy.xz").images
     split = np.random.default_rng(0)  # the file is sorted by class
     pictures = np.concatenate([split.permutation(part) for part in np.split(pictures, [60_000])])
-    command = f"python -m benchmarks.quality.health_pictures --data FOLDER --cycles {cycles}"
     for case in [only] if only else CASES:
         for seed in range(seeds):
             watch, seconds = play(case, pictures, seed, cycles)
@@ -144,7 +143,7 @@ def main(data, cycles, seeds, only, again):
             first = {alarm["finding"]: alarm["cycle"] for alarm in reversed(watch.alarms)}
             keys = sorted({key for row in watch.rows for key in row} - {"class_shares"})
             append(
-                "health_pictures", command, case=case, seed=seed, cycles=cycles,
+                "health_pictures", case=case, seed=seed, cycles=cycles,
                 expected=list(expected), alarms=sorted(first), first=first,
                 passed=as_expected(first, expected),
                 seconds=round(seconds, 1), share_of_checks=round(watch.spent / seconds, 4),

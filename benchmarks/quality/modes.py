@@ -82,13 +82,12 @@ def coverage(samples, centres, sd, share):
 def main(cycles, seeds):
     """Train every recipe on the 25-Gaussian grid and print how many modes it finds."""
     click.echo(f"{'recipe':24} {'seed':>4} {'modes of 25':>12} {'within 3 sd':>12} {'seconds':>8}")
-    command = f"python -m benchmarks.quality.modes --cycles {cycles} --seeds {seeds}"
     for recipe in RECIPES:
         for seed in range(seeds):
             modes, good, seconds = play(recipe, seed, cycles)
             click.echo(f"{recipe:24} {seed:4} {modes:12} {good:12.2f} {seconds:8.0f}")
             append(
-                "modes", command, recipe=recipe, seed=seed, cycles=cycles, modes=modes,
+                "modes", recipe=recipe, seed=seed, cycles=cycles, modes=modes,
                 within_3_sd=round(good, 4), seconds=round(seconds, 1),
             )  # fmt: skip
 

@@ -151,10 +151,7 @@ def main(data, detector, minutes, keep):
         joint[name], alone[name] = areas(labels, parts, scales, rules)
         best = max(joint[name], key=joint[name].get)
         click.echo(f"{name}: {best} {joint[name][best]:.3f}, all {joint[name]['all']:.3f}")
-    command = f"python -m benchmarks.quality.ranking DATA --detector {detector}"
-    append(
-        "ranking", f"{command} --minutes {minutes:g}", detector=detector, rules=joint, parts=alone
-    )
+    append("ranking", detector=detector, rules=joint, parts=alone)
     for title, table in (("rule", joint), ("part", alone)):
         for name in next(iter(table.values())):
             row = [one[name] for one in table.values()]

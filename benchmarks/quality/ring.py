@@ -52,12 +52,11 @@ def play(recipe, seed, cycles):
 @click.option("--seeds", default=3, show_default=True)
 def main(cycles, seeds):
     """Train both recipes on the ring and print how many modes they cover."""
-    command = f"python -m benchmarks.quality.ring --cycles {cycles} --seeds {seeds}"
     for recipe in RECIPES:
         for seed in range(seeds):
             found = play(recipe, seed, cycles)
             click.echo(f"{recipe:24} seed {seed}: {found}")
-            append("ring", command, recipe=recipe, seed=seed, cycles=cycles, **found)
+            append("ring", recipe=recipe, seed=seed, cycles=cycles, **found)
 
 
 if __name__ == "__main__":

@@ -124,10 +124,7 @@ def alarms(model, stream, digits):
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/small_data"))
 def main(data, cycles, seeds, only, every, out):
     """Train with and without DiffAugment on 500 digits and print the distances."""
-    command = "python -m benchmarks.quality.small_data --data FOLDER"
     played = only or range(seeds)
-    chosen = "".join(f" --seed {seed}" for seed in only) or f" --seeds {seeds}"
-    command += f" --cycles {cycles}{chosen} --every {every}"
     rows_file = out / f"rows-every{every}-cycles{cycles}.json"
     rows = json.loads(rows_file.read_text()) if rows_file.exists() else {}
     digits = Digits(data, out)
@@ -141,7 +138,7 @@ def main(data, cycles, seeds, only, every, out):
             click.echo(f"{arm:12} {seed:4} {quarters:>36} {seconds:8.0f}  {listed}")
             if f"{arm}/{seed}" not in rows:
                 append(
-                    "small_data", command, arm=arm, seed=seed, cycles=cycles, every=every,
+                    "small_data", arm=arm, seed=seed, cycles=cycles, every=every,
                     pictures=PICTURES, frechet=distances, same_set=digits.same_set,
                     seconds=round(seconds, 1), alarms=found,
                 )  # fmt: skip

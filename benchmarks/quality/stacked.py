@@ -140,7 +140,6 @@ def _spent(notes, budget):
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/stacked"))
 def main(data, minutes, seeds, points, only, out):
     """Train every recipe for the same time and print how many of the 1000 modes it finds."""
-    command = f"python -m benchmarks.quality.stacked --data FOLDER --minutes {minutes:g}"
     stacks = Stacks(data, out)
     click.echo(f"real pictures: {stacks.real[0]} modes, KL {stacks.real[1]}")
     for recipe in only:
@@ -152,7 +151,7 @@ def main(data, minutes, seeds, points, only, out):
                 f"cycles, {spent} minutes; curve {curve}"
             )
             append(
-                "stacked", command, recipe=recipe, seed=seed, minutes=minutes, cycles=cycles,
+                "stacked", recipe=recipe, seed=seed, minutes=minutes, cycles=cycles,
                 modes=modes, kl=divergence, curve=curve, real=list(stacks.real),
             )  # fmt: skip
 

@@ -34,7 +34,7 @@ def main(folders):
             )
             command = f"gantools superres eval {folder.name} --model {name} --scale {scale}"
             append(
-                "superres", command, network=name, scale=scale, folder=folder.name,
+                "superres", command=command, network=name, scale=scale, folder=folder.name,
                 psnr_y=round(score.network.psnr, 3), ssim_y=round(score.network.ssim, 4),
                 bicubic_psnr_y=round(score.bicubic.psnr, 3), engine=upscaler.engine().name,
             )  # fmt: skip

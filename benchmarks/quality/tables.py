@@ -214,12 +214,12 @@ def thresholded(labels, scores):
     return {"auroc": area, "precision": precision, "recall": recall, "f1": f1}
 
 
-def run_set(name, folder, seed, command):
+def run_set(name, folder, seed):
     """Measure one set, append and print its rows; return detector -> AUROC."""
     rows = kdd99(folder, seed) if name == "kdd99" else measure(seed, *SETS[name](folder, seed))
     for detector, row in rows.items():
         click.echo(f"{name:12} {seed} {detector:34} " + words(row))
-        append("tables", command, set=name, seed=seed, detector=detector, **row)
+        append("tables", set=name, seed=seed, detector=detector, **row)
     return {detector: row["auroc"] for detector, row in rows.items()}
 
 
@@ -242,10 +242,9 @@ def main(data, seeds, only):
     """Measure the reference detectors on tables."""
     areas = {}
     for name in only or [*SETS, "kdd99"]:
-        command = f"python -m benchmarks.quality.tables DATA --seeds {seeds} --only {name}"
         for seed in range(seeds):
             try:
-                areas[name, seed] = run_set(name, data, seed, command)
+                areas[name, seed] = run_set(name, data, seed)
             except UserError as error:
                 click.echo(f"{name}: left out. {error}")
                 break

@@ -161,20 +161,13 @@ def run(name, data, minutes, seed, pictures):
     model, cycles, seconds = train(game, arrays, task == "pairs", minutes, seed, **options)
     found = measure_toy(model, seed) if task == "toy" else getattr(data, f"measure_{task}")(model)
     if pictures and task != "toy":
-        write_sheet(model, arrays, task == "pairs", pictures / f"{name.replace(' ', '_')}.png")
+        from benchmarks.sheets import write
+        from gantools.gans.translate import columns, sheet
+
+        few, paired = {side: array[:SHOWN] for side, array in arrays.items()}, task == "pairs"
+        pixels = sheet(model, few["a"], few["b"], paired)
+        write(pixels, columns(paired), pictures / f"{name.replace(' ', '_')}.png")
     return {"cycles": cycles, "seconds": seconds, **found}
-
-
-def write_sheet(model, arrays, paired, path):
-    """Write a picture of the first translations, see `gans.translate.sheet`."""
-    from gantools.core.callbacks import picture_grid
-    from gantools.data.pictures import Picture, write
-    from gantools.gans.translate import columns, sheet
-
-    few = {side: array[:SHOWN] for side, array in arrays.items()}
-    pixels = picture_grid(sheet(model, few["a"], few["b"], paired), columns(paired))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write(path, Picture(pixels), level=9)
 
 
 @click.command()
@@ -191,14 +184,13 @@ def main(data, minutes, seeds, games, out, pictures, record):
 
     names = [name.strip() for name in games.split(",")]
     digits = Digits(data, out) if any(GAMES[name][0] != "toy" for name in names) else None
-    command = f"python -m benchmarks.quality.translation --minutes {minutes:g} --seeds {seeds}"
     for name in names:
         for seed in range(seeds):
             found = run(name, digits, minutes, seed, pictures)
             found = {k: round(v, 4) if isinstance(v, float) else v for k, v in found.items()}
             click.echo(f"{name} seed {seed}: " + "  ".join(f"{k} {v}" for k, v in found.items()))
             if record:
-                append("translation", command, game=name, seed=seed, minutes=minutes, **found)
+                append("translation", game=name, seed=seed, minutes=minutes, **found)
 
 
 if __name__ == "__main__":

@@ -111,9 +111,8 @@ def main(rounds, case, rival, threads, rows):
                 f"{row['all_s']}"
             )
             if rows:
-                command = f"python -m benchmarks.speed.step_time --rounds {rounds}"
                 settings = {"case": name, "rival": other, "rounds": rounds, "threads": threads}
-                append("step_time", command, **settings, **row)
+                append("step_time", **settings, **row)
 
 
 if __name__ == "__main__":

@@ -50,9 +50,7 @@ def main(runs):
         "   ".join(f"{name.removesuffix('_s')} {value:.2f} s" for name, value in row.items())
     )
     click.echo(f"training frameworks imported: {', '.join(heavy) or 'none'}")
-    append(
-        "superres_time", f"python -m benchmarks.speed.superres --runs {runs}", imported=heavy, **row
-    )
+    append("superres_time", runs=runs, imported=heavy, **row)
 
 
 def rivals(folder, source):

@@ -123,8 +123,6 @@ def main(only, threads, run):
     if run:
         run_measured(*run, threads)
         return
-    command = "python -m benchmarks.speed.superres_large"
-    command += f" --threads {threads}" if threads else ""
     found = {name: memory(name, threads) for name in MEMORY if not only or name in only}
     if not only or "pace" in only:
         for name, scale in shipped():
@@ -132,7 +130,7 @@ def main(only, threads, run):
                 found[f"{name} x{scale}"] = pace(name, scale, threads)
     for name, figures in found.items():
         click.echo(f"{name:16}" + "   ".join(f"{key} {value}" for key, value in figures.items()))
-        append("superres_large", command, case=name, **figures)
+        append("superres_large", case=name, **figures)
 
 
 if __name__ == "__main__":

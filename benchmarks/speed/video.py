@@ -1,4 +1,5 @@
-"""From shell to file: `gantools superres` on clips of 854x480, x2 with `fast`.
+"""From shell to file: `gantools superres` on clips of 854x480, x2 with the
+default network, `photo`.
 
     python -m benchmarks.speed.video [--frames 60] [--threads N]
 
@@ -55,10 +56,8 @@ def main(frames, threads):
         row["flicker_source"] = flicker(path)
     for name, value in row.items():
         click.echo(f"{name:>24} {value}")
-    words = f" --threads {threads}" if threads else ""
     append(
-        "video", f"python -m benchmarks.speed.video --frames {frames}{words}",
-        size=[WIDTH, HEIGHT], scale=2, frames=frames, threads=threads, **row,
+        "video", size=[WIDTH, HEIGHT], scale=2, frames=frames, threads=threads, **row,
     )  # fmt: skip
 
 

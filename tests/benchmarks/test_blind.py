@@ -39,14 +39,15 @@ def test_the_key_says_which_side_is_which(sheet, monkeypatch):
     left = [page[64 * i + 44, 10, 0] for i in range(4)]  # rows of 24 + 40 pixels
     assert left == [255 * (one["left"] == "bright") for one in key[:4]]
     answer(sheet, ["left" if one["left"] == "dark" else "right" for one in key])
-    result = CliRunner().invoke(blind.main, ["count", str(sheet)])
+    result = CliRunner().invoke(blind.main, ["count", str(sheet), "--judge", "a test"])
     assert result.output == "bright 0, dark 8, same 0, sign test p 0.00781\n"
+    assert rows[0]["judge"] == "a test" and rows[0]["folder"] == "in"
     assert rows[0]["better"] == [0, 8] and {a["better"] for a in rows[0]["answers"]} == {"dark"}
 
 
 def test_every_pair_needs_an_answer(sheet):
     answer(sheet, ["left"] * 7 + ["perhaps"])
-    result = CliRunner().invoke(blind.main, ["count", str(sheet)])
+    result = CliRunner().invoke(blind.main, ["count", str(sheet), "--judge", "a test"])
     assert result.exit_code == 2 and "left, right, same" in result.output
 
 

@@ -11,6 +11,12 @@ from ..calibration.split import FEW
 from ..cli import FITTING, SOURCE, options
 from ..commands import Bar, command, opened, required, teller
 
+AT_MOST = ("fpr_at_tpr_95",)  # figures that are better if lower
+FIGURES = (
+    *("auroc", "ap", "tpr_at_fpr_1", "tpr_at_fpr_5", *AT_MOST),
+    *("aupro_30", "aupro_5", "pixel_ap"),
+)
+
 
 @click.command(name="eval")
 @options(f"data {FITTING} {SOURCE}")
@@ -18,20 +24,25 @@ from ..commands import Bar, command, opened, required, teller
               show_default=True, help="Folder for evaluation.json.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True,
               help="Fits, each with its own division of the normals.")  # fmt: skip
+@click.option("--require", "floors", type=(str, float), multiple=True, metavar="FIGURE VALUE",
+              help="Exit code 6 unless the detector reaches it: auroc 0.9.")  # fmt: skip
 @click.option("--ablate", is_flag=True, help="Also leave out each part of the score in turn.")
 @options("json quiet")
-def evaluation(data, out, seeds, ablate, as_json, quiet, **chosen):
+def evaluation(data, out, seeds, floors, ablate, as_json, quiet, **chosen):
     """Measure on labelled data, over several seeds.
 
     The detector is fitted --seeds times on other divisions of the normals; figures are means, with
     intervals over seeds and items together. Writes evaluation.json.
     """
+    from gantools.metrics.required import check_names, check_reached
+
     from ..folder import free_for_figures
     from ..model_files import write_json
     from ..scans.medical import holds_dicom, title_of
     from ..settings import Settings
     from .trials import measure
 
+    check_names(floors, FIGURES)
     say, place = teller(quiet), free_for_figures(out)  # before the work
     job, looked = opened(required(data), chosen, "eval", say)
     first = Settings.of(chosen)
@@ -44,11 +55,10 @@ def evaluation(data, out, seeds, ablate, as_json, quiet, **chosen):
     if ablate and not found["without"]:
         told = f"{FEW} normals to hold some out of. There are {len(looked.normals())}."
         click.echo(f"--ablate left nothing out: it needs several parts and {told}", err=True)
-    if as_json:
-        click.echo(json.dumps(found))
-        return
-    for line in table(found):
+    for line in [json.dumps(found)] if as_json else table(found):
         click.echo(line)
+    figures = {**found["rows"]["detector"], **found["pixels"]}
+    check_reached({found["data"]: figures}, floors, AT_MOST)
 
 
 def table(found) -> list[str]:

@@ -8,6 +8,7 @@ from gantools.errors import UserError
 from .. import options
 
 FOLDERS = click.Path()
+AT_MOST = ("niqe", "spectrum", "swd", "drift")  # figures that are better if lower
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,9 +23,17 @@ FOLDERS = click.Path()
 @options.threads
 @click.option("--html", type=click.Path(), help="Write a page with the worst crops.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON instead of the table.")
+@click.option(
+    "--require",
+    "required",
+    type=(str, float),
+    multiple=True,
+    metavar="FIGURE VALUE",
+    help="Exit code 6 unless each folder's mean reaches it: psnr 31.4, niqe 6.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Tell no progress.")
 @click.option("-v", "--verbose", is_flag=True, help="Add the lines of every picture.")
-def evaluate(folders, lr, html, as_json, quiet, verbose, **chosen):
+def evaluate(folders, lr, html, as_json, required, quiet, verbose, **chosen):
     """Measure a network on folders of sharp pictures.
 
     Each picture is shrunk as MATLAB's imresize does it, enlarged again and compared with itself:
@@ -34,6 +43,7 @@ def evaluate(folders, lr, html, as_json, quiet, verbose, **chosen):
     from pathlib import Path
 
     from gantools.data.files import check_free
+    from gantools.metrics.required import check_names, check_reached
     from gantools.report.page import is_ours
 
     from . import evaluate as measure
@@ -41,6 +51,7 @@ def evaluate(folders, lr, html, as_json, quiet, verbose, **chosen):
 
     if lr and len(folders) > 1:
         raise UserError("--lr belongs to one folder of sharp pictures. Measure one at a time.")
+    check_names(required, measure.FIGURES)
     upscaler, worst = _upscaler(**chosen), Worst()
     said = {"low": Path(lr) if lr else None}
     if html:  # a page is made again by the same command, but replaces nothing else
@@ -60,6 +71,8 @@ def evaluate(folders, lr, html, as_json, quiet, verbose, **chosen):
         _write_json(tables, upscaler, chosen)
     else:
         _write_table(tables, title, verbose)
+    means = {readable(folder): measure.network_figures(mean) for folder, _, mean in tables}
+    check_reached(means, required, AT_MOST)
 
 
 def _upscaler(model, scale, strength, tta, no_projection, engine, threads):

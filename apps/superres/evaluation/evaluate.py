@@ -75,6 +75,14 @@ class Score:
         return self.network.psnr - self.bicubic.psnr
 
 
+FIGURES = tuple({field.name for field in fields(Figures)} - {"octaves"} | {"gain"})
+
+
+def network_figures(score: Score) -> dict[str, float]:
+    """Return name -> figure of the network, `FIGURES` being the names."""
+    return {"gain": score.gain, **{n: v for n, v in vars(score.network).items() if n in FIGURES}}
+
+
 def evaluate(
     folder: Path,
     upscaler: Upscaler,

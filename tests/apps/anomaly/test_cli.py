@@ -10,7 +10,7 @@ import pytest
 from gantools.apps.anomaly import commands, fitted
 
 from gantools import cli
-from gantools.errors import ALL_FAILED, DONE, SOME_FAILED, USAGE
+from gantools.errors import ALL_FAILED, DONE, REQUIREMENT, SOME_FAILED, USAGE
 
 FAST = ("--detector", "references")
 FILES = {"scores.csv", "report.html", "maps", "model", "plan.json", "fingerprint.json",
@@ -265,6 +265,15 @@ def test_shares_that_are_empty_are_not_missed(done, tile_folder, tmp_path):
     assert codes == [DONE, DONE, USAGE]
     assert run("merge", tmp_path / "p1", tmp_path / "p2", "-o", tmp_path / "m", "-q") == DONE
     assert len(scores(tmp_path / "m")) == 2
+
+
+def test_eval_with_required_figures(tile_folder, tmp_path, capsys):
+    words = ("eval", "--data", tile_folder, *FAST, "--seeds", "1", "-q", "-o", tmp_path / "eval")
+    assert run(*words, "--require", "auroc", "0.01", "--require", "fpr_at_tpr_95", "1") == DONE
+    assert run(*words, "--require", "auroc", "1.01") == REQUIREMENT
+    assert "at least 1.01 is required" in told(capsys)
+    assert (tmp_path / "eval/evaluation.json").exists()
+    assert run(*words, "--require", "accuracy", "0.9") == USAGE
 
 
 def test_eval_keeps_figures_of_others_and_says_where_it_cannot_ablate(tiles, tmp_path, capsys):

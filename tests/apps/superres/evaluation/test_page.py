@@ -10,7 +10,7 @@ from gantools.apps.superres.evaluation.page import Worst, html
 
 from gantools.cli import main
 from gantools.data.pictures import Picture, write
-from gantools.errors import DONE, USAGE
+from gantools.errors import DONE, REQUIREMENT, USAGE
 
 NAME = "<script>alert(1)<b>.png"  # a slash cannot be in a name
 
@@ -84,6 +84,17 @@ def test_names_that_are_not_utf_8(tmp_path, weights, picture, capsys):
     assert main([*words, "--html", str(tmp_path / "p.html")]) == DONE
     assert "  caf\\xe9.png: " in capsys.readouterr().out
     assert "<h3>caf\\xe9.png</h3>" in (tmp_path / "p.html").read_text("utf-8")
+
+
+def test_required_figures(tmp_path, weights, picture, capsys):
+    write(tmp_path / "a.png", Picture(picture(80, 96)))
+    words = ["superres", "eval", str(tmp_path), "--model", str(weights), "-q"]
+    assert main([*words, "--require", "gain", "-50", "--require", "drift", "50"]) == DONE
+    assert main([*words, "--require", "gain", "50"]) == REQUIREMENT
+    shown = capsys.readouterr()
+    assert "lanczos" in shown.out and "at least 50 is required" in shown.err
+    assert main([*words, "--require", "psnr_y", "50"]) == USAGE
+    assert "no figure 'psnr_y'. Expected one of consistency, drift, gain" in capsys.readouterr().err
 
 
 def test_a_page_replaces_only_an_earlier_page(tmp_path, weights, picture, capsys):
