@@ -4,6 +4,7 @@ import configparser
 import itertools
 import json
 import re
+import statistics
 from pathlib import Path
 
 import click
@@ -200,5 +201,14 @@ def test_figures_of_the_anomaly_page_are_the_measured_ones():
         false = [known[name, d]["realised"]["0.05"]["mean"] for d in ("encoder", "restorer")]
         told += " | " + " / ".join(f"{share:.1%}".replace("%", " %") for share in false)
         assert f"| {told} |" in page, name
+    rows = newest_rows("tables", "set", "detector", "seed")
+    mean = lambda name, key, way: statistics.mean(rows[name, way, s][key] for s in (0, 1, 2))
+    ways = ("combined", "knn5", "mahalanobis", "forest", "pca80")
+    for name in dict.fromkeys(name for name, way, _ in rows if way == "combined"):
+        told = " | ".join(f"{mean(name, 'auroc', way):.3f}" for way in ways)
+        false = f"{mean(name, 'fpr_5', 'combined'):.1%}".replace("%", " %")
+        assert f"| {name} | {told} | {false} |" in page, name
+    column = f"{mean('kdd99', 'auroc', 'one column: count'):.3f}"
+    assert f"one column alone (`count`) reaches {column}" in page
     for name in ("magnetic_tile", "brain_lgg"):
         assert f"{known[name, 'encoder']['pixels']['aupro_30']:.3f}" in page, name

@@ -96,11 +96,11 @@ class Checkpoints(keras.callbacks.Callback):
 
 
 class Deadline(keras.callbacks.Callback):
-    """Stop after some minutes of training; `spent` holds the seconds, earlier sessions included.
+    """Stop after some minutes of training; `spent` holds the seconds, earlier starts included.
 
     Args:
         minutes: Budget; None never stops.
-        spent: Seconds that earlier sessions of the run have used.
+        spent: Seconds that earlier starts of the run have used.
     """
 
     def __init__(self, minutes=None, spent=0.0):

@@ -17,7 +17,7 @@ class Progress(Counting):
 
     Args:
         budget: Limits of the run.
-        spent: Seconds of training in earlier sessions.
+        spent: Seconds of training in earlier starts.
     """
 
     def __init__(self, budget: Budget, spent: float = 0.0):

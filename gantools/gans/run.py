@@ -25,7 +25,7 @@ UNLIMITED = 2**31 - 1  # cycles: the counter is an int32
 
 @dataclass(frozen=True)
 class Budget:
-    """How long a run may last, earlier sessions included; None is no limit.
+    """How long a run may last, earlier starts included; None is no limit.
 
     Attributes:
         minutes: Minutes of training.
@@ -38,13 +38,13 @@ class Budget:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a session of training did.
+    """What one start of training did.
 
     Attributes:
         cycles: Cycles of the run so far.
         images: Real images seen so far.
         seconds: Seconds of training so far.
-        resumed: Cycle at which this session started; 0 for a new run.
+        resumed: Cycle at which it started; 0 for a new run.
         interrupted: Name of the signal that ended it, or None.
     """
 
@@ -155,7 +155,7 @@ def _fit(model, stream, unseen, health, out, budget, left, spent, progress) -> O
         unseen: Name -> array of the samples that are held back.
         health: The callback of `_health`.
         left: Cycles that may be played.
-        spent: Seconds of earlier sessions.
+        spent: Seconds of earlier starts.
     """
     from gantools.core import parallel
     from gantools.core.callbacks import Checkpoints, Deadline, JsonLog
@@ -204,6 +204,6 @@ def _results(outcome: Outcome, data: Material) -> dict:
 
 
 def _source(data: Material) -> dict:
-    """Return how the data are found again: from any folder, and before the first session ends."""
+    """Return how the data are found again: from any folder, and before the first start ends."""
     path = str(Path(data.source).absolute()) if data.source else ""
     return {"data": path, "side_by_side": data.side_by_side}

@@ -36,7 +36,7 @@ def test_a_line_per_tenth(shown, capsys):
     assert lines[4] == "10 cycles  0:05 left  64 images/s  generator/adv 0.25"
 
 
-def test_the_nearer_limit_counts_earlier_sessions_included(shown, capsys):
+def test_the_nearer_limit_counts_earlier_starts_included(shown, capsys):
     shows = shown(20, Budget(minutes=1, steps=1000), spent=20.0)
     assert shows._share() == pytest.approx(30 / 60)
     assert shows._seconds_left() == pytest.approx(30)

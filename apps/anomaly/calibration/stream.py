@@ -8,7 +8,7 @@ from gantools.errors import UserError
 
 from .drift import DIFFERS, SAME, WATCH, Light, Martingale
 
-ORDERS = ("name", "time")
+
 UNEASY = 10.0  # a tenth of an alarm: one stream in ten ever comes so far
 
 
