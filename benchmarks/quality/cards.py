@@ -32,11 +32,12 @@ def card(name, scale, scores):
     weights = sum(array.size for array in network.arrays.values())
     size = f"{weights:,} weights, radius {network.plan.radius} pixels."
     lines = [f"## {name} x{scale}", "", size]
-    lines += ["", "| test pictures | PSNR-Y | SSIM-Y | bicubic PSNR-Y |", "|---|---|---|---|"]
-    for (owner, factor, folder), row in scores.items():
-        if (owner, factor) == (name, scale):
-            figures = (row["psnr_y"], row["ssim_y"], row["bicubic_psnr_y"])
-            lines.append("| {} | {:.2f} | {:.4f} | {:.2f} |".format(folder, *figures))
+    own = {folder: row for (*who, folder), row in scores.items() if who == [name, scale]}
+    if own:  # a twin is measured beside its network only
+        lines += ["", "| test pictures | PSNR-Y | SSIM-Y | bicubic PSNR-Y |", "|---|---|---|---|"]
+    for folder, row in own.items():
+        figures = (row["psnr_y"], row["ssim_y"], row["bicubic_psnr_y"])
+        lines.append("| {} | {:.2f} | {:.4f} | {:.2f} |".format(folder, *figures))
     lines += ["", "| | |", "|---|---|"]
     lines += [f"| {key.replace('_', ' ')} | {value} |" for key, value in network.card.items()]
     return "\n".join(lines)
