@@ -37,14 +37,23 @@ DATA = {
 INTRODUCTION = """# The zoo
 
 Every game is one file of `gantools/gans`, named like its paper, and trains by `gantools train
-NAME`. Sizes: `tiny` for tests, `small` for a CPU, `paper` as published. This page is made by
-`python -m benchmarks.zoo_page`.
+NAME`. Sizes: `tiny` for tests, `small` for a CPU, `paper` with the published networks and numbers,
+but for what an entry lists under "Differs from the paper": `discogan` is that of its code, of
+`f_anogan` no command trains the encoder, and `restorer` was published nowhere. This page is made
+by `python -m benchmarks.zoo_page`.
 
 Said right, since many articles do not: the generator of the original game *descends* E log(1 -
 D(G(z))), or ascends E log D(G(z)) in the non-saturating form; the discriminator always maximises
 the value, and that it "gets worse" is an outcome; "acGAN" names two systems, the
 auxiliary-classifier GAN (arXiv 1610.09585, here `acgan`) and Age-cGAN (arXiv 1702.01983); samples
 that "cannot be told apart" cannot be told apart by a discriminator of that capacity.
+"""
+STACKED = """## A thousand modes
+
+Three digits in the channels of one picture, a thousand classes; 26 000 samples read by a classifier
+(`python -m benchmarks.quality.stacked --data FOLDER`, a number a seed). Real pictures have {0}
+modes and a KL of {1:.2f}. All but `r3gan`, which is the small game of that name, share DCGAN's
+small networks; its networks cost more a cycle, so that in equal time it has had the fewest.
 """
 
 
@@ -57,7 +66,28 @@ def page() -> str:
             of_tasks = {task: figures[task] for task, name in TASKS.items()
                         if name == game["name"] and task in figures}  # fmt: skip
             parts.append(_entry(game, figures.get(game["name"], []), of_tasks))
-    return "\n".join(parts)
+    return "\n".join([*parts, *_stacked()])
+
+
+def _stacked():
+    """Return the section on a thousand modes: the newest row of each time, recipe and seed."""
+    lines = (ROOT / "benchmarks" / "results" / "stacked.jsonl").read_text(encoding="utf-8")
+    newest = {}
+    for row in map(json.loads, lines.splitlines()):
+        newest[row["minutes"], row["recipe"], row["seed"]] = row
+    table, real = {}, next(iter(newest.values()))["real"]
+    for (minutes, recipe, _), row in newest.items():
+        table.setdefault((minutes, recipe), []).append(row)
+    cells = [
+        (
+            recipe, f"{minutes:g}", ", ".join(str(row["cycles"]) for row in rows),
+            ", ".join(str(row["modes"]) for row in rows),
+            ", ".join(f"{row['kl']:.2f}" for row in rows),
+        )
+        for (minutes, recipe), rows in table.items()
+    ]  # fmt: skip
+    head = "| recipe | minutes of one core | cycles | modes | KL, nats |\n|---|---|---|---|---|"
+    return [STACKED.format(*real), head, *(f"| {' | '.join(cell)} |" for cell in cells), ""]
 
 
 def measured() -> dict[str, list[dict]]:

@@ -40,6 +40,8 @@ def doctor(ctx, run, data, as_json, no_test):
       gantools doctor --json > machine.json
       gantools doctor run/
     """
+    if run is not None and no_test:
+        raise click.UsageError("--no-test does not go with a RUN.", ctx)
     if run is not None:
         ctx.exit(_examine_run(run, data, as_json))
     if data is not None:

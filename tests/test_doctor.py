@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from gantools import doctor
 from gantools.core.probe import probe
-from gantools.errors import ALL_FAILED, DONE, SOME_FAILED
+from gantools.errors import ALL_FAILED, DONE, SOME_FAILED, USAGE
 from gantools.machine import CPU_FEATURES
 
 TRAINED = {
@@ -58,6 +58,12 @@ def test_looking_only(monkeypatch):
     done = CliRunner().invoke(doctor.doctor, ["--no-test", "--json"])
     assert done.exit_code == DONE
     assert json.loads(done.output)["superres"]["engine"]
+
+
+def test_looking_only_is_not_for_a_run(tmp_path):
+    done = CliRunner().invoke(doctor.doctor, ["--no-test", str(tmp_path)])
+    assert done.exit_code == USAGE
+    assert "--no-test does not go with a RUN" in done.output
 
 
 def test_processes_that_end_badly_are_reported():

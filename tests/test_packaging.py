@@ -47,7 +47,7 @@ def test_versions_agree(config):
 
 
 def test_everything_imported_is_required(config):
-    """What is imported at the top of a file comes with a plain `pip install`, the rest by extras."""
+    """Imports at the top of a file come with a plain `pip install`, others by extras."""
     import ast
 
     required = config["options"]["install_requires"].lower()

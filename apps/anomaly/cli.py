@@ -79,6 +79,9 @@ OPTIONS = {
     "confidence": click.option(
         "--confidence", type=_RATE, help="Chance that the realised share stays below --fpr."
     ),
+    "kept_fpr": click.option(
+        "--fpr", type=_RATE, help="Share of normals that may be flagged, if not that of the model."
+    ),
     "layout": click.option("--layout", help="How the folder is arranged, if not seen by itself."),
     "manifest": click.option("--manifest", type=click.Path(), help="Table that lists pictures."),
     "groups": click.option(
@@ -86,6 +89,9 @@ OPTIONS = {
     ),
     "label": click.option("--label", help="Tables: the column that says what is normal."),
     "time": click.option("--time-col", help="Tables: the column that orders the rows."),
+    "drop": click.option(
+        "--drop", multiple=True, metavar="COLUMN", help="Tables: leave a column out; repeat."
+    ),
     "side": click.option(
         "--side", type=click.IntRange(16, 256), help="Pixels of the detector's square."
     ),
@@ -105,7 +111,7 @@ OPTIONS = {
     "quiet": click.option("-q", "--quiet", is_flag=True, help="Tell only warnings and errors."),
 }  # fmt: skip
 SOURCE = "layout manifest groups label time"
-FITTING = "detector minutes side without scans seed"
+FITTING = "detector minutes side without scans drop seed"
 
 
 @click.group(

@@ -13,6 +13,7 @@ from gantools.errors import DONE, SOME_FAILED, UserError
 
 from .cli import FITTING, SOURCE, options
 
+OF_TABLES = ("label", "time_col", "drop")
 TROUBLES = ("warning:", "error:")  # what such lines begin with
 
 
@@ -54,6 +55,12 @@ def whole(data, out, chosen, *, fresh=False, quiet=False) -> dict:
             shutil.rmtree(training, ignore_errors=True)
         scored = model.score(looked.reader, items, maps=maps, progress=scoring)
     else:
+        if chosen.get("stream"):
+            raise UserError(
+                "--stream: expected a test part, what came after the normals. Received undivided "
+                "data: all items are held against each other, so nothing could ring. Put the later "
+                "ones into a folder 'test', or `fit` on the earlier ones and `score` the others."
+            )
         say("Nothing is divided: each half of the items is scored by a model of the other.")
         folder.may_fit_again(out / "model", settings, looked, load_model, fresh=fresh)
         training = folder.training_folder(out / "training", settings, looked, salt, fresh=fresh)
@@ -69,7 +76,7 @@ def whole(data, out, chosen, *, fresh=False, quiet=False) -> dict:
 
 
 @click.command()
-@options(f"data model {FITTING} {SOURCE}")
+@options(f"data model {FITTING} fpr confidence {SOURCE}")
 @click.option("--overwrite", is_flag=True, help="Replace a model that is there.")
 @options("quiet")
 def fit(data, model, overwrite, quiet, **chosen):
@@ -78,10 +85,11 @@ def fit(data, model, overwrite, quiet, **chosen):
     Everything that is not labelled anomalous and not in a test folder counts as normal.
     """
     from . import folder
-    from .model_files import may_replace
+    from .model_files import may_replace, recover
     from .settings import Settings
 
     model = Path(model)
+    recover(model)
     if model.exists() and not overwrite:
         raise UserError(f"{model} exists. Give --overwrite to replace it, or another name.")
     may_replace(model)  # before the work, which `save` would refuse to write down
@@ -98,7 +106,7 @@ def fit(data, model, overwrite, quiet, **chosen):
 
 
 @click.command()
-@options(f"data {SOURCE} json")
+@options(f"data {SOURCE} drop json")
 @click.pass_context
 def audit(ctx, data, as_json, **chosen):
     """Only look at the data: duplicates, leaks, shortcuts, unreadable files.
@@ -120,40 +128,52 @@ def audit(ctx, data, as_json, **chosen):
     ctx.exit(SOME_FAILED if bad else DONE)
 
 
-def opened(data, chosen, salt, say, **how):
+def opened(data, chosen, salt, say, part=None, **how):
     """Find out what `data` holds, look at it, and return `(job module, what was seen)`.
 
     Args:
         data: Folder or file.
-        chosen: Options by name: layout, manifest, groups, label, time_col.
+        chosen: Options by name: layout, manifest, groups, label, time_col, drop.
         salt: Of the codes of DICOM identifiers.
         say: Called with each line a person should read.
+        part: `(i, n)`: of pictures only this share is opened and audited; a table is one file.
         how: For the job's `look`: `to_fit` and `every_row`; of pictures also `spacing`; of tables
             also `known`.
     """
     from . import job, layouts
 
-    groups = chosen.get("groups")
-    found = layouts.find(
-        data, chosen.get("layout"), groups=groups, manifest=chosen.get("manifest"), salt=salt
-    )
-    say(found.description)
+    groups, listed = chosen.get("groups"), chosen.get("manifest")
+    how_found = {"groups": groups, "manifest": listed, "salt": salt, "part": part}
+    found = layouts.find(data, chosen.get("layout"), **how_found)
+    say(found.description if part is None else f"Share {part[0]}/{part[1]}: {found.description}")
     for note in found.notes:
         say(note)
     if found.table is None:
-        wrong = [
-            f"--{n}" for n, key in (("label", "label"), ("time-col", "time_col")) if chosen.get(key)
-        ]
+        wrong = [f"--{key.replace('_', '-')}" for key in OF_TABLES if chosen.get(key)]
         if wrong:
             raise UserError(f"{' and '.join(wrong)}: '{data}' holds pictures, no table.")
         how.pop("known", None)
-        return job, job.look(found, say, **how)
+        if found.others:  # all shares have the slices of one spacing
+            from .scans.nifti import spacing_in
+
+            how["spacing"] = how.get("spacing") or spacing_in((*found.items, *found.others))
+        return job, job.look(_not_empty(found, part, data), say, **how)
     from .tables import job as table_job
     from .tables.rows import Roles
 
     how.pop("spacing", None)
-    roles = Roles(chosen.get("label"), groups, chosen.get("time_col"))
+    dropped = tuple(chosen.get("drop") or ())
+    roles = Roles(chosen.get("label"), groups, chosen.get("time_col"), left_out=dropped)
     return table_job, table_job.look(found, say, roles=roles, **how)
+
+
+def _not_empty(found, part, data):
+    """Return a collection, unless its share is empty."""
+    if part is not None and not found.items:
+        raise UserError(
+            f"Share {part[0]}/{part[1]} of {data} is empty: there are fewer groups than shares."
+        )
+    return found
 
 
 def keep(model, place, looked, salt):
@@ -172,6 +192,8 @@ def scored_part(looked):
 def told(out, looked, items, scored, model, maps, settings, order, say, part=None) -> dict:
     """Write the files of a job that was just scored; return its counts.
 
+    The report of an older job goes first and the new one comes last: where it is, all is whole.
+
     Args:
         out: Folder.
         looked, items, scored, model, maps: See `telling.pictures_outcome`.
@@ -181,20 +203,34 @@ def told(out, looked, items, scored, model, maps, settings, order, say, part=Non
         part: Of a shard `(i, n)`: then the outcome is written as well, for `merge`.
     """
     from .reporting import telling
-    from .reporting.outcome import share_of
-    from .scans.medical import holds_dicom
+    from .reporting.outcome import Subject, share_of
+    from .scans.medical import holds_dicom, in_all_shares
 
     gather = telling.table_outcome if model.is_table else telling.pictures_outcome
     outcome = gather(looked, items, scored, model, maps, order)
+    outcome.model["settings"] = settings.to_dict()  # what judged, not what the model was made with
     line = command(holds_dicom(looked.collection.items))
-    counts = telling.tell(out, outcome, settings, line, say)
+    begin(out, outcome, line)
+    maps.close()
     if part is not None:
-        outcome.share = share_of(looked.collection.items, part)
+        every = [Subject(name, key) for name, key in in_all_shares(looked.collection)]
+        outcome.share = share_of(every, part)
         outcome.save(out)
     else:
         outcome.forget(out)
-    maps.close()
-    return counts
+    return telling.tell(out, outcome, settings, line, say)
+
+
+def begin(out, outcome, line):
+    """Take the older report out of a folder of results, and write the plan that makes it ours.
+
+    A run that is killed in between leaves files of two jobs; without a report nobody takes them for
+    one, and by the plan the next run knows that it may replace them.
+    """
+    from .model_files import write_json
+
+    (out / "report.html").unlink(missing_ok=True)
+    write_json(out / "plan.json", {"schema": 1, "command": line, **outcome.model})
 
 
 def required(data):

@@ -31,6 +31,7 @@ TURN = Lock()  # of the threads that score
 KERAS_CHUNK = 64  # the same where the batch of `gantools.gans.scoring` is filled up
 PIXELS = 32  # side of the small pictures that the reference rows see
 ROWS = tuple(references.REFERENCES)
+STEMS = {"references": "simple", "encoder": "encoder", "restorer": "auto"}  # of detectors' files
 LITERATURE = ("anogan", "f_anogan", "egbad", "alad", "ganomaly", "skip_ganomaly")
 SEEN = "Its pixels are those of a normal that was fitted on or calibrated with: no p can be given."
 
@@ -48,6 +49,7 @@ class Scored:
         errors: Name -> sentence, of items without a p-value.
         groups: Group -> `(items, score, p)`, of groups that can be judged.
         halves: `(judges, (n,) which of them judged each item)` where there are several, else None.
+        models: Where there are several, that of each judge: it explains the items that it scored.
     """
 
     names: list[str]
@@ -58,6 +60,7 @@ class Scored:
     errors: dict[str, str] = field(default_factory=dict)
     groups: dict[str, tuple] = field(default_factory=dict)
     halves: tuple | None = None
+    models: tuple = ()
 
     def rule(self, judge, fpr, confidence):
         """Return what flags at a wanted rate: the rule of `judge`, or of the judges of halves."""
@@ -222,11 +225,12 @@ class Fitted:
         """Return the model of a folder.
 
         Raises:
-            UserError: the folder holds none, or one of another version.
+            UserError: the folder holds none, half of one, or one of another version.
         """
         stored = model_files.load(folder)
         plan = stored.plan
-        kind = detector_class(plan["detector"])
+        kind, stem = detector_class(plan["detector"]), STEMS.get(plan["detector"], "named")
+        check_complete(folder, stored, ROWS, (f"{stem}.json", f"{stem}.npz"))
         members = tuple(
             Member(kind.load(one / "detector", threads=threads), model_files.load_rows(one))
             for one in stored.members
@@ -302,6 +306,31 @@ def judged(judge, raw, items, seen=SEEN) -> Scored:
     return Scored(
         [item.name for item in items], raw.hashes, raw.mean(), scores, p, errors, groups
     )  # fmt: skip
+
+
+def check_complete(folder, stored, rows, files) -> None:
+    """Refuse a model of which only a part was copied.
+
+    Args:
+        folder: Of the model.
+        stored: `model_files.Stored`, whose judge says how many members there are.
+        rows: Names of the reference rows of each member.
+        files: Of each member's detector.
+
+    Raises:
+        UserError: a file is missing.
+    """
+    wanted = ["inputs.json"]
+    for number in range(len(stored.judge.scales)):
+        wanted += [f"members/{number}/references/{name}.npz" for name in rows]
+        wanted += [f"members/{number}/detector/{name}" for name in files]
+    missing = [name for name in wanted if not (Path(folder) / name).is_file()]
+    if missing:
+        more = f" and {len(missing) - 1} more files are" if len(missing) > 1 else " is"
+        raise UserError(
+            f"The model in {folder} is incomplete: expected {len(wanted)} files beside plan.json "
+            f"and judge.json, {missing[0]}{more} missing. Copy it again, or fit it again."
+        )
 
 
 def detector_class(kind):

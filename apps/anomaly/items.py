@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gantools.data.shards import portion
+
 PARTS = ("train", "val", "test")
 
 
@@ -25,6 +27,8 @@ class Item:
         series: Code of the DICOM series or NIfTI volume whose grey levels belong together, or "".
         facts: Numbers that a manifest or a header says of it, as `(name, value)`: not pixels, but
             possible shortcuts.
+        trouble: Why it cannot be read, where that is known before it is opened, else "". Such an
+            item is a row with this reason: a broken scan must not disappear.
     """
 
     path: Path
@@ -38,6 +42,7 @@ class Item:
     member: str = ""
     series: str = ""
     facts: tuple[tuple[str, float], ...] = ()
+    trouble: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Collection:
         notes: Sentences that the user should read once.
         skipped: `(name, reason)` of what was passed over.
         table: The file of a table with no pictures, else None.
+        others: Items of other shares, where only a share is looked at; volumes are not opened.
     """
 
     root: Path
@@ -59,6 +65,7 @@ class Collection:
     notes: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = field(default=())
     table: Path | None = None
+    others: tuple[Item, ...] = ()
 
     def of(self, part: str) -> tuple[Item, ...]:
         """Return the items of one part, in order."""
@@ -80,6 +87,40 @@ class Collection:
         parts.append(f"{len(groups)} groups" if groups else "no groups known")
         parts += [f"{len(self.skipped)} skipped"] if self.skipped else []
         return f"{self.layout} layout: {', '.join(part for part in parts if part)}."
+
+
+def share_keys(items) -> list[str]:
+    """Return a key an item; those of one key are in one share.
+
+    Groups stay whole, because each gets one p, and so do series, because their slices have one
+    window: a score must not depend on how many machines there are.
+    """
+    own = [item.group or item.name for item in items]
+    first, above = {}, {}  # union-find: the smallest key stands for what hangs together
+
+    def top(key):
+        while key in above:
+            key = above[key]
+        return key
+
+    for key, item in zip(own, items, strict=True):
+        if item.series:
+            low, high = sorted((top(key), top(first.setdefault(item.series, key))))
+            if low != high:
+                above[high] = low
+    return [top(key) for key in own]
+
+
+def shared(items, part):
+    """Return `(items of a share, all others)`.
+
+    Args:
+        items: All items.
+        part: `(i, n)`, or None for all.
+    """
+    chosen = set(portion(share_keys(items), part))
+    mine = [item for i, item in enumerate(items) if i in chosen]
+    return mine, [item for i, item in enumerate(items) if i not in chosen]
 
 
 def _count(items, part):

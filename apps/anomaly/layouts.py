@@ -27,7 +27,7 @@ from .calibration.split import bucket
 from .folder import own
 from .items import Collection, Item
 from .scans.dicom import code
-from .scans.medical import NIFTI, ending, expand, is_dicom, read_as_dicom
+from .scans.medical import DICOM, NIFTI, ending, expand, is_dicom, read_as_dicom
 
 LAYOUTS = ("manifest", "mvtec", "normal-abnormal", "train-test", "dicom", "nifti", "arrays",
            "flat", "table")  # fmt: skip
@@ -38,7 +38,9 @@ MASKS = {"ground_truth", "mask", "masks", "labels"}  # top folders beside those 
 HELD = 2_000  # of 10 000 groups of normals go to the test part where nobody has divided them
 
 
-def find(root, layout=None, *, groups=None, manifest=None, salt="gantools") -> Collection:
+def find(
+    root, layout=None, *, groups=None, manifest=None, salt="gantools", part=None
+) -> Collection:
     """Return what is to be looked at below a folder or in a file.
 
     Args:
@@ -49,6 +51,7 @@ def find(root, layout=None, *, groups=None, manifest=None, salt="gantools") -> C
         manifest: The table that lists the pictures, or None to look for one.
         salt: Of the codes that stand for DICOM identifiers; a secret of the project, kept with its
             plan so that codes stay the same.
+        part: `(i, n)`: only this share of the items, see `Collection.others`; None for all.
 
     Raises:
         UserError: nothing is there, or the layout that was asked for does not fit, or would not
@@ -71,11 +74,11 @@ def find(root, layout=None, *, groups=None, manifest=None, salt="gantools") -> C
         raise UserError(f"There is no manifest '{manifest}'.")
     for name in LAYOUTS if layout is None else (layout,):
         found = _FINDERS[name](folder, files, groups, manifest)
-        if found is not None:
+        if found is not None and (layout or _holds_something(found)):
             found = replace(
                 found, skipped=(*skipped, *found.skipped), notes=(*found.notes, *notes)
             )  # fmt: skip
-            return _finished(_with_rest(found, files, salt), groups, salt)
+            return _finished(_with_rest(found, files, salt), groups, salt, part)
     if layout is not None:
         raise UserError(
             f"'{root}' does not have the layout '{layout}'. Leave it out to have it found, "
@@ -92,7 +95,8 @@ def list_files(root: Path) -> tuple[list[Path], list[tuple[str, str]], list[str]
     """Return all files below a folder, sorted, `(name, reason)` of those passed over, and notes.
 
     Hidden files, trash of operating systems, empty files and folders of our own results and models
-    are skipped, the last with a note; a folder that a link leads back to is visited once.
+    are skipped, the last with a note; a folder that a link leads back to is visited once. An empty
+    file that is a picture or a scan by its name is none of these: somebody will miss it.
     """
     if root.is_file():
         return [root], [], []
@@ -112,7 +116,8 @@ def list_files(root: Path) -> tuple[list[Path], list[tuple[str, str]], list[str]
         folders[:] = sorted(set(folders) - set(hidden) - set(ours))
         for name in sorted(set(names) - set(hidden)):
             path = Path(place, name)
-            if not path.is_file() or not path.stat().st_size:
+            why = lists.trouble_of(path)
+            if why and (why == lists.LOST or not _is_named_picture(path)):
                 skipped.append((_name(path, root), "empty or a broken link"))
                 continue
             files.append(path)
@@ -121,9 +126,13 @@ def list_files(root: Path) -> tuple[list[Path], list[tuple[str, str]], list[str]
 
 def is_picture(path: Path) -> bool:
     """Return whether one file may be one or more pictures, by its name or preamble."""
+    return _is_named_picture(path) or (ending(path) not in TABLES and is_dicom(path))
+
+
+def _is_named_picture(path):
     from gantools.data.pictures import SUFFIXES
 
-    return ending(path) in (*SUFFIXES, *NIFTI) or (ending(path) not in TABLES and is_dicom(path))
+    return ending(path) in (*SUFFIXES, *NIFTI, *DICOM)
 
 
 def _manifest(root, files, groups, manifest):
@@ -142,10 +151,10 @@ def _manifest(root, files, groups, manifest):
         if found is None and manifest:
             raise UserError(f"No column of '{file}' names existing files (90 % are needed).")
         if found is not None:
-            items, missing, notes = lists.manifest_items(found, root, groups)
+            items, notes = lists.manifest_items(found, root, groups)
             items = [replace(i, mask=i.mask or _mask(root, i.path)) for i in items]
             notes = (f"The pictures are listed in {file.name}, column '{found.column}'.", *notes)
-            return Collection(root, "manifest", tuple(items), notes, tuple(missing))
+            return Collection(root, "manifest", tuple(items), notes)
     return None
 
 
@@ -220,7 +229,7 @@ def _nifti(root, files, groups, manifest):
 
 def _arrays(root, files, groups, manifest):
     found = [path for path in files if ending(path) in ARRAYS]
-    if len(found) != 1 or len(files) != 1:
+    if len(found) != 1 or any(not lists.trouble_of(path) for path in set(files) - set(found)):
         return None
     from .loading import array_items
 
@@ -260,12 +269,12 @@ def _with_rest(collection: Collection, files, salt) -> Collection:
     return replace(collection, skipped=skipped, notes=(*collection.notes, note))
 
 
-def _finished(collection: Collection, groups, salt) -> Collection:
-    """Sort, open what holds several pictures, add groups by regular expression."""
+def _finished(collection: Collection, groups, salt, part) -> Collection:
+    """Sort, open what holds several pictures, add groups by regular expression, take a share."""
     items = tuple(sorted(collection.items, key=lambda item: item.name))
     if groups is not None and items and not any(item.group for item in items):
         items = _grouped(items, groups)
-    collection = expand(replace(collection, items=items), salt)
+    collection = expand(replace(collection, items=items), salt, part)
     if collection.layout in ("manifest", "normal-abnormal"):
         collection = _held(collection)
     if collection.items and not any(item.group for item in collection.items):
@@ -308,7 +317,8 @@ def _held(collection: Collection) -> Collection:
 
 
 def _item(root, path, part, label, kind, mask=None):
-    return Item(path, _name(path, root), part, label, readable(kind), mask=mask)
+    why = lists.trouble_of(path)
+    return Item(path, _name(path, root), part, label, readable(kind), mask=mask, trouble=why)
 
 
 def _mask(root, path, folders=()):
@@ -324,6 +334,11 @@ def _mask(root, path, folders=()):
     names = (f"{path.stem}_mask.png", f"{path.stem}.png", path.name)
     found = (place / name for place in places for name in names)
     return next((mask for mask in found if mask.is_file()), None)
+
+
+def _holds_something(found):
+    """Return whether anything of a layout can be opened: one empty picture makes no layout."""
+    return found.table is not None or not all(item.trouble for item in found.items)
 
 
 def _mostly(count):

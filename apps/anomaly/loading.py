@@ -93,6 +93,8 @@ class Reader:
         Raises:
             UserError: it cannot be read.
         """
+        if item.trouble:
+            raise UserError(item.trouble)
         if ending(item.path) in ARRAY_SUFFIXES:
             stored = _array(item.path, item.member)[item.index]
             return stored if stored.ndim == 3 else stored[..., None]
@@ -137,8 +139,11 @@ class Reader:
             return dicom_pixels.window_of([frame])
         if item.series not in self._windows:
             members = self._series.get(item.series, [item])
-            members = members[:: max(1, len(members) // 16)]
-            frames = [dicom_pixels.read_frame(one.path, one.index) for one in members]
+            # all of them where none of the chosen can be read: never by who asks first
+            few = members[:: max(1, len(members) // 16)]
+            frames, lost = dicom_pixels.readable_frames(few)
+            frames = frames or dicom_pixels.readable_frames(members)[0]
+            self.notes |= {one.name: (dicom_pixels.OUTSIDE,) for one in lost}
             self._windows[item.series] = dicom_pixels.window_of(frames)
         return self._windows[item.series]
 
@@ -196,7 +201,7 @@ def read_mask(item: Item, shape=None) -> np.ndarray:
         return read_mask_slice(item.mask, item.path, item.index, shape)
     from gantools.data import pictures
 
-    pixels = pictures.read(item.mask).pixels
+    pixels = pictures.read(item.mask).upright().pixels
     return pixels[..., : min(3, pixels.shape[2])].max(axis=2) > 0
 
 

@@ -34,6 +34,9 @@ PART_WORDS = {
 }  # fmt: skip
 SHARE = 0.9  # of the values of a path column that must be files
 PROBE = 100  # rows that are looked at first
+LOST = "It is listed, but there is no such file. Copy it there, or take it off the list."
+EMPTY = "The file is empty. Expected a whole one."
+DANGLING = "It is a link to a file that is not there. Expected the file."
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,10 @@ def find_manifest(file: Path, root: Path) -> Manifest | None:
 
 
 def manifest_items(manifest: Manifest, root: Path, groups: str | None = None):
-    """Return the items of a manifest, `(name, reason)` of the rows without a file, and notes.
+    """Return the items of a manifest, and notes.
+
+    A row whose file is not there is an item in trouble, so that it is missed by somebody; a row
+    with nothing in it is none.
 
     Args:
         manifest: What `find_manifest` returned.
@@ -125,20 +131,27 @@ def manifest_items(manifest: Manifest, root: Path, groups: str | None = None):
         columns["split"] = None
     used = {manifest.column, *columns.values()}
     facts = [name for name in manifest.rows[0] if name not in used and _numeric(manifest, name)]
-    items, missing = [], []
-    for row, label in zip(manifest.rows, labels, strict=True):
-        path = manifest.folder / row[manifest.column]
-        if not row[manifest.column] or not path.is_file():
-            missing.append((row[manifest.column] or "(empty)", "listed, but there is no such file"))
-            continue
-        items.append(_item(manifest, root, row, label, columns, facts))
+    items = []
+    for number, (row, label) in enumerate(zip(manifest.rows, labels, strict=True), 1):
+        if any(cell.strip() for cell in row.values()):
+            items.append(_item(manifest, root, number, row, label, columns, facts))
     once = _once(items)
     if len(once) < len(items):
         notes.append(
             f"{len(items) - len(once)} rows list a picture again: it is one item, anomalous where "
             "one of its rows is, for test where one is; else its first row counts."
         )
-    return once, missing, notes
+    return once, notes
+
+
+def trouble_of(path) -> str:
+    """Return why a file cannot be read, as far as that is seen without opening it, else ""."""
+    try:
+        if path.is_file():
+            return "" if path.stat().st_size else EMPTY
+        return DANGLING if path.is_symlink() else LOST
+    except OSError:  # a name that no file can have
+        return LOST
 
 
 def part_of(word: str) -> str | None:
@@ -213,11 +226,12 @@ def _labels(manifest, columns):
     return [None] * len(manifest.rows)
 
 
-def _item(manifest, root, row, label, columns, facts):
-    path = manifest.folder / row[manifest.column]
-    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else row[manifest.column]
-    kind = row[columns["kind"]].strip() if columns["kind"] else ""
-    if (not kind or truth_of(kind) is not None) and not read_as_dicom(path):
+def _item(manifest, root, number, row, label, columns, facts):
+    listed = row[manifest.column] or f"row {number} of {manifest.file.name}"
+    path = manifest.folder / listed
+    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else listed
+    kind, trouble = row[columns["kind"]].strip() if columns["kind"] else "", trouble_of(path)
+    if (not kind or truth_of(kind) is not None) and not trouble and not read_as_dicom(path):
         # folders have better names than numbers; those of DICOM are often named after patients
         kind = Path(name).parent.name if len(Path(name).parts) > 1 else kind
     part = part_of(row[columns["split"]]) if columns["split"] else None
@@ -232,6 +246,7 @@ def _item(manifest, root, row, label, columns, facts):
         (row[columns["group"]] or None) if columns["group"] else None,
         mask,
         facts=tuple((fact, float(row[fact])) for fact in facts if row[fact].strip()),
+        trouble=trouble,
     )
 
 

@@ -69,6 +69,7 @@ def may_replace(folder) -> None:
         UserError: a file, or a folder with files and without the plan of a model of any version.
     """
     folder = Path(folder)
+    recover(folder)
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if is_model(folder):
@@ -86,6 +87,7 @@ def load(folder) -> Stored:
         UserError: the folder holds no model, or one of another version.
     """
     folder = Path(folder)
+    recover(folder)
     try:
         plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
         stored = json.loads((folder / "judge.json").read_text(encoding="utf-8"))
@@ -98,7 +100,7 @@ def load(folder) -> Stored:
     if plan.get("schema") != SCHEMA or stored.get("schema") != SCHEMA:
         raise UserError(f"{folder} is of another version. Fit the model again.")
     inputs = Fingerprint.from_dict(known) if known else None
-    members = sorted((folder / "members").iterdir(), key=lambda path: int(path.name))
+    members = sorted((folder / "members").glob("[0-9]*"), key=lambda path: int(path.name))
     return Stored(plan, Judge.from_dict(stored), inputs, tuple(members))
 
 
@@ -114,16 +116,48 @@ def write_json(path, data) -> None:
 
 
 def replace_folder(draft, folder) -> None:
-    """Put a finished folder in the place of an older one.
+    """Put a finished folder in the place of an older one; whenever it is stopped, one is there.
+
+    The old one is set aside, the new one takes its place, and only then the old one goes: a model
+    holds a person's verdicts. See `recover` for what a killed run leaves.
 
     Raises:
         UserError: the place cannot be written.
     """
     try:
-        shutil.rmtree(folder, ignore_errors=True)
+        recover(folder)
+        if folder.exists():
+            folder.rename(_aside(folder))
         draft.rename(folder)
     except OSError as error:
         raise unwritable(folder, error) from error
+    finally:
+        recover(folder)
+
+
+def recover(folder) -> None:
+    """Put an old folder back that was set aside, or delete it where the new one is in its place.
+
+    Raises:
+        UserError: the place cannot be written.
+    """
+    folder = Path(folder)
+    aside = _aside(folder)
+    if not aside.is_dir():
+        return
+    try:
+        if not folder.exists():
+            aside.rename(folder)
+        elif aside.is_symlink():
+            aside.unlink()
+        else:
+            shutil.rmtree(aside, ignore_errors=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+def _aside(folder):
+    return folder.with_name(f".{folder.name}.replaced")
 
 
 def _plain(value):

@@ -6,6 +6,7 @@ import click
 
 from gantools.errors import UserError
 
+from .audit.findings import some
 from .cli import SOURCE, options
 from .commands import opened, required, teller
 
@@ -13,52 +14,64 @@ from .commands import opened, required, teller
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("feedback", type=click.Path(path_type=Path))
-@options(f"data {SOURCE}")
+@options(f"data {SOURCE} kept_fpr confidence")
 @click.option("-o", "--out", type=click.Path(path_type=Path),
               help="Folder of the new model; without it MODEL itself is replaced.")  # fmt: skip
 @options("quiet")
 def refine(model, feedback, data, out, quiet, **chosen):
     """Take a person's verdicts into the calibration.
 
-    FEEDBACK is the feedback.csv of a report. Items marked normal join the held-out normals that
-    p-values are counted on, so that the like of them is flagged no more; the detector itself stays.
-    Items marked anomalous are only told: nothing is ever fitted on them.
+    FEEDBACK is the feedback.csv of a report. Flagged items marked normal join the held-out normals
+    that p-values are counted on, so that the like of them is flagged no more; the detector itself
+    stays. Items marked anomalous are only told: nothing is ever fitted on them. Give the --fpr and
+    --confidence that the items were flagged at, where they are not those of the model.
     """
+    from .model_files import recover
     from .reporting import outputs
+    from .scoring import kept
     from .tables.model import load_model
 
     say = teller(quiet)
-    if out is not None and out.exists():
-        raise UserError(f"{out} exists. Give another -o.")
+    if out is not None:
+        recover(out)
+        if out.exists():
+            raise UserError(f"{out} exists. Give another -o.")
     found, marked = load_model(model), outputs.read_feedback(feedback)
     salt = found.facts.get("salt", "gantools")
     how = {"to_fit": False, "every_row": True, "known": found.facts.get("roles")}
     how["spacing"] = found.facts.get("spacing")
     _, looked = opened(required(data), chosen, salt, lambda line: None, **how)
     items = [item for item in looked.collection.items if item.name in marked]
+    lost = sorted(set(marked) - {item.name for item in items})
     if not items:
         raise UserError(f"None of the {len(marked)} items of {feedback} is in {data}.")
-    before = len(found.judge.normal_scores)
-    for line in take(found, looked.reader, items, marked):
+    if lost:
+        say(
+            f"warning: {len(lost)} of {len(marked)} names of {feedback} are not in {data} "
+            f"({some(lost)}): their marks are passed over."
+        )
+    settings = kept(found.facts["settings"], chosen["fpr"], chosen["confidence"])
+    rule = found.judge.rule(settings.fpr, settings.confidence)
+    for line in take(found, looked.reader, items, marked, rule.level):
         say(line)
     found.save(out or model)
-    say(
-        f"{len(found.judge.normal_scores) - before} normals joined the {before} of the "
-        f"calibration: {out or model}"
-    )
+    say(f"The model with these verdicts: {out or model}")
 
 
-def take(model, reader, items, marked) -> list[str]:
-    """Add items that a person calls normal to a model's calibration; return what to tell.
+def take(model, reader, items, marked, level) -> list[str]:
+    """Take flagged items that a person calls normal into a calibration; return what to tell.
 
-    Those are the oddest of the normals, so p-values become careful rather than exact: they are too
-    high on average, never too low.
+    Each takes the place of the least odd of the held-out normals. So their number stays, and each
+    item has as many above it as before or more: p never becomes smaller, whichever items a person
+    chose to mark. Were they added instead, what is odder than all of them would get a smaller p
+    for every mark. What was not flagged would only crowd the middle.
 
     Args:
         model: `Fitted` or `FittedTable`; its judge is replaced.
         reader: What opens the items.
         items: All items with a verdict.
         marked: Name -> "normal" or "anomalous".
+        level: The largest p that is flagged.
 
     Raises:
         UserError: the model was calibrated by folds.
@@ -66,8 +79,6 @@ def take(model, reader, items, marked) -> list[str]:
     from dataclasses import replace
 
     import numpy as np
-
-    from .calibration.calibrate import Calibration
 
     judge = model.judge
     if judge.is_crossed:
@@ -86,12 +97,33 @@ def take(model, reader, items, marked) -> list[str]:
     hashes = np.array(raw.hashes, object)
     _, first = np.unique(hashes.astype(str), return_index=True)
     normal &= np.isin(np.arange(len(items)), first)  # a content counts once
-    old = judge.calibration
-    merged = Calibration.fit(
-        np.concatenate([old.scores, scores[normal]]),
-        (*old.hashes, *hashes[normal]) if old.hashes else None,
-        old.fit_hashes,
+    flagged = normal & (p <= level)
+    if (normal & ~flagged).any():
+        lines.append(
+            f"{int((normal & ~flagged).sum())} marks of normal are of items that are not flagged "
+            f"(p above {level:.3g}): they change nothing."
+        )
+    model.judge = replace(judge, calibration=_with(judge.calibration, scores[flagged],
+                                                   hashes[flagged]))  # fmt: skip
+    model.facts["refined"] = model.facts.get("refined", 0) + int(flagged.sum())
+    lines.append(
+        f"{int(flagged.sum())} normals took the place of the least odd of the "
+        f"{len(judge.normal_scores)} that p is counted on."
     )
-    model.judge = replace(judge, calibration=merged)
-    model.facts["refined"] = model.facts.get("refined", 0) + int(normal.sum())
     return lines
+
+
+def _with(old, scores, hashes):
+    """Return a calibration in which new scores stand in the place of the lowest ones.
+
+    Each place keeps its group and so what it counts; a score only ever rises.
+    """
+    import numpy as np
+
+    from .calibration.calibrate import Calibration
+
+    new = np.sort(scores)[-len(old.scores) :]
+    raised = old.scores.copy()  # ascending
+    raised[: len(new)] = np.maximum(raised[: len(new)], new)
+    known = (*old.fit_hashes, *hashes) if old.hashes else old.fit_hashes
+    return Calibration.fit(raised, old.hashes or None, known, old.groups or None)

@@ -5,8 +5,10 @@ from dataclasses import asdict, dataclass, fields
 from gantools.errors import UserError
 
 DECISIVE = (
-    "detector", "minutes", "seed", "side", "without", "scans", "groups", "label", "time_col",
+    "detector", "minutes", "seed", "side", "without", "scans",
+    "groups", "label", "time_col", "drop",
 )  # fmt: skip  # of the model
+SEVERAL = ("without", "drop")  # options that may be repeated
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Settings:
         scans: Whether pictures are scans; DICOM and NIfTI always are.
         groups, label, time_col: What the options of these names said of the data, or None: they
             divide the normals, and say which items are some.
+        drop: Columns of a table that are no features.
     """
 
     detector: str = "auto"
@@ -37,17 +40,18 @@ class Settings:
     groups: str | None = None
     label: str | None = None
     time_col: str | None = None
+    drop: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, stored, **changes) -> "Settings":
         """Return settings from JSON values, some of them changed; unknown keys are left out."""
         known = {field.name for field in fields(cls)}
         values = {k: v for k, v in (stored | changes).items() if k in known}
-        return cls(**(values | {"without": tuple(values.get("without", ()))}))
+        return cls(**(values | {name: tuple(values.get(name, ())) for name in SEVERAL}))
 
     def to_dict(self) -> dict:
         """Return JSON values."""
-        return asdict(self) | {"without": list(self.without)}
+        return asdict(self) | {name: list(getattr(self, name)) for name in SEVERAL}
 
     def ranked(self, names) -> tuple[str, ...]:
         """Return the parts that rank.

@@ -30,7 +30,8 @@ class Health(Counting):
         held_out: Reals that the run does not learn from: array `(n, ...)` or dict with "x" and the
             discriminator's conditions; with integer labels "y" classes are counted. None: the
             training samples are used, and overfitting is not judged; it needs at least 200.
-        train: Samples of the training set, likewise; some thousands are enough.
+        train: Samples of the training set, likewise; some thousands are enough. `observe.Rows` in
+            place of an array spares a copy of them.
         every: Cycles between two checks, at least; the first check comes after as many.
         budget: Largest share of the run's time for checks: the time between them is stretched to
             keep it. None never stretches.
@@ -168,7 +169,9 @@ class Health(Counting):
         if not good:
             self.say(f"Stopped because of {verdict.finding}: there was no healthy state before.")
             return
-        load_state(model, self.states)
+        if load_state(model, self.states) is None:
+            self.say(f"Stopped because of {verdict.finding}: the state to go back to is damaged.")
+            return
         self.restored = meta["cycle"]
         self.say(
             f"Stopped because of {verdict.finding}; the model is that of cycle {self.restored} "

@@ -21,6 +21,8 @@ from gantools.core.state import load_state, save_state
 from gantools.core.stream import Stream
 from gantools.errors import UserError
 
+DRAWN = 64  # samples whose draws are made at once, however many are computed at once
+
 
 @keras.saving.register_keras_serializable("gantools")
 class AdversarialModel(keras.Model):
@@ -32,7 +34,8 @@ class AdversarialModel(keras.Model):
 
     Attributes:
         cycle: int32 variable, cycles played.
-        images: int32 variable, real images seen: batch size times cycles.
+        images: int32 variable, real images seen: those of one minibatch a cycle, batch size times
+            cycles, also where the turns of a cycle read several minibatches.
         averaged: Player -> its averaged copy.
         as_trained: False: `Game.sample` gives what is to be looked at, see there.
 
@@ -280,7 +283,7 @@ class AdversarialModel(keras.Model):
         Args:
             n: Number of samples.
             seed: Seed of the latents; the model's own draws are not touched.
-            batch: Samples computed at once.
+            batch: Samples computed at once; draws do not depend on it.
             **given: Draws by name in place of random ones: an array `(n, ...)`, or one value for
                 all samples, as in `sample(16, y=7)` of a conditional game.
 
@@ -291,12 +294,13 @@ class AdversarialModel(keras.Model):
         given = {name: make(n) for name, make in self.game.arranged.items()} | given
         given = {name: given_draw(self.game, name, v, n) for name, v in given.items()}
         seeds = self._generators(seed)
+        samplers = {name: _in_turn(make, n) for name, make in self.game.samplers.items()}
         make = self.game.sample or (lambda model, draw: model(draw["z"]))
         parts = []
         with gradients.no_gradient():
             for start in range(0, n, batch):
                 size = min(batch, n - start)
-                draw = Draws(self.game.samplers, size, seeds)
+                draw = Draws(samplers, size, seeds)
                 for name, values in given.items():
                     draw[name] = ops.convert_to_tensor(values[start : start + size])
                 parts.append(ops.convert_to_numpy(make(self, draw)).astype(np.float32))
@@ -356,3 +360,25 @@ class AdversarialModel(keras.Model):
     def _remember(self, turn, moving):
         slots = self.optimizer.parts[turn.name].variables
         return [(v, ops.copy(v.value)) for v in [*moving, *slots]]
+
+
+def _in_turn(sampler, n):
+    """Return a sampler of the next of `n` draws, which are the same however many are asked for.
+
+    Seeds move on with every call and not with every number: the draws are made `DRAWN` at a time.
+    They are cut as arrays, since JAX compiles a cut of a tensor anew for every length.
+    """
+    drawn, left = [], n
+
+    def take(size, seed, batch):
+        nonlocal drawn, left
+        ready = sum(map(len, drawn))
+        while ready < size:
+            count = min(DRAWN, left)
+            drawn.append(ops.convert_to_numpy(sampler(count, seed, batch)))
+            ready, left = ready + count, left - count
+        whole = np.concatenate(drawn)
+        drawn = [whole[size:]] if ready > size else []
+        return ops.convert_to_tensor(whole[:size])
+
+    return take

@@ -1,19 +1,45 @@
 """One check of a model: from its networks, samples and optimizers to a row of numbers."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from keras import ops
 
 from gantools.core import opponents, witnesses
-from gantools.core.batch import to_float
 from gantools.core.objectives import LOG2
 
 SCORED = 1000  # samples of each kind that the discriminator scores
 COMPARED = 500  # samples of each kind that are compared pair by pair
+PLACES = SCORED * 64 * 64  # pixels of them: of larger pictures fewer, but those to be compared
 FEWEST = 200  # held-out samples, below which overfitting is not judged
 ENOUGH = 50  # reals, below which nothing is compared; with fewer unseen ones the seen ones serve
 STEP = 0.1  # of the way to another latent
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some samples of an array that are read when they are asked for: no copy of all of them.
+
+    Attributes:
+        array: `(n, ...)`.
+        indices: `(m,)` int, which of them.
+    """
+
+    array: np.ndarray
+    indices: np.ndarray
+
+    def __len__(self):
+        return len(self.indices)
+
+    def __getitem__(self, chosen):
+        """Return a copy of the samples of some numbers from 0 to m - 1."""
+        return self.array[self.indices[chosen]]
+
+    @property
+    def shape(self):
+        """Return `(m, ...)`."""
+        return len(self.indices), *self.array.shape[1:]
 
 
 def observe(model, held_out=None, train=None, seed=0) -> dict:
@@ -21,10 +47,11 @@ def observe(model, held_out=None, train=None, seed=0) -> dict:
 
     Args:
         model: A compiled `AdversarialModel`.
-        held_out: Reals that no turn learns from: array `(n, ...)` or dict with "x" and conditions;
-            with integer labels "y" the classes of fakes are counted. uint8 is scaled to [-1, 1].
-            None: overfitting is not judged. Of a game whose samples are made of reals one half is
-            used for that, and the other is compared.
+        held_out: Reals that no turn learns from: array or `Rows` `(n, ...)`, or dict with "x" and
+            conditions; with integer labels "y" the classes of fakes are counted. uint8 is scaled to
+            [-1, 1]. None: overfitting is not judged. Of a game whose samples are made of reals one
+            half is used for that, and the other is compared. 1000 samples are looked at, of
+            pictures above 64 x 64 pixels fewer, but 500.
         train: Reals of the training set, likewise; takes the held-out ones' place where these are
             fewer than 50.
         seed: Of the latents and of the choice of samples.
@@ -48,15 +75,18 @@ def observe(model, held_out=None, train=None, seed=0) -> dict:
         return row | {"unseen": reason}
     # What is made of one half is compared with the other: its original would be its twin.
     source, real = _halves(real) if opponents.made_of_reals(model, real) else (real, real)
-    known = {name: values for name, values in source.items() if name != "x"}
     drawn = opponents.draws(model, len(source["x"]), seed, source)
-    fake = {**known, "x": opponents.fakes(model, drawn, real["x"].shape[1:])}
-    if fake["x"].shape[1:] != real["x"].shape[1:]:
-        return row | {"unseen": f"its samples have shape {fake['x'].shape[1:]}"}
-    if not np.isfinite(fake["x"]).all():
+    shape = real["x"].shape[1:]
+    one = {name: values[:1] for name, values in drawn.items()}
+    made = opponents.fakes(model, one, shape, lambda x, part: {"x": x})["x"].shape[1:]
+    if made != shape:
+        return row | {"unseen": f"its samples have shape {made}"}
+    fake = opponents.fakes(model, drawn, shape, _looks(model, source))
+    if not fake["finite"].all():
         return {"not_finite": "a sample of the generator"}
-    row |= _without_discriminator(real, fake["x"]) | _of_latents(model, drawn, real, fake["x"])
-    scored = {"real": opponents.scores(model, real), "fake": opponents.scores(model, fake)}
+    row |= _without_discriminator(real, fake["features"])
+    row |= _of_latents(model, drawn, real, fake["features"])
+    scored = {"real": opponents.scores(model, real), "fake": fake["scores"]}
     row["auc"] = witnesses.auc(scored["real"], scored["fake"])
     row["blindness"] = row["neighbours"] - row["auc"]
     row |= probabilities(scored["real"], scored["fake"], game.equilibrium)
@@ -129,10 +159,25 @@ def _mean_sigmoid(scores) -> float:
     return float(np.mean(0.5 * (1.0 + np.tanh(0.5 * scores))))
 
 
+def _looks(model, source):
+    """Return what `opponents.fakes` keeps of samples made of `source`: scores and features."""
+    known = {name: values for name, values in source.items() if name != "x"}
+
+    def look(x, part):
+        told = {name: values[part] for name, values in known.items()}
+        return {
+            "features": witnesses.features(x),
+            "scores": opponents.scores(model, {**told, "x": x}),
+            "finite": np.array([np.isfinite(x).all()]),
+        }
+
+    return look
+
+
 def _without_discriminator(real, fake) -> dict:
-    """Compare reals and fakes by their features alone."""
+    """Compare reals and the features of fakes by features alone."""
     count = min(COMPARED, len(fake))
-    a, b = (witnesses.features(part[:count]) for part in (real["x"], fake))
+    a, b = opponents.features(real["x"][:count]), fake[:count]
     spread, rank = witnesses.mean_distance(a), witnesses.effective_rank(a)
     row = {
         "neighbours": witnesses.neighbour_accuracy(a, b),
@@ -149,7 +194,7 @@ def _without_discriminator(real, fake) -> dict:
 
 
 def _of_latents(model, drawn, real, fake) -> dict:
-    """Return how much near and other latents change a sample."""
+    """Return how much near and other latents change a sample; of these are features given."""
     count = min(COMPARED, len(fake))
     latents = {k: v[:count] for k, v in drawn.items() if np.issubdtype(v.dtype, np.floating)}
     fixed = {name: v[:count] for name, v in drawn.items() if name not in latents}
@@ -157,15 +202,13 @@ def _of_latents(model, drawn, real, fake) -> dict:
         return {}
     other = {name: np.roll(v, 1, axis=0) for name, v in latents.items()}
     near = {name: v + STEP * (other[name] - v) for name, v in latents.items()}
-    start = witnesses.features(fake[:count])
-    ways = (
-        witnesses.features(opponents.fakes(model, {**fixed, **z}, fake.shape[1:]))
-        for z in (other, near)
-    )
-    far, close = (float(np.mean(np.linalg.norm(way - start, axis=1))) for way in ways)
+    look = lambda x, part: {"x": witnesses.features(x)}  # noqa: E731
+    shape = real["x"].shape[1:]
+    ways = (opponents.fakes(model, {**fixed, **z}, shape, look)["x"] for z in (other, near))
+    far, close = (float(np.mean(np.linalg.norm(way - fake[:count], axis=1))) for way in ways)
     row = {"near": close / far} if far > 0 else {}
     if fixed:
-        row["other"] = far / witnesses.mean_distance(witnesses.features(real["x"][:count]))
+        row["other"] = far / witnesses.mean_distance(opponents.features(real["x"][:count]))
     return row
 
 
@@ -178,17 +221,25 @@ def _remembered(train, held, fake, total) -> dict:
 
 
 def _pick(data, seed):
-    """Return at most `SCORED` samples as a dict of arrays, None for none."""
+    """Return the samples of a check as a dict of arrays, None for none.
+
+    Pictures stay as they are stored, a quarter of the bytes: floats are made of a chunk at a time.
+    """
     data = data if isinstance(data, dict) or data is None else {"x": data}
     if not data or not len(next(iter(data.values()))):
         return None
+    data = {k: v if isinstance(v, (np.ndarray, Rows)) else np.asarray(v) for k, v in data.items()}
     n = min(len(values) for values in data.values())
-    chosen = np.random.default_rng([seed, n]).permutation(n)[:SCORED]
-    return {name: _as_in_a_step(np.asarray(values)[chosen]) for name, values in data.items()}
+    chosen = np.random.default_rng([seed, n]).permutation(n)[: _most(data)]
+    picked = {name: values[chosen] for name, values in data.items()}
+    small = {k: opponents.as_in_a_step(v) for k, v in picked.items() if v.ndim < 3}
+    return picked | small
 
 
-def _as_in_a_step(values):
-    return ops.convert_to_numpy(to_float(values)) if values.dtype.kind in "iuf" else values
+def _most(data) -> int:
+    """Return how many samples of some arrays a check takes."""
+    places = max(math.prod(values.shape[1:-1]) for values in data.values())
+    return max(COMPARED, min(SCORED, PLACES // places))
 
 
 def _halves(data):

@@ -6,13 +6,14 @@ a model. Not every game has two players that can be fed with single samples; `bl
 
 import functools
 import math
+from collections.abc import Mapping
 
 import keras
 import numpy as np
 from keras import ops
 
-from gantools.core import gradients, parallel
-from gantools.core.batch import Draws
+from gantools.core import gradients, parallel, witnesses
+from gantools.core.batch import Draws, to_float
 from gantools.core.ops import packed
 
 CHUNKS = (500, 250, 100, 50, 20, 10, 5, 2, 1)  # samples that a network gets at once
@@ -56,16 +57,15 @@ def draws(model, n, seed, known) -> dict:
         model: An `AdversarialModel`.
         n: Number of samples.
         seed: Same seed, same draws.
-        known: Name -> array `(n, ...)`, taken in place of a draw of that name; what samplers make
-            of the batch, as low resolution, they make of these.
+        known: Name -> array `(n, ...)` as stored, taken in place of a draw of that name; what
+            samplers make of the batch, as low resolution, they make of these.
     """
     samplers = model.game.samplers
     seeds = {name: parallel.SeedGenerator(seed + i) for i, name in enumerate(samplers)}
     few = Draws(samplers, 1, seeds)
     _sample(model, few)  # which draws are asked for
-    found = {name: known[name] for name in few if name in known}
-    given = {name: ops.convert_to_tensor(values) for name, values in known.items()}
-    fresh = Draws(samplers, n, seeds, given)
+    found = {name: as_in_a_step(known[name]) for name in few if name in known}
+    fresh = Draws(samplers, n, seeds, _Batch(known))
     return found | {name: numpy(fresh[name]) for name in few if name not in known}
 
 
@@ -78,21 +78,34 @@ def made_of_reals(model, known) -> bool:
         model: An `AdversarialModel`.
         known: As for `draws`, two samples at least.
     """
-    few = {name: values[:2] for name, values in known.items()}
+    few = {name: as_in_a_step(values[:2]) for name, values in known.items()}
     other = {k: -0.5 - v if np.issubdtype(v.dtype, np.floating) else v for k, v in few.items()}
     ours, theirs = (draws(model, 2, 0, reals) for reals in (few, other))
     return any(not np.array_equal(ours[name], theirs[name]) for name in ours)
 
 
-def fakes(model, drawn, shape) -> np.ndarray:
-    """Return the generator's samples `(n, ...)` float32, not those of its averaged copy.
+def fakes(model, drawn, shape, look) -> dict:
+    """Return what is seen of the generator's samples, not those of its averaged copy.
+
+    They are looked at as they are made: all together are gigabytes at 256 x 256 pixels.
 
     Args:
         model: An `AdversarialModel`.
         drawn: Name -> array `(n, ...)`, see `draws`.
         shape: Expected shape of a sample; it decides only how many are made at once.
+        look: Callable `(x, part) -> dict` of arrays, given the samples `(m, ...)` float32 of the
+            slice `part`: as many as the discriminator scores at once.
+
+    Returns:
+        Name -> array: those of all parts, joined.
     """
-    return _in_chunks(lambda batch: _sample(model, batch), drawn, _chunk(shape))
+    n, size = len(next(iter(drawn.values()))), _step(shape, _judge(model, shape[-1])[2])
+    found = []
+    for start in range(0, n, size):
+        part = slice(start, start + size)
+        few = {name: array[part] for name, array in drawn.items()}
+        found.append(look(_in_chunks(lambda batch: _sample(model, batch), few, size), part))
+    return {name: np.concatenate([seen[name] for seen in found]) for name in found[0]}
 
 
 def scores(model, samples) -> np.ndarray:
@@ -102,15 +115,13 @@ def scores(model, samples) -> np.ndarray:
 
     Args:
         model: An `AdversarialModel`.
-        samples: Dict of arrays, see `blocked`.
+        samples: Dict of arrays as stored, see `blocked`.
     """
-    net = model.game.players["discriminator"]
-    names = [t.name for t in net.inputs] if len(net.inputs) > 1 else ["x"]
-    first = next((t for t in net.inputs if t.name == "x"), net.inputs[0])
-    pack = first.shape[-1] // samples["x"].shape[-1]
+    net, names, pack = _judge(model, samples["x"].shape[-1])
 
     def score(batch):
-        batch = {**batch, "x": packed(batch["x"], pack)}
+        batch = {name: to_float(values) for name, values in batch.items()}
+        batch["x"] = packed(batch["x"], pack)
         if len(names) == 1:
             out = net(batch["x"], training=False)
         else:
@@ -120,9 +131,27 @@ def scores(model, samples) -> np.ndarray:
         out = out[0] if isinstance(out, (list, tuple)) else out
         return ops.mean(ops.reshape(ops.cast(out, "float32"), (ops.shape(out)[0], -1)), axis=1)
 
-    size = _chunk(samples["x"].shape[1:]) // pack * pack or pack
     n = len(samples["x"]) // pack * pack
+    if not n:
+        return np.zeros(0, np.float32)
+    size = _step(samples["x"].shape[1:], pack)
     return _in_chunks(score, {name: samples[name][:n] for name in names}, size)
+
+
+def features(x) -> np.ndarray:
+    """Return `witnesses.features` of samples as stored, made floats a chunk at a time.
+
+    Args:
+        x: `(n, ...)`, n at least 1.
+    """
+    size = _step(x.shape[1:])
+    parts = (as_in_a_step(x[start : start + size]) for start in range(0, len(x), size))
+    return np.concatenate([witnesses.features(part) for part in parts])
+
+
+def as_in_a_step(values) -> np.ndarray:
+    """Return numbers as terms get them: see `batch.to_float`."""
+    return ops.convert_to_numpy(to_float(values)) if values.dtype.kind in "iuf" else values
 
 
 def numpy(tensor) -> np.ndarray:
@@ -130,6 +159,25 @@ def numpy(tensor) -> np.ndarray:
     if "int" in keras.backend.standardize_dtype(tensor.dtype):
         return ops.convert_to_numpy(tensor)
     return ops.convert_to_numpy(ops.cast(tensor, "float32"))
+
+
+class _Batch(Mapping):
+    """What samplers read: arrays as stored, made tensors when asked for, as in a step."""
+
+    def __init__(self, arrays):
+        self._arrays = arrays
+
+    def __getitem__(self, name):
+        return to_float(self._arrays[name])
+
+    def __contains__(self, name):
+        return name in self._arrays
+
+    def __iter__(self):
+        return iter(self._arrays)
+
+    def __len__(self):
+        return len(self._arrays)
 
 
 class _AsTheyStand:
@@ -159,8 +207,18 @@ def _sample(model, draw):
         return make(_AsTheyStand(model), draw)
 
 
-def _chunk(shape) -> int:
-    return next((n for n in CHUNKS if n * math.prod(shape[:-1]) <= PLACES), 1)
+def _judge(model, channels):
+    """Return the discriminator, its inputs' names ("x" for a single one), and samples a pack."""
+    net = model.game.players["discriminator"]
+    names = [t.name for t in net.inputs] if len(net.inputs) > 1 else ["x"]
+    first = next((t for t in net.inputs if t.name == "x"), net.inputs[0])
+    return net, names, first.shape[-1] // channels
+
+
+def _step(shape, pack=1) -> int:
+    """Return how many samples of a shape a network gets at once, whole packs."""
+    most = next((n for n in CHUNKS if n * math.prod(shape[:-1]) <= PLACES), 1)
+    return most // pack * pack or pack
 
 
 def _in_chunks(compute, arrays, size) -> np.ndarray:

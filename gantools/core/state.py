@@ -22,6 +22,7 @@ from gantools.core import parallel
 from gantools.errors import UserError
 
 SCHEMA = 1
+NEEDED = {"cycle", "images", "backend", "blake2b", "notes"}  # in meta.json, by its readers
 
 
 def save_state(model, root, *, keep=2, notes=None, alone=False):
@@ -80,30 +81,35 @@ def save_state(model, root, *, keep=2, notes=None, alone=False):
 def load_state(model, root):
     """Load the newest complete state under `root` into a model of the same game.
 
-    A model that is not compiled has no optimizers: theirs are left out.
+    A model that is not compiled has no optimizers: theirs are left out. A state whose files are
+    missing, unreadable or not what was saved is passed over.
 
     Returns:
-        The meta data of the state, or None if there is no complete state.
+        The meta data of the state and "damaged", the names of the newer ones that were passed over;
+        None if there is no complete state.
 
     Raises:
         UserError: the state belongs to another game: names or shapes differ.
     """
+    damaged = []
     for place in _states(Path(root)):
         meta = read_meta(place)
         if meta is None or meta["blake2b"] != _digest(place / "arrays.npz"):
+            damaged.append(place.name)
             continue
         with np.load(place / "arrays.npz", allow_pickle=False) as arrays:
             _assign(model, {name: arrays[name] for name in arrays.files}, place)
-        return meta
+        return {**meta, "damaged": damaged}
     return None
 
 
 def read_meta(place):
     """Return the meta data of a state folder, None where it is incomplete."""
     try:
-        return json.loads((place / "meta.json").read_text())
+        meta = json.loads((place / "meta.json").read_text())
     except (OSError, ValueError):
         return None
+    return meta if isinstance(meta, dict) and meta.keys() >= NEEDED else None
 
 
 def newest_state(root):
@@ -153,8 +159,12 @@ def _sweep(root):
 
 
 def _digest(path):
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "blake2b").hexdigest()
+    """Return the hash of a file's content, None where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "blake2b").hexdigest()
+    except OSError:
+        return None
 
 
 def _flush(file):

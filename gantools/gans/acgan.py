@@ -26,6 +26,7 @@ from keras import ops
 
 from gantools.core import Ema, Game, Turn, cross_entropy, in_order, labels, normal, objective
 from gantools.core.gradients import no_gradient
+from gantools.gans.balance import balanced
 from gantools.gans.recipe import Recipe
 from gantools.gans.settings import choose
 from gantools.nets import conditional, dcgan
@@ -85,6 +86,7 @@ def game(size="small", shape=(32, 32, 3), *, classes=10, seed=0, **overrides) ->
         ema={"generator": Ema(s["half_life"])} if s["half_life"] else {},
         sample=lambda model, draw: model(_asked(draw)),
         arranged={"y": in_order(classes)},
+        equilibrium=balanced(SIDES),  # D = 1/2: 2 ln 2 for it, -log 1/2 for G; L_C is open
     )
     adam = {turn.name: keras.optimizers.Adam(s["rate"], beta_1=0.5) for turn in turns}
     return Recipe(description, adam, s["batch"])

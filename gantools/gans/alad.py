@@ -20,6 +20,7 @@ from keras import ops
 
 from gantools.core import Ema, Game, Turn, normal, objective
 from gantools.core.gradients import no_gradient
+from gantools.gans.balance import balanced
 from gantools.gans.recipe import Recipe
 from gantools.gans.scoring import apart, looked
 from gantools.gans.settings import choose, spectral
@@ -59,7 +60,10 @@ def game(size="small", shape=(32, 32, 3), *, seed=0, **overrides) -> Recipe:
     second = Turn("generator", tuple(nets), _generator_terms, **pull)
     turns = (Turn("discriminator", JUDGES, _discriminator_terms), second)
     averaged = {name: Ema(s["half_life"]) for name in (*nets, "d_xx")} if s["half_life"] else {}
-    description = Game({**nets, **judges}, turns, {"z": normal(latent)}, averaged)
+    # Each D = 1/2 of both kinds of pairs: 2 ln 2, for G and E too, who play the same game swapped.
+    losses = ([f"{turn.name}/{name}" for name in JUDGES] for turn in turns)
+    balance, players = balanced(SIDES, *losses, swapped=True), {**nets, **judges}
+    description = Game(players, turns, {"z": normal(latent)}, averaged, equilibrium=balance)
     adam = {turn.name: keras.optimizers.Adam(s["rate"], beta_1=0.5) for turn in turns}
     return Recipe(description, adam, s["batch"])
 

@@ -24,6 +24,7 @@ from keras import ops
 from gantools.core import R1, Ema, Game, Turn, normal, objective, uniform
 from gantools.core.gradients import no_gradient
 from gantools.core.penalties import scores_and_penalties
+from gantools.gans.balance import balanced
 from gantools.gans.recipe import Recipe
 from gantools.gans.settings import choose
 from gantools.nets import dcgan, encoder
@@ -31,16 +32,10 @@ from gantools.nets import dcgan, encoder
 TITLE = "Adversarial Feature Learning (BiGAN) and Adversarially Learned Inference (ALI)"
 SOURCE = "arXiv 1605.09782"
 SIDES = objective("nonsaturating")
-_PAPER = {
-    "stochastic": False,
-    "gamma": 0.0,
-    "rate": 2e-4,
-    "batch": 128,
-    "half_life": None,
-    "generator": {**dcgan.PAPER_GENERATOR, "latent": 200},
-    "encoder": dcgan.PAPER_DISCRIMINATOR,
-    "discriminator": {**dcgan.PAPER_DISCRIMINATOR, "codes": (512, 512), "joint": (1024, 1024)},
-}
+_PAPER = {"stochastic": False, "gamma": 0.0, "rate": 2e-4, "batch": 128, "half_life": None}
+_PAPER |= {"generator": {**dcgan.PAPER_GENERATOR, "latent": 200}}
+_PAPER |= {"encoder": dcgan.PAPER_DISCRIMINATOR}
+_PAPER["discriminator"] = {**dcgan.PAPER_DISCRIMINATOR, "codes": (512, 512), "joint": (1024, 1024)}
 _NARROW = {**dcgan.CPU_DISCRIMINATOR, "norm_kind": "none"}
 _SMALL = {"rate": 5e-4, "gamma": 0.1, "batch": 64, "half_life": 10_000, "discriminator": _NARROW}
 _SMALL |= {"generator": {**dcgan.CPU_GENERATOR, "latent": 32}, "encoder": dcgan.CPU_DISCRIMINATOR}
@@ -80,6 +75,8 @@ def game(size="small", shape=(28, 28, 1), *, seed=0, **overrides) -> Recipe:
         turns=turns,
         samplers={"z": uniform(latent), "noise": normal(latent)},
         ema={name: Ema(s["half_life"]) for name in names} if s["half_life"] else {},
+        # D = 1/2 of both kinds of pairs: 2 ln 2, for G and E too, who play D's game swapped.
+        equilibrium=balanced(SIDES, swapped=True),
     )
     adam = {turn.name: keras.optimizers.Adam(s["rate"], beta_1=0.5) for turn in turns}
     return Recipe(description, adam, s["batch"])

@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
 
 import click
 
-from gantools.errors import DONE, INTERRUPTED
+from gantools.errors import DONE, INTERRUPTED, SOME_FAILED
 from gantools.quiet import import_core
 from gantools.record import LARGEST_SEED
 
@@ -14,6 +15,20 @@ PATH = click.Path(path_type=Path)
 SEED = click.IntRange(0, LARGEST_SEED)
 DEFAULT_MINUTES = 30.0
 COLUMNS = 8  # samples in a row of an interpolation
+
+
+class Minutes(click.FloatRange):
+    """A positive time; NaN is in every range, for nothing is larger or smaller."""
+
+    def __init__(self):
+        super().__init__(0, min_open=True)
+
+    def convert(self, value, param, ctx):
+        """Return the minutes."""
+        minutes = super().convert(value, param, ctx)
+        if isfinite(60 * minutes):
+            return minutes
+        return self.fail(f"{value!r} is not a finite time.", param, ctx)
 
 
 @click.command()
@@ -25,11 +40,7 @@ COLUMNS = 8  # samples in a row of an interpolation
 @click.option("-o", "--out", type=PATH, required=True, help="Folder of the run.")
 @click.option("--size", default="small", show_default=True, help="Size of the networks; see zoo.")
 @click.option("--resolution", type=click.IntRange(4), help="Crop and resize to N x N pixels.")
-@click.option(
-    "--minutes",
-    type=click.FloatRange(0, min_open=True),
-    help="Limit of training time  [default: 30]",
-)
+@click.option("--minutes", type=Minutes(), help="Limit of training time  [default: 30]")
 @click.option("--steps", type=click.IntRange(1), help="Limit in cycles, instead or as well.")
 @click.option("--batch", type=click.IntRange(1), help="Pictures in a minibatch.")
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32",
@@ -41,6 +52,8 @@ COLUMNS = 8  # samples in a row of an interpolation
     show_default=True,
     help="Of weights, latents and data order.",
 )
+@click.option("--set", "words", multiple=True, metavar="NAME=VALUE",
+              help="A setting of the game, as objective=minimax; may be repeated.")  # fmt: skip
 @click.option("--devices", help="Number of devices, or all; PyTorch: what torchrun started.")
 @click.option("--on-alarm", type=click.Choice(["warn", "stop", "rollback"]), default="warn",
               show_default=True, help="What to do when the run is unhealthy.")  # fmt: skip
@@ -50,7 +63,7 @@ COLUMNS = 8  # samples in a row of an interpolation
 @click.pass_context
 def train(
     ctx, game, data, side_by_side, out, size, resolution, minutes, steps, batch, precision, seed,
-    devices, on_alarm, fresh, as_json, quiet,
+    words, devices, on_alarm, fresh, as_json, quiet,
 ):  # fmt: skip
     """Train a game on pictures, or go on with a run.
 
@@ -65,13 +78,16 @@ def train(
       gantools train dcgan --data photos/ --resolution 32 --out run/ --minutes 15
       gantools train r3gan --data digits.npz --out run/ --steps 20000
       gantools train pix2pix --data maps/ --resolution 64 --out run/
+      gantools train gan --set objective=minimax --set k=2 --data digits.npz --out run/
     """
     from gantools.registry import check_size, data_kind
 
     check_size(game, size)  # before seconds of loading
     kind = data_kind(game)
-    from gantools.gans import material
+    from gantools.gans import folder, material
 
+    overrides = folder.parse_set(words)
+    folder.refuse_inside(out, data)
     say = _silent if quiet else _to_stderr
     samples = material.load(kind, data, resolution, side_by_side=side_by_side)
     for name, reason in samples.skipped:
@@ -91,26 +107,23 @@ def train(
             seed=seed,
             batch=batch,
             precision=precision,
+            overrides=overrides,
             fresh=fresh,
             on_alarm=on_alarm,
             say=say,
             warn=_to_stderr,
             progress=None if quiet else progress.Progress,
         )
-    say(f"{outcome.cycles} cycles, {outcome.images} images, {outcome.seconds:.0f} s: {out}")
-    if outcome.interrupted:
-        _to_stderr("Interrupted: the state is saved, the same command goes on.")
-    if as_json:
-        click.echo(json.dumps({"schema": 1, "out": str(out), **asdict(outcome)}))
-    ctx.exit(INTERRUPTED if outcome.interrupted else DONE)
+    ctx.exit(_tell(outcome, out, as_json, say))
 
 
 @click.command()
 @click.argument("run", type=PATH)
 @click.option("-n", "count", type=click.IntRange(1), default=64, show_default=True, help="Samples.")
 @click.option("-o", "--out", type=PATH, required=True, help="The picture, PNG or another format.")
-@click.option("--interpolate", is_flag=True, help="Each row goes from one latent to another.")
-@click.option("--class", "asked", type=int, help="Of this class only, 0 the first; else in order.")
+@click.option("--interpolate", is_flag=True, help="Whole rows of 8 from one latent to another.")
+@click.option("--class", "asked", metavar="CLASS",
+              help="Of this class only: its name, or 0 for the first; else in order.")  # fmt: skip
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Of the latents.")
 @click.option("--overwrite", is_flag=True, help="Replace the picture if it exists.")
 def sample(run, count, out, interpolate, asked, seed, overwrite):
@@ -137,13 +150,14 @@ def sample(run, count, out, interpolate, asked, seed, overwrite):
     from gantools.gans.sampling import interpolated, of_class
     from gantools.gans.translate import translators
 
-    model, _ = open_run(run)
+    model, kept = open_run(run)
     if translators(model):
         raise UserError(
             f"{run} translates pictures. Give it some with `gantools translate`, or look at "
             f"{run / 'samples'}."
         )
-    given = {} if asked is None else of_class(model, asked)
+    names = kept.settings.get("class_names", ())
+    given = {} if asked is None else of_class(model, asked, names)
     if interpolate:
         samples = interpolated(model, count, seed, COLUMNS, **given)
     else:
@@ -165,8 +179,9 @@ def sample(run, count, out, interpolate, asked, seed, overwrite):
 def translate(ctx, run, inputs, out, to, resolution, overwrite, quiet):
     """Turn pictures of one kind into the other with a trained run.
 
-    RUN is the folder of a run of pix2pix, cyclegan or discogan, INPUTS are pictures or folders of
-    them, of any size; they look best at the size that the run was trained on.
+    RUN is the folder of a run of pix2pix, cyclegan or discogan, or of one that enlarges (srgan,
+    esrgan) or restores (restorer, skip_ganomaly). INPUTS are pictures or folders of them, of any
+    size that memory allows; they look best at the size that the run was trained on.
 
     \b
     Examples:
@@ -205,6 +220,21 @@ def zoo(as_json):
         sizes = ", ".join(game["sizes"])
         about = f"{game['source']}; {sizes}; {game['data']}"
         click.echo(f"{game['name']:{width}}  {game['title']} ({about})")
+
+
+def _tell(outcome, out: Path, as_json: bool, say) -> int:
+    """Tell what came out of a start of training and return the exit code."""
+    end = f", stopped by an alarm: {outcome.stopped}" if outcome.stopped else ""
+    if outcome.restored is not None:
+        end = f", the state from before an alarm: {outcome.stopped}"
+    say(f"{outcome.cycles} cycles, {outcome.images} images, {outcome.seconds:.0f} s: {out}{end}")
+    if outcome.interrupted:
+        _to_stderr("Interrupted: the state is saved, the same command goes on.")
+    if as_json:
+        click.echo(json.dumps({"schema": 1, "out": str(out), **asdict(outcome)}))
+    if outcome.interrupted:
+        return INTERRUPTED
+    return SOME_FAILED if outcome.stopped else DONE
 
 
 def _to_stderr(line: str) -> None:

@@ -13,6 +13,7 @@ match = 0.9 (1 - rho), recon = rho; rho = 0.01 in the first 10 000 iterations, t
 every third iteration, both G in the other two; the losses of D are halved.
 
 Differs from the paper:
+- the size `paper` has the code's form, too; `form="paper"` is what the paper says;
 - pictures are in [-1, 1], G ends with tanh instead of a sigmoid; no 100-dimensional bottleneck;
 - small: narrow networks, and rho rises after 100 000 pictures; tiny: for tests.
 """
@@ -23,6 +24,7 @@ from keras import ops
 from gantools.core import Ema, Game, Linear, Turn, objective, uniform
 from gantools.errors import UserError
 from gantools.gans import domains
+from gantools.gans.balance import balanced
 from gantools.gans.recipe import Recipe
 from gantools.gans.settings import choose
 from gantools.nets import discogan
@@ -31,16 +33,9 @@ TITLE = "Learning to Discover Cross-Domain Relations with GANs"
 SOURCE = "arXiv 1703.05192"
 DATA = "domains"
 SIDES = objective("nonsaturating")
-_PAPER = {
-    "form": "code",
-    "rate": 2e-4,
-    "recon": 1.0,
-    "begin": 10_000 * 64 // 3,  # an iteration uses one minibatch, a cycle three
-    "half_life": None,
-    "batch": None,
-    "generator": discogan.PAPER,
-    "discriminator": discogan.PAPER,
-}
+_PAPER = {"form": "code", "rate": 2e-4, "recon": 1.0, "half_life": None, "batch": None}
+_PAPER["begin"] = 10_000 * 64 // 3  # an iteration uses one minibatch, a cycle three
+_PAPER["generator"] = _PAPER["discriminator"] = discogan.PAPER
 _TINY = {"begin": 8, "batch": 4, "generator": {"widths": (4, 8)}}
 _TINY["discriminator"] = {"widths": (4, 8)}
 _SMALL = {"begin": 100_000, "half_life": 10_000, "batch": 32}
@@ -87,6 +82,8 @@ def game(size="small", shape=(64, 64, 3), *, target=None, seed=0, **overrides) -
         samplers={"a": uniform(*shape)},
         ema={name: Ema(s["half_life"]) for name in both if s["half_life"]},
         sample=lambda model, draw: model.best("to_b")(draw["a"]),
+        # D = 1/2: 2 ln 2 for each critic, -log 1/2 for each G; "adv" is the sum of both G.
+        equilibrium=balanced(SIDES, ("critics/b", "critics/a"), ("generators/adv",), ways=2),
     )
     adam = {turn.name: keras.optimizers.Adam(s["rate"], beta_1=0.5) for turn in turns}
     return Recipe(description, adam, s["batch"] or batch)

@@ -62,11 +62,6 @@ def critic_terms(score, batch, fakes, sides):
     return terms, shown
 
 
-def distance(x, y):
-    """Return the mean absolute difference of two tensors."""
-    return ops.mean(ops.abs(ops.subtract(x, y)))
-
-
 def feature_distance(wanted, found):
     """Return how far the batch means of features are apart: mean squares, summed over the layers.
 

@@ -21,6 +21,7 @@ from keras import ops
 
 from gantools.core import Ema, Game, Turn, normal, objective
 from gantools.core.gradients import no_gradient
+from gantools.gans.balance import balanced
 from gantools.gans.recipe import Recipe
 from gantools.gans.scoring import apart, apart_in_sum, looked
 from gantools.gans.settings import choose
@@ -30,16 +31,8 @@ TITLE = "Efficient GAN-Based Anomaly Detection (EGBAD)"
 SOURCE = "arXiv 1802.06222"
 SIDES = objective("nonsaturating")
 WEIGHT = 0.1
-_PAPER = {
-    "faithful": True,
-    "rate": 1e-5,
-    "batch": 100,
-    "half_life": 69_000,  # decay 0.999 a step of 100
-    "pull": 0.0,
-    "latent": 200,
-    "widths": (32, 64, 128),
-    "hidden": 1024,
-}
+_PAPER = {"faithful": True, "rate": 1e-5, "batch": 100, "pull": 0.0, "latent": 200, "hidden": 1024}
+_PAPER |= {"half_life": 69_000, "widths": (32, 64, 128)}  # decay 0.999 a step of 100
 _SMALL = {**_PAPER, "faithful": False, "rate": 4e-4, "batch": 64, "half_life": 5_000, "pull": 1.0}
 _SMALL |= {"latent": 32, "widths": (16, 32, 64), "hidden": 128}
 _TINY = {**_SMALL, "batch": 4, "latent": 8, "widths": (4, 8), "hidden": 8}
@@ -72,7 +65,9 @@ def game(size="small", shape=(28, 28, 1), *, seed=0, **overrides) -> Recipe:
         ),
     )
     averaged = {name: Ema(s["half_life"]) for name in nets} if s["half_life"] else {}
-    description = Game(players, turns, {"z": normal(latent)}, averaged)
+    # D = 1/2 of both kinds of pairs: 2 ln 2, for G and E too, who play D's game swapped.
+    balance = balanced(SIDES, swapped=True)
+    description = Game(players, turns, {"z": normal(latent)}, averaged, equilibrium=balance)
     adam = {turn.name: keras.optimizers.Adam(s["rate"], beta_1=0.5) for turn in turns}
     return Recipe(description, adam, s["batch"])
 

@@ -7,8 +7,9 @@ arXiv 1809.00219.
     G minimises  features + 5e-3 (the same with x and y exchanged) + 1e-2 E|y - x|
 
 The data are sharp pictures; `low` is made of them by bicubic shrinking unless the batch holds it.
-At first, for `pretrain` pictures, G learns E|y - x| alone; afterwards, with `vgg`, the features are
-the difference of VGG-19's, before their activation.
+At first, for `pretrain` pictures, G learns E|y - x| alone and D waits; afterwards, with `vgg`, the
+features are the difference of VGG-19's, before their activation. At the balance all scores are the
+same, s = 1/2, and both sides of the comparison are worth 2 ln 2.
 
 Differs from the paper:
 - without `vgg` (no such weights come with this package) `matching` times the difference of D's own
@@ -22,7 +23,7 @@ Differs from the paper:
 import keras
 
 from gantools.core import Turn, objective
-from gantools.gans.enlarging import discriminator_turn, enlarging_game, generator_weights
+from gantools.gans.enlarging import after, discriminator_turn, enlarging_game, generator_weights
 from gantools.gans.likeness import distance, matching
 from gantools.gans.recipe import Recipe
 from gantools.gans.settings import choose, shown, switched
@@ -70,26 +71,33 @@ def game(size="small", shape=(128, 128, 3), *, seed=0, **overrides) -> Recipe:
         "generator": rrdb.generator(shape[-1], seed=seed, **net),
         "discriminator": srgan.discriminator(shape, seed=seed, **judge),
     } | ({"vgg": srgan.vgg_features(shape[-1], s["vgg"], active=False)} if s["vgg"] else {})
+    weights = generator_weights(s, vgg=1.0, pixels=s["pixels"])
     turns = (
-        discriminator_turn(SIDES),
-        Turn(
-            "generator", ("generator",), _generator_terms,
-            weights=generator_weights(s, vgg=1.0, pixels=s["pixels"]),
-        ),
-    )  # fmt: skip
-    description = enlarging_game(
-        players, turns, shape, s, lambda model, draw: shown(model, model(draw["low"]))
+        discriminator_turn(SIDES, s["pretrain"]),
+        Turn("generator", ("generator",), _generator_terms(s["pretrain"]), weights=weights),
     )
+    sample = lambda model, draw: shown(model, model(draw["low"]))  # noqa: E731
+    description = enlarging_game(players, turns, shape, s, SIDES, sample)
     rate = s["rate"], s["rate"] / 2, s["pretrain"]
     adam = {turn.name: keras.optimizers.Adam(switched(*rate)) for turn in turns}
     return Recipe(description, adam, s["batch"])
 
 
-def _generator_terms(model, batch, draw):
-    fake = model.player("generator")(draw["low"])
-    score, maps = model.player("discriminator")(fake)
-    real, wanted = model.player("discriminator")(batch["x"])
-    terms = {"adv": SIDES.generator(real, score), "pixels": distance(fake, batch["x"])}
-    if "vgg" not in model.game.players:
-        return {**terms, "matching": matching(maps, wanted)}
-    return {**terms, "vgg": distance(*(model.player("vgg")(x) for x in (batch["x"], fake)))}
+def _generator_terms(pretrain):
+    def terms(model, batch, draw):
+        content = "vgg" if "vgg" in model.game.players else "matching"
+        fake = model.player("generator")(draw["low"])
+
+        def judged():
+            score, maps = model.player("discriminator")(fake)
+            real, wanted = model.player("discriminator")(batch["x"])
+            adv = SIDES.generator(real, score)
+            if content == "matching":
+                return {"adv": adv, "matching": matching(maps, wanted)}
+            apart = distance(*(model.player("vgg")(x) for x in (batch["x"], fake)))
+            return {"adv": adv, "vgg": apart}
+
+        later = after(model, pretrain, judged, ("adv", content), ("discriminator",))
+        return {**later, "pixels": distance(fake, batch["x"])}
+
+    return terms

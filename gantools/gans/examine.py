@@ -12,6 +12,7 @@ from gantools.core.health import gradient_changes
 from gantools.errors import UserError
 from gantools.gans.folder import open_run
 from gantools.gans.material import Material, hold_back, load, two_folders
+from gantools.gans.sampling import listed
 
 CHECKS = bands.TIMES  # with other samples and latents each: as many as an alarm needs
 LINES = 10  # of the log, averaged for the distance from balance
@@ -137,16 +138,12 @@ def _relabelled(loaded: Material, settings) -> Material:
     unknown = [name for name in loaded.class_names if name not in known]
     if unknown:
         raise UserError(
-            f"{loaded.source} has classes that the run has not learned: {_listed(unknown)}. "
-            f"Expected some of {_listed(known)}. Rename them or leave them out."
+            f"{loaded.source} has classes that the run has not learned: {listed(unknown)}. "
+            f"Expected some of {listed(known)}. Rename them or leave them out."
         )
     numbers = np.array([known.index(name) for name in loaded.class_names], np.int32)
     arrays = {**loaded.arrays, "y": numbers[loaded.arrays["y"]]}
     return replace(loaded, arrays=arrays, class_names=known)
-
-
-def _listed(names) -> str:
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
 def _distances(run, model) -> dict:

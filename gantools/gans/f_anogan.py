@@ -10,6 +10,7 @@ with means over elements; f is the critic's last activation. G and critic are a 
 Differs from the paper:
 - E learns beside G from the first cycle on; with `faithful=True` first G and critic alone play
   (`game`), then E alone (`encoder_stage`): WGAN-GP with 5 critic updates, batch norm in G, RMSProp;
+- paper: faithful, so that no command trains E; from Python `encoder_stage` does;
 - the non-saturating loss with R1 and one critic update in place of WGAN-GP: 4 times cheaper;
 - plain convolutions, E's code is not squashed; small: narrow; tiny: for tests; points get dense.
 """
@@ -27,16 +28,8 @@ from gantools.nets import pyramid
 
 TITLE = "Fast unsupervised anomaly detection with GANs (f-AnoGAN)"
 SOURCE = "arXiv 1703.05921"
-_PAPER = {
-    "faithful": True,
-    "rate": 1e-4,
-    "batch": 64,
-    "penalty": 10.0,
-    "kappa": 1.0,
-    "half_life": None,
-    "latent": 128,
-    "widths": (64, 128, 256, 512),
-}
+_PAPER = {"faithful": True, "rate": 1e-4, "batch": 64, "penalty": 10.0, "kappa": 1.0}
+_PAPER |= {"half_life": None, "latent": 128, "widths": (64, 128, 256, 512)}
 _SMALL = {**_PAPER, "faithful": False, "rate": 4e-4, "penalty": 1.0, "half_life": 5_000}
 _SMALL |= {"latent": 32, "widths": (16, 32, 64)}
 _TINY = {**_SMALL, "batch": 4, "latent": 8, "widths": (4, 8)}

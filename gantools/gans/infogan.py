@@ -23,6 +23,7 @@ from keras import ops
 
 from gantools.core import Ema, Game, Turn, categories, cross_entropy, in_order, objective, uniform
 from gantools.core.gradients import no_gradient
+from gantools.gans.balance import balanced
 from gantools.gans.recipe import Recipe
 from gantools.gans.settings import choose
 from gantools.nets import conditional, dcgan
@@ -30,20 +31,13 @@ from gantools.nets import conditional, dcgan
 TITLE = "InfoGAN: Interpretable Representation Learning by Information Maximizing GANs"
 SOURCE = "arXiv 1606.03657"
 SIDES = objective("nonsaturating")
-_PAPER = {
-    "rates": (2e-4, 1e-3),
-    "batch": 128,
-    "half_life": None,
-    "noise": 62,
-    "categories": 10,
-    "continuous": 2,
-    "weights": {"category": 1.0, "continuous": 0.1},
-    "generator": {"dense": 1024, "widths": (128, 64)},
-    "discriminator": {"widths": (64, 128), "dense": 1024},
-    "hidden": 128,
-}
+_PAPER = {"rates": (2e-4, 1e-3), "batch": 128, "half_life": None}
+_PAPER |= {"noise": 62, "categories": 10, "continuous": 2, "hidden": 128}
+_PAPER |= {"weights": {"category": 1.0, "continuous": 0.1}}
+_PAPER |= {"generator": {"dense": 1024, "widths": (128, 64)}}
+_PAPER |= {"discriminator": {"widths": (64, 128), "dense": 1024}}
 _SMALL = {"batch": 64, "half_life": 10_000, "discriminator": dcgan.CPU_DISCRIMINATOR}
-_SMALL["generator"] = {"widths": (96, 48), "refine": 1}
+_SMALL["generator"] = {"widths": (96, 48), "refine": 1, "largest": 8}
 _TINY = {"batch": 4, "noise": 4, "categories": 3, "hidden": 8, "generator": {"widths": (8, 4)}}
 _TINY["discriminator"] = {"widths": (4, 8)}
 SIZES = {"tiny": {**_PAPER, **_TINY}, "small": {**_PAPER, **_SMALL}, "paper": _PAPER}
@@ -83,6 +77,7 @@ def game(size="small", shape=(28, 28, 1), *, seed=0, **overrides) -> Recipe:
         ema={"generator": Ema(s["half_life"])} if s["half_life"] else {},
         sample=lambda model, draw: model(_latents(model, draw)),
         arranged={"category": in_order(s["categories"])},
+        equilibrium=balanced(SIDES),  # D = 1/2: 2 ln 2 for it, -log 1/2 for G; Q's are open
     )
     rates = zip(turns, s["rates"], strict=True)
     adam = {turn.name: keras.optimizers.Adam(rate, beta_1=0.5) for turn, rate in rates}

@@ -125,7 +125,8 @@ def hold_back(material: Material, seed: int, batch: int):
     """Choose samples that the game never trains on, so that overfitting can be measured.
 
     These are the larger of 500 and 2 %, but at most 10 % of each array, and so few that a batch
-    remains. Samples that belong together stay together.
+    remains. Samples that belong together stay together. With labels "y" each class gives its share
+    and keeps at least one sample: the game may be asked for any of them.
 
     Args:
         material: All samples.
@@ -136,13 +137,36 @@ def hold_back(material: Material, seed: int, batch: int):
         `(kept, held)`: dicts of name -> sorted indices; together they are all samples.
     """
     kept, held = {}, {}
+    labels = material.arrays.get("y")
     for i, (name, array) in enumerate(material.arrays.items()):
         n = len(array)
         wanted = min(max(HELD_LEAST, round(HELD_SHARE * n)), int(HELD_MOST * n))
         few = max(0, min(wanted, n - batch))
         order = np.random.default_rng([seed, 0 if material.paired else i]).permutation(n)
+        if labels is not None:
+            few = min(few, n - len(np.unique(labels)))
+            order = _by_shares(order, labels)
         held[name], kept[name] = np.sort(order[:few]), np.sort(order[few:])
     return kept, held
+
+
+def _by_shares(order: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return an order anew, so that its beginnings hold the classes by their shares.
+
+    One sample of each class, its last, comes after those of all classes.
+
+    Args:
+        order: `(n,)` indices of samples.
+        labels: `(n,)` classes of the samples.
+
+    Source: the highest quotients of Webster and Sainte-Lague, (rank + 1/2) / size of the class.
+    """
+    quotients = np.empty(len(order))
+    for label in np.unique(labels):
+        places = np.flatnonzero(labels[order] == label)
+        quotients[places] = (np.arange(len(places)) + 0.5) / len(places)
+        quotients[places[-1]] = np.inf
+    return order[np.argsort(quotients, kind="stable")]
 
 
 def require_batch(material: Material, batch: int) -> None:

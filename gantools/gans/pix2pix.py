@@ -11,10 +11,14 @@ this a, the L1 distance that large shapes are right. Dropout inside G is its noi
 
 Differs from the paper:
 - instance normalisation, which is its batch normalisation at the paper's batch size of 1;
+- below 256 pixels the U-Net has fewer maps, down to one of a single pixel: instance normalisation
+  makes nothing but zeros of a map of one pixel, and dropout, the noise, would act on these;
 - translations are made without dropout, so that a picture has one translation;
 - the critic pads with zeros, so that its map is a little larger; its updates see other pairs;
 - small: narrow networks, patches of 22x22, batches of 16, an averaged G; tiny: for tests.
 """
+
+import math
 
 import keras
 from keras import ops
@@ -22,7 +26,9 @@ from keras import ops
 from gantools.core import Ema, Game, Turn, objective, uniform
 from gantools.core.gradients import no_gradient
 from gantools.data.jitter import Jitter
-from gantools.gans.domains import distance, same_sides
+from gantools.gans.balance import balanced
+from gantools.gans.domains import same_sides
+from gantools.gans.likeness import distance
 from gantools.gans.recipe import Recipe
 from gantools.gans.settings import choose
 from gantools.nets import patch, unet
@@ -60,12 +66,15 @@ def game(size="small", shape=(256, 256, 3), *, target=None, seed=0, **overrides)
         **overrides: Of the size's settings: `rate`, `l1` (weight of the distance), `enlarge` and
             `flip` (random crops of pictures enlarged by that factor, mirrored or not),
             `half_life` of the averaged generator in images or None, `batch`, `generator` (a dict,
-            see `nets.unet.unet`) and `discriminator` (`nets.patch`).
+            see `nets.unet.unet`; of its widths as many are used as the shorter side can be
+            halved) and `discriminator` (`nets.patch`).
     """
     s = choose(SIZES, size, overrides)
     target = same_sides(shape, target)
+    halvings = max(1, math.ceil(math.log2(min(shape[:2]))))  # until a single pixel is left
+    net = {**s["generator"], "widths": s["generator"]["widths"][:halvings]}
     players = {
-        "generator": unet.unet(shape[-1], target[-1], seed=seed, **s["generator"]),
+        "generator": unet.unet(shape[-1], target[-1], seed=seed, **net),
         "discriminator": patch.critic(shape[-1] + target[-1], seed=seed, **s["discriminator"]),
     }
     weights = {"l1": s["l1"]}
@@ -79,7 +88,7 @@ def game(size="small", shape=(256, 256, 3), *, target=None, seed=0, **overrides)
         samplers={"a": uniform(*shape)},
         ema={"generator": Ema(s["half_life"])} if s["half_life"] else {},
         sample=lambda model, draw: model(draw["a"]),
-        equilibrium={f"{side}/adv": value for side, value in SIDES.equilibrium.items()},
+        equilibrium=balanced(SIDES),  # D = 1/2: 2 ln 2, before the factor 1/2; -log 1/2 for G
     )
     adam = {turn.name: keras.optimizers.Adam(s["rate"], beta_1=0.5) for turn in turns}
     return Recipe(description, adam, s["batch"], Jitter(s["enlarge"], s["flip"], paired=True))

@@ -32,6 +32,7 @@ class Progress(Counting):
         self._timed = None  # (time, cycle) after the first cycle, which compiles
         self._images_a_cycle = None
         self._shown_tenth = int(10 * self._share())
+        self.model.after_fit.callback(self.stop)  # else an error leaves no cursor on the terminal
         if sys.stderr.isatty():
             text = "{task.description}"
             columns = [rich.progress.BarColumn(None), rich.progress.TextColumn(text)]
@@ -58,17 +59,21 @@ class Progress(Counting):
 
     def on_train_end(self, logs=None):
         """Remove the bar."""
-        if self._bar:
+        self.stop()
+
+    def stop(self):
+        """Give the terminal back; a second call does nothing."""
+        if self._bar and self._bar.live.is_started:
             self._bar.stop()
 
     def line(self, logs) -> str:
         """Return the line that is shown; losses last, where a narrow terminal cuts it off."""
         losses = "  ".join(f"{name} {float(value):.3g}" for name, value in logs.items())
         elapsed, cycles = time.monotonic() - self._timed[0], self.cycle - self._timed[1]
-        rate = cycles * self._images_a_cycle / elapsed if cycles else 0.0
+        rate = f"{cycles * self._images_a_cycle / elapsed:.0f} images/s  " if cycles else ""
         left = self._seconds_left()
         rest = "" if left is None else f"{clock(left)} left  "
-        return f"{self.cycle} cycles  {rest}{rate:.0f} images/s  {losses}"
+        return f"{self.cycle} cycles  {rest}{rate}{losses}"
 
     def _elapsed(self) -> float:
         return self.spent + time.monotonic() - self._start

@@ -11,7 +11,8 @@ half-life of the averaged generator follow a cosine over the run.
 
 Differs from the paper:
 - beta_2 of Adam stays 0.99 (there: 0.9 to 0.99), and pictures are not augmented;
-- paper: gamma by the longest side, from the nearest of its data sets without labels;
+- paper: gamma, half-life and batch by the longest side, from the nearest of its data sets without
+  labels;
 - samples are clipped to [-1, 1]: the generator's output is linear;
 - small: narrow networks that work on cells of 2x2 pixels, higher rates and gamma, and schedules
   that end after 400 000 pictures; tiny: for tests.
@@ -28,14 +29,16 @@ from gantools.nets import r3gan
 
 TITLE = "The GAN is dead; long live the GAN! A Modern Baseline GAN"
 SOURCE = "arXiv 2501.05441"
-GAMMAS = {32: (0.05, 0.005), 64: (2.0, 0.2), 256: (150.0, 15.0)}  # CIFAR-10, FFHQ-64, FFHQ-256
+# Of CIFAR-10, FFHQ-64 and FFHQ-256, by their resolution.
+GAMMAS = {32: (0.05, 0.005), 64: (2.0, 0.2), 256: (150.0, 15.0)}
 HALF_LIVES = {32: 5_000_000, 64: 500_000, 256: 500_000}
+BATCHES = {32: 512, 64: 256, 256: 256}
 _PAPER = {
     "rate": (2e-4, 5e-5),
     "gamma": None,
     "half_life": None,
     "images": 20_000_000,
-    "batch": 256,
+    "batch": None,
     "latent": 64,
     "networks": r3gan.PAPER,
 }
@@ -53,7 +56,7 @@ SIZES = {
         "half_life": 10_000,
         "images": 400_000,
         "batch": 64,
-        "networks": {"widths": (96, 64, 48), "blocks": 1, "patch": 2},
+        "networks": {"widths": (96, 64, 48), "blocks": 1, "patch": 2, "largest": 8},
     },
     "paper": _PAPER,
 }
@@ -68,8 +71,8 @@ def game(size="small", shape=(32, 32, 3), *, seed=0, **overrides) -> Recipe:
         seed: Seed of the initial weights.
         **overrides: Of the size's settings: `rate` and `gamma` (start and end), `half_life` of the
             averaged generator at the end, in pictures, `images` after which schedules have ended,
-            `batch`, `latent`, and `networks` (a dict for both, see `nets.r3gan`). None for gamma
-            or half-life takes the paper's for the nearest resolution.
+            `batch`, `latent`, and `networks` (a dict for both, see `nets.r3gan`). None for gamma,
+            half-life or batch takes the paper's for the nearest resolution.
     """
     s = choose(SIZES, size, overrides)
     nearest = min(GAMMAS, key=lambda side: abs(side - max(shape[:-1])))
@@ -84,7 +87,8 @@ def game(size="small", shape=(32, 32, 3), *, seed=0, **overrides) -> Recipe:
     )
     description = replace(description, sample=_clipped)
     turns = (turn.name for turn in description.turns)
-    return Recipe(description, {turn: _adam(s) for turn in turns}, s["batch"])
+    adam = {turn: _adam(s) for turn in turns}
+    return Recipe(description, adam, s["batch"] or BATCHES[nearest])
 
 
 def _adam(s):

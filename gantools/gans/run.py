@@ -1,7 +1,9 @@
 """A run: a game that trains in a folder, goes on by itself, and is bit for bit what it would be."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from gantools.gans.folder import (
     COMMAND,
     build,
     open_folder,
+    restore,
     settings_of,
     warn_of_backend,
     warn_of_versions,
@@ -46,6 +49,9 @@ class Outcome:
         seconds: Seconds of training so far.
         resumed: Cycle at which it started; 0 for a new run.
         interrupted: Name of the signal that ended it, or None.
+        stopped: Finding of the alarm that ended it, or None.
+        restored: Cycle that the alarm took the run back to, or None.
+        alarms: The alarms that it raised, see `core.health.Health.alarms`.
     """
 
     cycles: int
@@ -53,6 +59,9 @@ class Outcome:
     seconds: float
     resumed: int
     interrupted: str | None
+    stopped: str | None = None
+    restored: int | None = None
+    alarms: tuple[dict, ...] = ()
 
 
 def train(
@@ -65,6 +74,7 @@ def train(
     seed: int = 0,
     batch: int | None = None,
     precision: str = "float32",
+    overrides: Mapping[str, Any] | None = None,
     fresh: bool = False,
     on_alarm: str = "warn",
     say=lambda line: None,
@@ -82,6 +92,7 @@ def train(
         seed: Seed of weights, latents and data order.
         batch: Pictures in a minibatch; None takes the recipe's.
         precision: "float32" or "bfloat16" (mixed: variables stay float32).
+        overrides: Settings of the game in place of the size's own, see `folder.parse_set`.
         fresh: Delete the run that is there.
         on_alarm: What `core.health.Health` does: "warn", "stop" or "rollback".
         say: Called with each line that tells how the run goes.
@@ -89,25 +100,25 @@ def train(
         progress: Callable `(budget, spent) -> Keras callback` that shows progress, or None.
 
     Raises:
-        UserError: the folder holds another run, other files or the data that `fresh` would delete,
-            the data do not fill a batch, or the game refuses its settings.
+        UserError: the folder holds another run, other files, no whole state or the data that
+            `fresh` would delete, the data do not fill a batch, or the game refuses its settings.
     """
-    warn = warn or say
-    recipe = build(name, size, data.options, seed, precision)
+    warn, overrides = warn or say, overrides or {}
+    recipe = build(name, size, data.options, seed, precision, overrides)
     recipe = replace(recipe, batch=batch or recipe.batch)
     require_batch(data, recipe.batch)
     kept, held = hold_back(data, seed, recipe.batch)
-    settings = settings_of(name, size, data, held, recipe.batch, seed, precision)
+    settings = settings_of(name, size, data, held, recipe.batch, seed, precision, overrides)
     old = open_folder(out, settings, fresh, data.source)
     if old is None:
-        started = record.Record(COMMAND, settings, seed, results=_source(data))
-        record.write(out / "run.json", started)
+        _write(out, settings, _source(data))
     else:
         warn_of_versions(old.versions, warn)
     from gantools.core import Stream, parallel  # chosen is the backend, by `build`
+    from gantools.core.observe import Rows
 
     model = recipe.model(seed)
-    meta = model.restore(out / "states")
+    meta = restore(model, out, warn)
     start, spent = int(model.cycle), meta["notes"].get("seconds", 0.0) if meta else 0.0
     if meta:
         say(f"Going on from cycle {start} of {out}.")
@@ -128,13 +139,11 @@ def train(
     unseen = {key: data.arrays[key][indices] for key, indices in held.items()}
     # in any order: the first pictures of a sorted folder are all of one class
     few = {k: np.random.default_rng(seed).permutation(i)[:HEALTH_SAMPLES] for k, i in kept.items()}
-    seen = {key: data.arrays[key][indices] for key, indices in few.items()}
+    seen = {key: Rows(data.arrays[key], indices) for key, indices in few.items()}
     health = _health(out, unseen, seen, on_alarm, warn)
     outcome = _fit(model, stream, unseen, health, out, budget, left, spent, progress)
-    if not parallel.is_main():
-        return outcome
-    finished = record.Record(COMMAND, settings, seed, results=_results(outcome, data))
-    record.write(out / "run.json", finished)
+    if parallel.is_main():
+        _write(out, settings, _results(outcome, data, old))
     return outcome
 
 
@@ -176,7 +185,16 @@ def _fit(model, stream, unseen, health, out, budget, left, spent, progress) -> O
     if not parallel.is_main():  # the first process writes the files and tells; all save together
         callbacks = [deadline, states]
     model.fit(stream, steps_per_epoch=left, epochs=1, callbacks=callbacks, verbose=0)
-    return Outcome(int(model.cycle), int(model.images), deadline.spent, start, states.interrupted)
+    return Outcome(
+        int(model.cycle),
+        int(model.images),
+        deadline.spent,
+        start,
+        states.interrupted,
+        health.alarms[0]["finding"] if health.alarms and health.on_alarm != "warn" else None,
+        health.restored,
+        tuple(health.alarms),
+    )
 
 
 def _previews(model, stream, unseen, folder):
@@ -192,12 +210,22 @@ def _previews(model, stream, unseen, folder):
     return Previews(folder, draw=draw, columns=translate.columns(stream.paired))
 
 
-def _results(outcome: Outcome, data: Material) -> dict:
+def _write(out: Path, settings: dict, results: dict) -> None:
+    run = record.Record(COMMAND, settings, settings["seed"], results=results)
+    record.write(out / "run.json", run)
+
+
+def _results(outcome: Outcome, data: Material, old: record.Record | None) -> dict:
+    """Return what came out of the run; alarms of cycles that were played again are left out."""
+    before = old.results.get("alarms", []) if old else []
     return {
         "cycles": outcome.cycles,
         "images": outcome.images,
         "seconds": round(outcome.seconds, 1),
         "interrupted": outcome.interrupted,
+        "stopped": outcome.stopped,
+        "restored": outcome.restored,
+        "alarms": [a for a in before if a["cycle"] <= outcome.resumed] + list(outcome.alarms),
         **_source(data),
         "skipped": [name for name, _ in data.skipped],
     }

@@ -43,23 +43,36 @@ def interpolated(model, n: int, seed: int = 0, columns: int = 8, **given) -> np.
     return model.sample(len(z), seed, z=z, **held | given)
 
 
-def of_class(model, number: int) -> dict[str, int]:
+def of_class(model, asked: int | str, class_names=()) -> dict[str, int]:
     """Return what `AdversarialModel.sample` has to be given for samples of one class.
 
     Args:
         model: A model that is told classes ("y") or finds its own ("category").
-        number: The class, from 0.
+        asked: The class: one of `class_names`, or else its number from 0, also as text.
+        class_names: Names of the classes 0, 1, ... that the model is told.
 
     Raises:
-        UserError: the game has no classes, or not so many.
+        UserError: the game has no classes, not so many, or none of that name.
     """
-    names = [name for name in ("y", "category") if name in model.game.arranged]
-    if not names:
+    draws = [name for name in ("y", "category") if name in model.game.arranged]
+    if not draws:
         raise UserError("This game has no classes. Sample it without --class.")
-    last = int(np.max(model.game.arranged[names[0]](10_000)))
+    last, class_names = int(np.max(model.game.arranged[draws[0]](10_000))), list(class_names)
+    if asked in class_names:  # first: folders called 3, 5 and 8 are asked for as 3, 5 and 8
+        return {draws[0]: class_names.index(asked)}
+    try:
+        number = int(asked)
+    except ValueError:
+        number = -1
     if not 0 <= number <= last:
-        raise UserError(f"Expected --class from 0 to {last}. Received: {number}.")
-    return {names[0]: number}
+        named = f"{listed(class_names)}, or a number " if class_names else ""
+        raise UserError(f"Expected --class {named}from 0 to {last}. Received: {asked}.")
+    return {draws[0]: number}
+
+
+def listed(names) -> str:
+    """Return the first ten names for a message, and how many more there are."""
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
 def slerp(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:

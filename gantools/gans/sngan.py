@@ -2,7 +2,7 @@
 
 Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks", arXiv 1802.05957.
 
-    W -> W / sigma(W),  sigma by one step of power iteration an update (algorithm 1)
+    W -> W / sigma(W),  sigma by power iteration (algorithm 1)
     D minimises  E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)));   G minimises  -E D(G(z))
 
 The critic is then 1-Lipschitz without any penalty, at almost no cost. Five critic updates a cycle,
@@ -10,6 +10,9 @@ Adam with learning rate 2e-4, betas 0 and 0.9, falling linearly to 0.
 
 Differs from the paper:
 - the fakes of a generator update are 64, not twice as many as the critic's;
+- a step of power iteration is made whenever the critic is called in training, not once an update:
+  twice in each of its updates and once in G's, 5 times in a cycle of 2 and 1, 11 times in one of 5
+  and 1;
 - small: a quarter of the critic's width and an eighth of the generator's, constant learning rate
   and an averaged generator for the samples; tiny: for tests.
 """

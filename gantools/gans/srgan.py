@@ -6,8 +6,9 @@ Network", arXiv 1609.04802.
     G minimises  content + 1e-3 E -log D(G(low));   D minimises  -E log D(x) - E log(1 - D(G(low)))
 
 The data are sharp pictures; `low` is made of them by bicubic shrinking unless the batch holds it.
-At first, for `pretrain` pictures, the content is the difference of pixels, which makes an SRResNet;
-afterwards, with `vgg`, 0.006 times the squared difference of VGG-19 features.
+At first, for `pretrain` pictures, G learns the difference of pixels alone, which makes an SRResNet,
+and D waits; afterwards, with `vgg`, the content is 0.006 times the squared difference of VGG-19
+features. At the balance D = 1/2 everywhere: 2 ln 2 for D and, as -log 1/2, ln 2 for G's part.
 
 Differs from the paper:
 - without `vgg` (no such weights come with this package) the pixels' content goes on, beside
@@ -20,7 +21,7 @@ import keras
 from keras import ops
 
 from gantools.core import Turn, objective
-from gantools.gans.enlarging import discriminator_turn, enlarging_game, generator_weights
+from gantools.gans.enlarging import after, discriminator_turn, enlarging_game, generator_weights
 from gantools.gans.likeness import distance, matching
 from gantools.gans.recipe import Recipe
 from gantools.gans.settings import choose, switched
@@ -68,25 +69,33 @@ def game(size="small", shape=(96, 96, 3), *, seed=0, **overrides) -> Recipe:
         "generator": srgan.generator(shape[-1], seed=seed, **net),
         "discriminator": srgan.discriminator(shape, seed=seed, **judge),
     } | ({"vgg": srgan.vgg_features(shape[-1], s["vgg"])} if s["vgg"] else {})
+    wishes, weights = _generator_terms(s["pretrain"]), generator_weights(s, vgg=0.006, pixels=0.0)
     turns = (
-        discriminator_turn(SIDES),
-        Turn(
-            "generator", ("generator",), _generator_terms,
-            weights=generator_weights(s, vgg=0.006, pixels=0.0),
-        ),
-    )  # fmt: skip
-    description = enlarging_game(players, turns, shape, s, lambda model, draw: model(draw["low"]))
+        discriminator_turn(SIDES, s["pretrain"]),
+        Turn("generator", ("generator",), wishes, weights=weights),
+    )
+    sample = lambda model, draw: model(draw["low"])  # noqa: E731
+    description = enlarging_game(players, turns, shape, s, SIDES, sample)
     rate = s["rate"], s["rate"] / 10, s["pretrain"] + s["images"] // 2
     adam = {turn.name: keras.optimizers.Adam(switched(*rate)) for turn in turns}
     return Recipe(description, adam, s["batch"])
 
 
-def _generator_terms(model, batch, draw):
-    fake = model.player("generator")(draw["low"])
-    score, maps = model.player("discriminator")(fake)
-    terms = {"adv": SIDES.generator(None, score), "pixels": distance(fake, batch["x"])}
-    if "vgg" in model.game.players:
-        wanted, found = (model.player("vgg")(x) for x in (batch["x"], fake))
-        return {**terms, "vgg": ops.mean(ops.square(wanted - found))}
-    _, wanted = model.player("discriminator")(batch["x"])
-    return {**terms, "matching": matching(maps, wanted)}
+def _generator_terms(pretrain):
+    def terms(model, batch, draw):
+        content = "vgg" if "vgg" in model.game.players else "matching"
+        fake = model.player("generator")(draw["low"])
+
+        def judged():
+            score, maps = model.player("discriminator")(fake)
+            adv = SIDES.generator(None, score)
+            if content == "vgg":
+                wanted, found = (model.player("vgg")(x) for x in (batch["x"], fake))
+                return {"adv": adv, "vgg": ops.mean(ops.square(wanted - found))}
+            _, wanted = model.player("discriminator")(batch["x"])
+            return {"adv": adv, "matching": matching(maps, wanted)}
+
+        later = after(model, pretrain, judged, ("adv", content), ("discriminator",))
+        return {**later, "pixels": distance(fake, batch["x"])}
+
+    return terms

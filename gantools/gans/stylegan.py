@@ -24,6 +24,7 @@ from keras import ops
 from gantools.core import R1, Ema, Game, Turn, normal, objective
 from gantools.core.gradients import no_gradient
 from gantools.core.penalties import scores_and_penalties
+from gantools.gans.balance import balanced
 from gantools.gans.recipe import Recipe
 from gantools.gans.settings import choose, shown
 from gantools.nets import style
@@ -76,6 +77,7 @@ def game(size="small", shape=(32, 32, 3), *, seed=0, **overrides) -> Recipe:
         memory={"styles": style.RunningMean(s["latent"])},
         sample=_truncated(s["truncation"]),
         arranged={"cut": lambda n: [count] * n},
+        equilibrium=balanced(SIDES),  # D = 1/2: 2 ln 2 for it, -log 1/2 for G
     )
     adam = {turn.name: keras.optimizers.Adam(s["rate"], 0.0, 0.99, 1e-8) for turn in turns}
     return Recipe(description, adam, s["batch"])

@@ -31,6 +31,11 @@ def normal(stddev: float) -> Callable[[int], Initializer]:
     return lambda seed: keras.initializers.RandomNormal(0.0, stddev, seed=seed)
 
 
+def uniform(reach: float) -> Callable[[int], Initializer]:
+    """Return the family of initial distributions U(-reach, reach): seed -> initializer."""
+    return lambda seed: keras.initializers.RandomUniform(-reach, reach, seed=seed)
+
+
 def scaled(gain: float = 1.0, mode: str = "fan_in", kind: str = "untruncated_normal"):
     """Return the family of distributions with variance gain**2 / fan: seed -> initializer.
 
@@ -266,6 +271,17 @@ def check_shape(shape: tuple[int, ...], smallest: int) -> tuple[int, ...]:
 def halvings(space: tuple[int, ...], target: int = 4) -> int:
     """Return how often to halve `space` so that its shortest side comes near `target`."""
     return max(0, round(math.log2(min(space) / target)))
+
+
+def further_halvings(space: tuple[int, ...], factor: int, largest: int | None) -> int:
+    """Return how often to halve more, so that the shortest side comes to at most `largest`.
+
+    Args:
+        space: Sides of the sample.
+        factor: What the network divides them by already.
+        largest: Longest allowed shortest side of the smallest map, in pixels; None: any.
+    """
+    return 0 if largest is None else max(0, math.ceil(math.log2(min(space) / factor / largest)))
 
 
 def base_of(space: tuple[int, ...], factor: int) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ A told generator takes {"z": `(batch, latent)`, "y": `(batch,)` int32}, a told c
 The critics that are wrapped end, as all of ours, in a layer "score" on flat features phi(x).
 """
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -11,7 +12,16 @@ import keras
 
 from gantools.errors import UserError
 from gantools.nets import dcgan
-from gantools.nets.blocks import Layers, activate, layer_seed, norm, normal, picture, scaled
+from gantools.nets.blocks import (
+    Layers,
+    activate,
+    layer_seed,
+    norm,
+    normal,
+    picture,
+    scaled,
+    uniform,
+)
 from gantools.nets.mlp import MaxPieces
 
 CONDITIONS = ("branches", "concatenation", "projection")
@@ -141,10 +151,7 @@ def concatenation(make: Callable, shape: tuple[int, ...], classes: int) -> keras
         classes: Number of classes; each has a channel, 1 everywhere or 0 everywhere.
     """
     x, y = keras.Input(tuple(shape), name="x"), class_input()
-    places = 1
-    for side in shape[:-1]:
-        places *= side
-    tiled = keras.layers.RepeatVector(places)(OneHot(classes)(y))
+    tiled = keras.layers.RepeatVector(math.prod(shape[:-1]))(OneHot(classes)(y))
     tiled = keras.layers.Reshape((*shape[:-1], classes))(tiled)
     both = keras.layers.Concatenate(name="x_and_y")([x, tiled])
     net = make((*shape[:-1], shape[-1] + classes))
@@ -224,17 +231,14 @@ def mlp_generator(
 
     Source: Mirza & Osindero 2014, arXiv 1411.1784, section 4.1.
     """
-    make = Layers(seed, _uniform(0.05))
+    make = Layers(seed, uniform(0.05))
     z, y = keras.Input((latent,), name="z"), class_input()
     parts = [make.dense(z, "z_branch", branches[0])]
     parts += [make.dense(OneHot(classes)(y), "y_branch", branches[1])]
     x = keras.layers.Concatenate()([activate(part, "relu") for part in parts])
     x = activate(make.dense(x, "joint", joint), "relu")
     x = keras.layers.Dropout(dropout, seed=layer_seed(seed, "drop"))(x)
-    size = 1
-    for side in shape:
-        size *= side
-    x = keras.layers.Reshape(tuple(shape))(make.dense(x, "out", size))
+    x = keras.layers.Reshape(tuple(shape))(make.dense(x, "out", math.prod(shape)))
     return keras.Model({"z": z, "y": y}, picture(x, "tanh"), name="generator")
 
 
@@ -259,7 +263,7 @@ def mlp_discriminator(
 
     Source: as `mlp_generator`.
     """
-    make = Layers(seed, _uniform(0.005))
+    make = Layers(seed, uniform(0.005))
     x, y = keras.Input(tuple(shape), name="x"), class_input()
     parts = [_maxout(make, keras.layers.Flatten()(x), "x_branch", *branches[0])]
     parts += [_maxout(make, OneHot(classes)(y), "y_branch", *branches[1])]
@@ -272,7 +276,3 @@ def mlp_discriminator(
 
 def _maxout(make: Layers, x, name: str, units: int, pieces: int):
     return MaxPieces(pieces)(make.dense(x, name, units * pieces))
-
-
-def _uniform(reach: float):
-    return lambda seed: keras.initializers.RandomUniform(-reach, reach, seed=seed)

@@ -4,7 +4,8 @@ Pictures, signals `(length, channels)` and voxels `(depth, height, width, channe
 `PAPER_*` are the widths of the paper's figure 1; the defaults are half as wide with kernels of 4,
 as most reproductions have them (G 3.58 M, D 2.77 M parameters at 64x64x3). `CPU_*` do the work at
 half the side and end with one cheap transposed convolution: 45 to 60 ms a step for both networks at
-28x28 and batch 64 on two cores, against 124 ms with work at full resolution.
+28x28 and batch 64 on two cores, against 124 ms with work at full resolution. Above 32 pixels they
+get more stages: with theirs alone the dense layer of G has 25 M weights at 256x256.
 """
 
 import math
@@ -19,6 +20,7 @@ from gantools.nets.blocks import (
     check_shape,
     crop,
     dimensions,
+    further_halvings,
     layer_seed,
     norm,
     normal,
@@ -30,8 +32,8 @@ from gantools.nets.resampling import NearestUp, PixelShuffle
 
 PAPER_GENERATOR = {"latent": 100, "widths": (1024, 512, 256, 128), "kernel": 5}
 PAPER_DISCRIMINATOR = {"widths": (64, 128, 256, 512), "kernel": 5}
-CPU_GENERATOR = {"latent": 64, "widths": (96, 48), "refine": 1}
-CPU_DISCRIMINATOR = {"widths": (32, 64, 128), "kernel": (5, 3, 3), "dense": 128}
+CPU_GENERATOR = {"latent": 64, "widths": (96, 48), "refine": 1, "largest": 8}
+CPU_DISCRIMINATOR = {"widths": (32, 64, 128), "kernel": (5, 3, 3), "dense": 128, "largest": 8}
 
 
 def generator(
@@ -44,6 +46,7 @@ def generator(
     refine: int = 0,
     up: str = "transpose",
     norm_kind: str = "batch",
+    largest: int | None = None,
     init=None,
     seed: int = 0,
 ) -> keras.Model:
@@ -62,12 +65,16 @@ def generator(
         up: "transpose", "subpixel" (kernel gradients are 10 times faster on JAX on CPUs) or
             "nearest".
         norm_kind: "batch", "layer" or "none", on everything but the output.
+        largest: Longest allowed side of the smallest map: the first width is repeated, a doubling
+            each, until the shorter side is no longer; None: as `widths` have it.
         init: Family of kernel distributions; None: N(0, 0.02) as in the paper, He's without norm.
         seed: Same seed, same weights.
 
     Source: Radford et al. 2015, arXiv 1511.06434, figure 1 and section 3.
     """
     shape = check_shape(shape, 2 ** len(widths))
+    more = further_halvings(shape[:-1], 2 ** len(widths), largest)
+    widths = (widths[0],) * more + tuple(widths)
     make = Layers(seed, init or _initial(norm_kind))
     base = base_of(shape[:-1], 2 ** len(widths))
     bias = norm_kind == "none"
@@ -123,6 +130,7 @@ def discriminator(
     dense: int = 0,
     dropout: float = 0.0,
     norm_kind: str = "batch",
+    largest: int | None = None,
     init=None,
     wrap=unchanged,
     seed: int = 0,
@@ -138,6 +146,8 @@ def discriminator(
         dropout: Share of features that is dropped after every convolution in training.
         norm_kind: "batch" as in the paper (call the network on real and on fake separately),
             "layer" or "none" (as gradient penalties need); never on the first layer.
+        largest: Longest allowed side of the last map: the last convolution is repeated, with stride
+            2, until the shorter side is no longer; None: as `widths` have it.
         init: Family of kernel distributions; None: N(0, 0.02) as in the paper, He's without norm.
         wrap: Applied to every layer with a kernel, for example spectral normalisation.
         seed: Same seed, same weights.
@@ -147,6 +157,9 @@ def discriminator(
     """
     shape = check_shape(shape, 4)
     kernels, steps = _each("kernel", kernel, widths), _each("strides", strides, widths)
+    more = further_halvings(shape[:-1], math.prod(steps), largest)
+    widths, kernels = (tuple(each) + (each[-1],) * more for each in (widths, kernels))
+    steps = tuple(steps) + (2,) * more
     make = Layers(seed, init or _initial(norm_kind), wrap)
     inputs = x = keras.Input(shape, name="x")
     for i, (width, side, step) in enumerate(zip(widths, kernels, steps, strict=True)):

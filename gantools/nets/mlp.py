@@ -8,7 +8,7 @@ import math
 import keras
 
 from gantools.errors import UserError
-from gantools.nets.blocks import Layers, activate, layer_seed, picture, scaled, unchanged
+from gantools.nets.blocks import Layers, activate, layer_seed, picture, scaled, unchanged, uniform
 
 # Goodfellow et al. 2014, arXiv 1406.2661, with the settings of their published MNIST run.
 PAPER_GENERATOR = {"latent": 100, "widths": (1200, 1200), "activation": "relu", "reach": 0.05}
@@ -121,9 +121,7 @@ def discriminator(
 
 def _initial(reach: float | None, gain: float = math.sqrt(2)):
     """Return the initial distribution: uniform in [-reach, reach], or He's for `reach` None."""
-    if reach is None:
-        return scaled(gain)
-    return lambda seed: keras.initializers.RandomUniform(-reach, reach, seed=seed)
+    return scaled(gain) if reach is None else uniform(reach)
 
 
 def _drop(x, rate: float, seed: int, name: str):

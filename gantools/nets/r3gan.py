@@ -22,6 +22,7 @@ from gantools.nets.blocks import (
     base_of,
     check_shape,
     crop,
+    further_halvings,
     halvings,
     layer_seed,
     pad,
@@ -102,6 +103,7 @@ def generator(
     blocks: int = 2,
     expansion: int = 2,
     patch: int = 1,
+    largest: int | None = None,
     seed: int = 0,
 ) -> keras.Model:
     """Return a generator `(batch, latent)` -> `(batch, *shape)` float32: about [-1, 1], unbounded.
@@ -114,11 +116,13 @@ def generator(
         blocks: Residual blocks of a stage.
         expansion: Widening inside a block.
         patch: Side of the cells of pixels that the last stage makes at once; 1 in the paper.
+        largest: Longest allowed side of the basis: stages of the first width are put before the
+            others until the shorter side is no longer; None: as `widths` have it.
         seed: Same seed, same weights.
 
     Source: Huang et al. 2024, arXiv 2501.05441, section 3 and config E.
     """
-    shape, widths, base = _plan(shape, width, widths, patch)
+    shape, widths, base = _plan(shape, width, widths, patch, largest)
     make = Layers(seed, LINEAR)
     gain = _gain(len(widths) * blocks)
     z = keras.Input((latent,), name="z")
@@ -148,6 +152,7 @@ def critic(
     blocks: int = 2,
     expansion: int = 2,
     patch: int = 1,
+    largest: int | None = None,
     wrap=unchanged,
     seed: int = 0,
 ) -> keras.Model:
@@ -156,7 +161,7 @@ def critic(
     Arguments as for `generator`, `widths` smallest map first as there; sides are padded with zeros
     to what the generator crops. `wrap` is applied to every convolution and dense layer.
     """
-    shape, widths, base = _plan(shape, width, widths, patch)
+    shape, widths, base = _plan(shape, width, widths, patch, largest)
     make = Layers(seed, LINEAR, wrap)
     gain = _gain(len(widths) * blocks)
     levels = len(widths) - 1
@@ -174,11 +179,12 @@ def critic(
     return keras.Model(inputs, make.score(x, use_bias=False), name="critic")
 
 
-def _plan(shape, width, widths, patch):
+def _plan(shape, width, widths, patch, largest):
     """Return the checked sample shape, the stages' widths and the size of the smallest map."""
     shape = check_shape(shape, 8)
     cells = base_of(shape[:-1], patch)
     widths = tuple(widths) if widths else stage_widths(cells, width)
+    widths = (widths[0],) * further_halvings(cells, 2 ** (len(widths) - 1), largest) + widths
     return shape, widths, base_of(cells, 2 ** (len(widths) - 1))
 
 

@@ -5,7 +5,20 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from gantools.core import AdversarialModel, Cosine, Ema, Game, Stream, Turn, duel, normal
+from gantools.core import (
+    AdversarialModel,
+    Cosine,
+    Ema,
+    Game,
+    Stream,
+    Turn,
+    duel,
+    in_order,
+    labels,
+    normal,
+    parallel,
+    uniform,
+)
 from gantools.core.testing import check_game, check_turns, same_state
 from gantools.errors import UserError
 
@@ -189,6 +202,44 @@ def test_ordinary_callbacks_run(tmp_path):
     )
     assert (tmp_path / "x.weights.h5").exists()
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 3
+
+
+def echo(**options):
+    """Return a model whose samples are its draws: latents, classes and pictures in one row."""
+
+    def show(model, draw):
+        row = [draw["z"], ops.cast(draw["y"], "float32")[:, None]]
+        return ops.concatenate([*row, ops.reshape(draw["low"], (-1, 12))], axis=1)
+
+    turn = Turn("net", ("net",), lambda model, batch, draw: {"adv": ops.mean(batch["x"])})
+    draws = {"z": normal(3), "y": labels(4), "low": uniform(2, 2, 3)}
+    return AdversarialModel(Game({"net": critic()}, (turn,), draws, sample=show, **options))
+
+
+@pytest.mark.parametrize("n", [10, 64, 150])
+def test_samples_do_not_depend_on_how_many_are_made_at_once(n):
+    for model in (echo(), echo(arranged={"y": in_order(4)})):
+        at_64 = model.sample(n, seed=3)
+        for batch in (3, 64, 70, 1000):
+            np.testing.assert_array_equal(model.sample(n, seed=3, batch=batch), at_64)
+        assert len(np.unique(at_64[:, 0])) == n
+        given = model.sample(n, seed=3, batch=7, y=2)  # and the others are what they were
+        assert (given[:, 3] == 2).all()
+        np.testing.assert_array_equal(np.delete(given, 3, axis=1), np.delete(at_64, 3, axis=1))
+    made = plain()
+    np.testing.assert_allclose(made.sample(n, batch=3), made.sample(n), atol=1e-6)
+
+
+def test_more_samples_begin_with_the_same_ones():
+    longer = echo().sample(150, seed=3, batch=50)
+    for n in (64, 128):
+        np.testing.assert_array_equal(echo().sample(n, seed=3, batch=50), longer[:n])
+
+
+def test_the_first_samples_are_what_the_sampler_draws_first():
+    drawn = uniform(2, 2, 3)(64, parallel.SeedGenerator(3 + 2), {})  # the third sampler's seed
+    found = echo().sample(100, seed=3, batch=40)[:64, 4:]
+    np.testing.assert_array_equal(found, ops.convert_to_numpy(drawn).reshape(64, 12))
 
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras has no such loop on PyTorch")

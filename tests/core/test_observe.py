@@ -10,7 +10,7 @@ from keras import layers, ops
 from gantools.core import AdversarialModel, Ema, Game, Turn, duel, labels, normal, opponents
 from gantools.core.batch import unpack
 from gantools.core.objectives import LOG2
-from gantools.core.observe import gradient_norms, observe, probabilities, rate_ratio
+from gantools.core.observe import Rows, gradient_norms, observe, probabilities, rate_ratio
 from gantools.core.testing import same_state
 
 from .games import critic, generator, points, wgan_gp
@@ -121,6 +121,52 @@ def test_packs_and_maps_of_scores():
     row = observe(compiled(duel(pictures, patches)), reals, reals)
     assert set(row) >= FULL | {"rank"}
     assert row["rank"] < 0.1  # all pictures are sums of two
+
+
+def large_pictures(side):
+    """Return a compiled game of pictures whose pixels are all one number."""
+    z, x = keras.Input((2,)), keras.Input((side, side, 3), name="x")
+    flat = layers.Reshape((1, 1, 3))(layers.Dense(3)(z))
+    make = keras.Model(z, layers.UpSampling2D(side)(flat))
+    judge = layers.Dense(1)(layers.GlobalAveragePooling2D()(x))
+    return compiled(duel(make, keras.Model(x, judge), latent=normal(2)))
+
+
+def test_of_large_pictures_fewer_are_taken_and_never_all_as_floats(monkeypatch):
+    model, taken, floats = large_pictures(256), [], []
+    scores, change = opponents.scores, opponents.to_float
+
+    def counted(model, samples):
+        taken.append((samples["x"].dtype.name, len(samples["x"])))
+        return scores(model, samples)
+
+    def noted(x, *single):
+        floats.append(len(x))
+        return change(x, *single)
+
+    monkeypatch.setattr(opponents, "scores", counted)
+    monkeypatch.setattr(opponents, "to_float", noted)
+    # one picture, read 600 times: 118 MB else
+    picture = np.random.default_rng(0).integers(0, 256, (1, 256, 256, 3)).astype("uint8")
+    reals = Rows(picture, np.zeros(600, int))
+    assert reals.shape == (600, 256, 256, 3)
+    row = observe(model, reals, reals)
+    assert set(row) >= FULL | {"rank"}
+    assert [n for kind, n in taken if kind == "uint8"] == [500, 500]
+    assert sum(n for kind, n in taken if kind == "float32") == 500
+    assert max(floats) <= 5
+    taken.clear()
+    small = np.repeat(picture[:, :64, :64], 1100, axis=0)
+    observe(large_pictures(64), small)
+    assert [n for kind, n in taken if kind == "uint8"] == [1000]
+
+
+def test_rows_are_the_samples_that_they_name():
+    model, x = compiled(duel(shifted(0.0), exact())), points(400)
+    every_other = np.arange(0, 400, 2)
+    rows = [Rows(x, every_other), x[every_other]]
+    one, other = (observe(model, held, points(300, seed=1)) for held in rows)
+    assert one == other
 
 
 def test_games_of_other_players_are_left_alone():

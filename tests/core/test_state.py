@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -126,6 +127,40 @@ def test_a_damaged_state_is_passed_over(tmp_path):
     newest.write_bytes(newest.read_bytes()[:-100])
     assert wgan_gp().restore(tmp_path)["cycle"] == 0
     assert wgan_gp().restore(tmp_path / "none") is None
+
+
+def two_states(folder):
+    """Save cycles 0 and 1; return the folder of the newer state."""
+    model = wgan_gp()
+    for cycle in (0, 1):
+        model.cycle.assign(cycle)
+        model.save(folder)
+    return newest_state(folder)
+
+
+@pytest.mark.parametrize("name", ["arrays.npz", "meta.json"])
+def test_a_byte_that_changed_in_either_state(tmp_path, name):
+    newest = two_states(tmp_path)
+    content = bytearray((newest / name).read_bytes())
+    key = content.find(b"blake2b")  # of meta.json
+    content[key if name == "meta.json" else len(content) // 2] ^= 1
+    (newest / name).write_bytes(content)
+    meta = wgan_gp().restore(tmp_path)
+    assert (meta["cycle"], meta["damaged"]) == (0, [newest.name])
+    shutil.rmtree(next(place for place in tmp_path.iterdir() if place != newest))
+    assert wgan_gp().restore(tmp_path) is None
+
+
+def test_a_state_whose_file_is_gone_is_passed_over(tmp_path):
+    newest = two_states(tmp_path)
+    (newest / "arrays.npz").unlink()
+    assert wgan_gp().restore(tmp_path)["damaged"] == [newest.name]
+    (newest / "arrays.npz").mkdir()  # something that cannot be read
+    assert wgan_gp().restore(tmp_path)["cycle"] == 0
+    model = wgan_gp()
+    model.cycle.assign(2)
+    model.save(tmp_path)
+    assert wgan_gp().restore(tmp_path)["damaged"] == []
 
 
 def test_what_was_saved_last_is_kept_and_restored_whatever_its_cycle(tmp_path):

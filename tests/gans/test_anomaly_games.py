@@ -85,3 +85,34 @@ def test_reconstructions_answer_to_the_query(trained):
     assert made.shape == x.shape
     assert np.mean(np.abs(made - x)) < 0.5 * np.mean(np.abs(x - x.mean(axis=0)))
     assert np.linalg.norm(made[:10] - made[10:], axis=1).min() > 1e-4
+
+
+SIX = [*RUNS, "skip_ganomaly"]
+BY_CALL = ("anogan", "egbad", "skip_ganomaly")  # whose scores are the paper's where asked for
+
+
+@pytest.mark.parametrize("faithful", [False, True], ids=["ours", "faithful"])
+@pytest.mark.parametrize("name", SIX)
+def test_score_of_a_picture_depends_on_it_alone_whatever_the_norms(name, faithful):
+    module = import_module(f"gantools.gans.{name}")
+    model = module.game("tiny", (16, 16, 1), faithful=faithful).model(seed=0)
+    random, moved = np.random.default_rng(0), 0
+    for player in model.game.players.values():
+        for v in player.non_trainable_variables:  # as if batch norms had seen something
+            if "moving" in v.path:
+                moved += 1
+                v.assign(random.uniform(0.5, 1.5, v.shape))
+    assert (moved > 0) == faithful
+    options = {"faithful": True} if faithful and name in BY_CALL else {}
+    options = {"steps": 5, "restarts": 2} if name == "anogan" and not faithful else options
+    x = np.tanh(random.normal(0, 1.5, (6, 16, 16, 1))).astype("float32")
+    x = np.concatenate([x, np.ones_like(x[:1]), x[:1]])
+    whole = module.score_parts(model, x, **options)
+    order = random.permutation(len(x))
+    mixed = module.score_parts(model, x[order], **options)
+    alone = module.score_parts(model, x[3:4], **options)
+    for part, values in whole.items():
+        assert len(set(np.round(values[:7], 9))) == 7, part  # or equality would say nothing
+        np.testing.assert_allclose(mixed[part], values[order], rtol=1e-4, atol=1e-7, err_msg=part)
+        np.testing.assert_allclose(alone[part][0], values[3], rtol=1e-4, atol=1e-7, err_msg=part)
+        np.testing.assert_allclose(values[7], values[0], rtol=1e-4, atol=1e-7, err_msg=part)

@@ -198,6 +198,14 @@ def test_quiet_hides_progress_and_no_warning(train, tmp_path, monkeypatch):
     assert err.splitlines()[1:] == ["Interrupted: the state is saved, the same command goes on."]
 
 
+@pytest.mark.parametrize("minutes", ["inf", "nan", "-inf", "0", "-1", "1e308"])
+def test_a_time_that_is_no_finite_positive_number_is_refused(train, tmp_path, minutes):
+    code, _, err = train("--minutes", minutes)
+    assert code == USAGE
+    assert "Invalid value for '--minutes'" in err
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("command", ["train", "sample"])
 def test_a_seed_that_no_generator_takes_is_refused_at_once(command, tmp_path, pictures, capsys):
     words = {"train": ["tiny", "--data", str(pictures)], "sample": [str(tmp_path)]}[command]
@@ -227,6 +235,27 @@ def test_sample_draws_the_same_grid_for_the_same_seed(trained, tmp_path, capsys)
     assert main(["sample", str(trained), "-o", str(tmp_path / "a.png")]) == USAGE
     assert "--overwrite" in capsys.readouterr().err
     assert main(["sample", str(trained), "-o", str(tmp_path / "a.png"), "--overwrite"]) == DONE
+
+
+def test_a_class_is_drawn_by_the_name_of_its_folder(train, tmp_path, capsys):
+    for i in range(16):
+        folder = tmp_path / "pets" / ("cat", "dog")[i % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"{i}.png"), np.full((8, 8), 9 * i, np.uint8))
+    words = ["--size", "tiny", "--steps", 1, "-q"]
+    assert train(*words, game="cgan", data=tmp_path / "pets")[0] == DONE
+
+    def draw(asked):
+        out = str(tmp_path / f"{asked}.png")
+        code = main(["sample", str(tmp_path / "run"), "-n", "4", "-o", out, "--class", asked])
+        return cv2.imread(out) if code == DONE else capsys.readouterr().err
+
+    np.testing.assert_array_equal(draw("dog"), draw("1"))
+    assert (draw("dog") != draw("cat")).any()
+    for unknown in ("cow", "2", "-1"):
+        assert f"Expected --class cat, dog, or a number from 0 to 1. Received: {unknown}." in draw(
+            unknown
+        )
 
 
 def test_sample_needs_a_run(tmp_path, capsys):

@@ -226,6 +226,41 @@ def test_styles_mix_only_when_asked_and_truncation_gathers_them():
     np.testing.assert_allclose(same[0], same[1], atol=1e-6)  # noise starts silent
 
 
+@pytest.mark.backends
+def test_style_game_is_the_formula_with_mixed_styles():
+    """On a discriminator that is linear, so that scores and |gradient|^2 are made by hand."""
+    recipe = load_game("stylegan")("tiny", (8, 8, 1))
+    model, nets = recipe.model(run_eagerly=True), recipe.game.players
+    x = keras.Input((8, 8, 1))
+    judge = keras.Model(x, keras.layers.Dense(1)(keras.layers.Flatten()(x)))
+    kernel = 0.2 * random(64, 1, seed=5)
+    judge.set_weights([kernel, np.array([0.3])])
+    model._players["discriminator"] = judge
+    z, z2, cut = random(4, 8), random(4, 8, seed=1), np.array([1, 2, 3, 4], "int32")
+    noise = random(4, nets["generator"].input["noise"].shape[1], seed=2)
+    for v in nets["generator"].trainable_variables:
+        if "strength" in v.path:
+            v.assign(np.full(v.shape, 0.5))
+    real = random(4, 8, 8, 1, seed=3)
+    draws = {"z": z, "z2": z2, "cut": cut, "noise": noise}
+    found = evaluated(model, {"x": real, **draws})
+    first, second = (numbers(nets["mapping"](latent)) for latent in (z, z2))
+    w = np.stack([[first[i] if k < cut[i] else second[i] for k in range(4)] for i in range(4)])
+    fake = numbers(nets["generator"]({"w": w, "noise": noise}, training=False))
+    r, f = (a.reshape(4, -1).astype("float64") @ kernel[:, 0] + 0.3 for a in (real, fake))
+    assert found == pytest.approx(
+        {
+            "discriminator/adv": softplus(-r).mean() + softplus(f).mean(),
+            "discriminator/r1": 0.5 * np.sum(kernel.astype("float64") ** 2),
+            "discriminator/real": r.mean(),
+            "discriminator/fake": f.mean(),
+            "generator/adv": softplus(-f).mean(),
+        },
+        rel=1e-4,
+    )
+    assert recipe.game.turns[0].weights == {"r1": 10.0}
+
+
 def test_the_mean_style_follows_training_alone():
     model = load_game("stylegan")("tiny", SHAPE).model(run_eagerly=True)
     mean, z = model.memory("styles").mean, random(4, 8)

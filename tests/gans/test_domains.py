@@ -9,6 +9,7 @@ from gantools.core import Stream
 from gantools.core.schedules import value_at
 from gantools.errors import UserError
 from gantools.gans import domains
+from gantools.nets.blocks import InstanceNormalization
 from gantools.registry import load_game
 
 SHAPE = (8, 8, 1)
@@ -58,6 +59,33 @@ def test_pix2pix_is_the_formula():
     assert weights == {"l1": 100.0}
 
 
+@pytest.mark.parametrize("side", [64, 128, 100])
+def test_pix2pix_normalises_no_map_of_one_pixel(side):
+    """It would be all zeros: with 8 halvings three such maps at 64 pixels, those with dropout."""
+    narrow = {"generator": {"widths": (4,) * 8}, "discriminator": {"widths": (4, 4)}}
+    net = load_game("pix2pix")("paper", (side, side, 1), **narrow).game.players["generator"]
+    layers = [layer for layer in net.layers if isinstance(layer, InstanceNormalization)]
+    dropped = [net.get_layer(f"drop{i}") for i in range(3)]
+    look = keras.Model(net.input, [layer.output for layer in (*layers, *dropped)])
+    random = np.random.default_rng(0)
+    for v in net.trainable_variables:  # so few channels would fade with the first weights
+        if len(v.shape) == 4:
+            v.assign(random.normal(0, 1 / np.sqrt(np.prod(v.shape[:3])), v.shape))
+    x = random.uniform(-1, 1, (1, side, side, 1)).astype("float32")
+    maps = [as_numpy(found)[0] for found in look(x, training=False)]
+    assert all(found.std(axis=(0, 1)).min() > 0.1 for found in maps)
+    halvings = {64: 6, 100: 7, 128: 7}[side]
+    assert len(layers) == 2 * halvings - 3  # all but the first and the coarsest on the way down
+
+
+def test_pix2pix_keeps_all_widths_where_there_are_pixels_for_them():
+    make, narrow = load_game("pix2pix"), {"generator": {"widths": (4,) * 8}}
+    for side, count in ((256, 8), (512, 8), (64, 6), (16, 4), (2, 1)):
+        net = make("paper", (side, 2 * side, 1), **narrow).game.players["generator"]
+        names = {layer.name for layer in net.layers}
+        assert sum(f"down{i}" in names for i in range(9)) == count
+
+
 def test_cyclegan_is_the_formula_and_generators_move_first():
     model, arrays = model_of("cyclegan"), batch()
     assert [turn.players for turn in model.game.turns] == [
@@ -79,6 +107,14 @@ def test_cyclegan_is_the_formula_and_generators_move_first():
     r, f = net("critic_b", arrays["b"]), net("critic_b", fake_b)  # the pool is still empty
     assert found["b"] == pytest.approx(np.mean((r - 1) ** 2) / 2 + np.mean(f**2) / 2, rel=1e-4)
     assert weights == {}
+
+
+def test_cyclegan_without_identity_is_equation_3():
+    full, bare, arrays = model_of("cyclegan"), model_of("cyclegan", identity=0), batch()
+    wanted, _ = terms(full, "generators", arrays)
+    found, weights = terms(bare, "generators", arrays)
+    assert found == pytest.approx({key: wanted[key] for key in ("adv", "cycle")}, rel=1e-6)
+    assert weights == {"adv": 2.0, "cycle": 10.0}
 
 
 def test_cyclegan_fills_its_pool_and_knows_other_channels():

@@ -1,10 +1,14 @@
 """The folder of a run: what is deleted, what never is, and what is no run."""
 
+import cv2
+import numpy as np
 import pytest
 
 from gantools import record
 from gantools.cli import main
+from gantools.core.state import newest_state
 from gantools.errors import DONE, USAGE, UserError
+from gantools.gans import material
 from gantools.gans.folder import OWN, open_folder, open_run
 
 SETTINGS = {"game": "tiny", "seed": 0}
@@ -143,3 +147,102 @@ def test_the_place_of_the_data_is_kept_from_the_start(tmp_path, pictures, monkey
     assert main(words) == DONE
     results = record.read("run/run.json").results
     assert {key: results[key] for key in expected} == expected
+
+
+def draw_set(folder, classes):
+    """Write 16 pictures into a folder, or into folders below it, one a class."""
+    for i in range(16):
+        place = folder / classes[i % len(classes)] if classes else folder
+        place.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(place / f"{i}.png"), np.full((8, 8), 9 * i, np.uint8))
+    return folder
+
+
+@pytest.mark.usefixtures("tiny_game")
+@pytest.mark.parametrize("classes", [(), ("cat", "dog")])
+@pytest.mark.parametrize("fresh", [(), ("--fresh",)])
+def test_a_run_among_its_own_pictures_is_refused(tmp_path, capsys, monkeypatch, classes, fresh):
+    data = draw_set(tmp_path / "data", classes)
+    before = names(data)
+    (tmp_path / "link").symlink_to(data)
+    monkeypatch.chdir(data)
+    loaded = []
+    with monkeypatch.context() as patch:
+        patch.setattr(material, "load", lambda *args, **given: loaded.append(args))
+        for out in (
+            data,
+            data / "run",
+            data / "cat" / "deep" / "run",
+            "run",
+            tmp_path / "link/run",
+        ):
+            words = ["train", "tiny", "--data", data, "-o", out, "--steps", 1, "-q", *fresh]
+            assert main([*map(str, words)]) == USAGE
+            err = capsys.readouterr().err
+            assert err.startswith(f"Error: --out {out} lies in --data {data}: ")
+            assert len(err.splitlines()) == 1
+    assert not loaded
+    assert names(data) == before
+    words = ["train", "tiny", "--data", ".", "-o", tmp_path / "data-run", "-q", "--steps"]
+    for steps in (1, 2):
+        assert main([*map(str, words), str(steps)]) == DONE
+    assert record.read(tmp_path / "data-run" / "run.json").results["cycles"] == 2
+
+
+def test_a_run_in_a_folder_that_the_data_link_to_is_refused(tmp_path, capsys):
+    photos = draw_set(tmp_path / "photos", ())
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a").symlink_to(photos)
+    words = ["train", "cyclegan", "--data", tmp_path / "data", "-o", photos / "run"]
+    assert main([*map(str, words)]) == USAGE
+    assert "lies in --data" in capsys.readouterr().err
+
+
+@pytest.fixture
+def train(tiny_game, tmp_path, pictures, capsys):
+    """Return a function that trains "tiny" in tmp_path/run: (exit code, stderr)."""
+
+    def call(steps, *args):
+        words = ["train", "tiny", "--data", pictures, "-o", tmp_path / "run", "--steps", steps]
+        return main([*map(str, words), "-q", *args]), capsys.readouterr().err
+
+    return call
+
+
+def flip(path):
+    """Change one byte in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_run_whose_only_state_is_damaged_does_not_start_again_by_itself(train, tmp_path, capsys):
+    run = tmp_path / "run"
+    assert train(3)[0] == DONE
+    flip(newest_state(run / "states") / "arrays.npz")
+    code, err = train(5)
+    assert code == USAGE
+    assert err.startswith(f"Error: No state of {run} is whole: ")
+    assert "--fresh starts over" in err
+    assert len(err.splitlines()) == 1
+    assert record.read(run / "run.json").results["cycles"] == 3
+    assert main(["sample", str(run), "-o", str(tmp_path / "a.png")]) == USAGE
+    assert "No state of" in capsys.readouterr().err
+    assert train(2, "--fresh") == (DONE, "")
+
+
+@pytest.mark.parametrize("damage", ["flipped", "missing", "no meta"])
+def test_the_state_before_a_damaged_one_is_taken_and_that_is_said(train, tmp_path, damage):
+    run = tmp_path / "run"
+    for steps in (3, 5):
+        assert train(steps)[0] == DONE
+    newest = newest_state(run / "states")
+    if damage == "flipped":
+        flip(newest / "arrays.npz")
+    else:
+        (newest / ("arrays.npz" if damage == "missing" else "meta.json")).unlink()
+    assert int(open_run(run)[0].cycle) == 3
+    code, err = train(6)
+    assert code == DONE
+    assert err == f"{run}: {newest.name} is damaged; an older state is taken.\n"
+    assert record.read(run / "run.json").results["cycles"] == 6

@@ -150,6 +150,37 @@ def test_what_is_held_back_follows_the_seed_and_the_pairs():
     assert (len(kept["a"]), len(kept["b"])) == (180, 270)
 
 
+def test_classes_give_their_shares_and_keep_one():
+    """A class that is held back whole would never be learned, and still be asked for."""
+
+    def counts(labels, seed, batch=4):
+        labels = np.array(labels, np.int32)
+        arrays = {"x": np.arange(len(labels)), "y": labels}
+        parts = hold_back(Material("labelled", arrays), seed, batch)
+        assert sorted([*parts[0]["x"], *parts[1]["x"]]) == list(range(len(labels)))
+        for part in parts:
+            np.testing.assert_array_equal(part["x"], part["y"])
+        return [np.bincount(labels[part["x"]], minlength=labels.max() + 1) for part in parts]
+
+    chosen = set()
+    for seed in range(20):
+        kept, held = counts(np.repeat(np.arange(10), 2), seed)  # two of 20, of two classes
+        assert kept.min() == 1
+        assert sorted(held) == [0] * 8 + [1] * 2
+        chosen |= set(np.flatnonzero(held))
+        kept, held = counts([0] * 900 + [1] * 90 + [2] * 10, seed)
+        assert list(held) == [90, 9, 1]
+        kept, held = counts([0] * 30 + [1], seed)
+        assert list(kept) == [27, 1]
+    assert len(chosen) == 10
+    assert counts(range(40), 0)[1].sum() == 0  # of single ones none
+
+
+def test_without_labels_the_same_samples_are_held_back_as_ever():
+    held = hold_back(Material("pictures", {"x": np.zeros((40, 1))}), 3, 4)[1]["x"]
+    np.testing.assert_array_equal(held, np.sort(np.random.default_rng([3, 0]).permutation(40)[:4]))
+
+
 def test_fewer_than_a_batch():
     short = Material("domains", {"a": np.zeros((9, 1)), "b": np.zeros((5, 1))}, source="set")
     material.require_batch(short, 5)

@@ -1,10 +1,14 @@
 import sys
+from contextlib import ExitStack
 from types import SimpleNamespace
 
+import keras
+import numpy as np
 import pytest
 
-from gantools.core import backend  # noqa: F401  chooses the backend first
+from gantools.core import Stream
 from gantools.gans import progress
+from gantools.gans.folder import build
 from gantools.gans.run import Budget
 
 
@@ -16,7 +20,7 @@ def shown(monkeypatch):
 
     def play(cycles, budget, spent=0.0):
         shows = progress.Progress(budget, spent)
-        model = SimpleNamespace(cycle=0, images=0)
+        model = SimpleNamespace(cycle=0, images=0, after_fit=ExitStack())
         shows.set_model(model)
         shows.on_train_begin()
         for i in range(cycles):
@@ -55,6 +59,30 @@ def test_a_bar_on_a_terminal(shown, capsys, monkeypatch):
     assert shows._bar.finished is False
     assert "images/s" in shows._bar.tasks[0].description
     assert shows._bar.tasks[0].completed == pytest.approx(0.5)
+
+
+@pytest.mark.usefixtures("tiny_game")
+def test_an_error_in_training_gives_the_terminal_back(capsys, monkeypatch):
+    class Breaks(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise RuntimeError("broken")
+
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    shows = progress.Progress(Budget(steps=9))
+    model = build("tiny", "tiny", {"shape": (8, 8, 1)}, 0).model(0)
+    stream = Stream({"x": np.zeros((32, 8, 8, 1), np.uint8)}, 16)
+    with pytest.raises(RuntimeError, match="broken"):
+        model.fit(stream, steps_per_epoch=9, verbose=0, callbacks=[shows, Breaks()])
+    assert not shows._bar.live.is_started
+    err = capsys.readouterr().err
+    assert 0 <= err.rfind("\x1b[?25l") < err.rfind("\x1b[?25h")  # the cursor: hidden, then shown
+
+
+def test_no_speed_is_told_before_there_is_one(shown):
+    assert (
+        shown(1, Budget(steps=20)).line({"generator/adv": 0.25}) == "1 cycles  generator/adv 0.25"
+    )
 
 
 def test_clock():

@@ -43,6 +43,19 @@ def test_a_class_is_asked_for_by_its_number():
         of_class(make("dcgan"), 0)
 
 
+def test_a_class_is_asked_for_by_its_name_first():
+    told = load_game("acgan")("tiny", (8, 8, 1), classes=3).model()
+    names = ["1", "0", "eight"]
+    asked = {"eight": 2, "0": 1, "1": 0, "2": 2, 2: 2, 0: 0}
+    assert {word: of_class(told, word, names)["y"] for word in asked} == asked
+    with pytest.raises(
+        UserError, match="--class 1, 0, eight, or a number from 0 to 2. Received: x"
+    ):
+        of_class(told, "x", names)
+    with pytest.raises(UserError, match="--class from 0 to 2. Received: x"):
+        of_class(told, "x")
+
+
 def test_only_the_latent_changes_along_a_row():
     recipe = load_game("infogan")("tiny", (8, 8, 1), seed=0)
     model, seen = recipe.model(0), {}

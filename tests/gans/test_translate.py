@@ -11,6 +11,7 @@ from gantools.cli import main
 from gantools.core import AdversarialModel
 from gantools.errors import ALL_FAILED, DONE, SOME_FAILED, USAGE
 from gantools.gans import translate
+from gantools.gans.folder import open_run
 from gantools.registry import load_game
 
 
@@ -37,7 +38,9 @@ def runs(tmp_path_factory):
     def train(name):
         out = root / name
         if not out.exists():
-            words = ["train", name, "--data", str(root / "data"), "--out", str(out), "-q"]
+            whole = name in ("pix2pix", "cyclegan", "discogan")
+            data = root / "data" if whole else root / "data" / "b"
+            words = ["train", name, "--data", str(data), "--out", str(out), "-q"]
             assert main([*words, "--size", "tiny", "--steps", "2"]) == DONE
         return out
 
@@ -117,7 +120,88 @@ def test_wrong_use_is_one_sentence(runs, tmp_path, capsys):
     assert "would replace an input" in refused("translate", run, source, "-o", source)
     assert "written as .png" in refused("translate", run, source, "-o", tmp_path / "o.xyz")
     assert "would become" in refused("translate", run, source, source, "-o", tmp_path / "two")
+    for given in ((source, source), (tmp_path,)):
+        said = refused("translate", run, *given, "-o", tmp_path / "result.PNG")
+        assert f"-o {tmp_path / 'result'} or" in said
     assert "with `gantools translate`" in refused("sample", run, "-o", out)
+
+
+def test_a_folder_may_be_named_like_a_picture(runs, tmp_path):
+    for i in range(2):
+        save(tmp_path / "in" / f"{i}.png", np.full((9, 9, 3), 90 * i, np.uint8))
+    (tmp_path / "result.png").mkdir()
+    words = ["translate", str(runs("pix2pix")), str(tmp_path / "in"), "-q"]
+    assert main([*words, "-o", str(tmp_path / "result.png")]) == DONE
+    assert len(list((tmp_path / "result.png").iterdir())) == 2
+
+
+def test_pictures_that_the_memory_does_not_hold_are_skipped(runs, tmp_path, capsys, monkeypatch):
+    """Else the system kills the whole command, without a word."""
+    save(tmp_path / "in" / "large.png", np.full((400, 600, 3), 90, np.uint8))
+    save(tmp_path / "in" / "small.png", np.full((40, 60, 3), 90, np.uint8))
+    monkeypatch.setattr(translate, "free_memory", lambda: 20_000_000)
+    words = ["translate", str(runs("cyclegan")), "-o", str(tmp_path / "out")]
+    assert main([*words, "-q", str(tmp_path / "in")]) == SOME_FAILED
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["small.png"]
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1
+    assert "large.png: At 600x400 pixels this network needs about 0.1 GiB" in said
+    side = int(said.partition("--resolution ")[2].split()[0])
+    large = [*words, "--overwrite", str(tmp_path / "in" / "large.png")]
+    assert main([*large, "--resolution", str(side + 3)]) == ALL_FAILED
+    assert main([*large, "--resolution", str(side - 3)]) == DONE
+
+
+def test_the_memory_needed_is_that_of_all_maps():
+    """Measured: 1.95 GB for a megapixel of cyclegan's small network, 2.9 GB of srgan's output."""
+    network = load_game("cyclegan")("small", (16, 16, 3)).model().game.players["to_b"]
+    assert 1.9e9 < translate.memory_needed(network, 1000, 1000) < 2.3e9
+    network = load_game("srgan")("small", (16, 16, 3)).model().game.players["generator"]
+    assert 2.7e9 < translate.memory_needed(network, 400, 400) < 3.2e9
+
+
+def test_free_memory_is_what_the_container_leaves(tmp_path, monkeypatch):
+    (tmp_path / "meminfo").write_text("MemTotal: 100 kB\nMemAvailable:  50 kB\nHugePages_Free: 0\n")
+    monkeypatch.setattr(translate, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(translate, "CGROUP", tmp_path)
+    assert translate.free_memory() == 50 * 1024
+    for name, text in (
+        ("max", "40000"),
+        ("current", "30000"),
+        ("stat", "file 9\ninactive_file 5\n"),
+    ):
+        (tmp_path / f"memory.{name}").write_text(text)
+    assert translate.free_memory() == 10_005
+    (tmp_path / "memory.max").write_text("max\n")
+    assert translate.free_memory() == 50 * 1024
+    (tmp_path / "meminfo").write_text("")
+    assert translate.free_memory() > 2**28  # half of this machine's
+
+
+@pytest.mark.parametrize("name", ["srgan", "esrgan"])
+def test_a_run_that_enlarges_enlarges(runs, tmp_path, capsys, name):
+    run = runs(name)
+    source = save(tmp_path / "in.png", np.full((10, 13, 3), 200, np.uint8))
+    words = ["translate", str(run), str(source), "-o", str(tmp_path / "out.png")]
+    assert main(words) == DONE
+    made = read(tmp_path / "out.png")
+    assert made.shape == (40, 52, 3)
+    low = np.full((1, 10, 13, 3), 200 / 127.5 - 1, np.float32)
+    expected = open_run(run)[0].sample(1, low=low)[0] * 127.5 + 127.5
+    assert np.abs(made[..., ::-1] - expected).max() < 0.51  # OpenCV reads blue first
+    assert main([*words, "--overwrite", "--to", "a"]) == USAGE
+    assert "no way back" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["restorer", "skip_ganomaly"])
+def test_a_run_that_restores_takes_its_own_size(runs, tmp_path, capsys, name):
+    source = save(tmp_path / "in.png", np.full((16, 20, 3), 90, np.uint8))
+    words = ["translate", str(runs(name)), str(source), "-o", str(tmp_path / "out.png")]
+    assert main(words) == ALL_FAILED
+    said = capsys.readouterr().err
+    assert "takes pictures of 16x16 pixels only. Received: 20x16. Give --resolution 16." in said
+    assert main([*words, "--resolution", "16"]) == DONE
+    assert read(tmp_path / "out.png").shape == (16, 16, 3)
 
 
 @pytest.mark.usefixtures("tiny_game")

@@ -5,15 +5,11 @@ import numpy as np
 import pytest
 from keras import ops
 
-from gantools.core import SpectralNormalization, gradients
+from gantools.core import gradients
+from gantools.gans.settings import spectral
 from gantools.nets import dcgan, mlp, plans, r3gan, resnet, rrdb, srgan, superres
 
 GREY, SMALL, WIDE = (28, 28, 1), (20, 12, 3), (16, 24, 3)
-
-
-def spectral(layer):
-    """Wrap a layer, keeping its name and precision."""
-    return SpectralNormalization(layer, name=layer.name, dtype=layer.dtype_policy)
 
 
 GENERATORS = {

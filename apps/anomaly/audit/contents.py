@@ -6,6 +6,7 @@ import numpy as np
 
 from ..calibration.crossfit import FEWEST as REFUSE
 from ..calibration.split import FEW
+from ..scans.dicom import LEFT_OUT
 from .findings import Finding, first, some
 from .measure import Sheet
 
@@ -31,7 +32,7 @@ def unreadable(sheet: Sheet) -> list[Finding]:
         Finding(
             "unreadable",
             "warning",
-            f"{len(names)} files cannot be read and are left out ({some(names)}). "
+            f"{len(names)} files cannot be read ({some(names)}). "
             f"The first: {sheet.unreadable[0][1]}",
             first(names),
             len(names),
@@ -59,6 +60,22 @@ def readings(notes) -> list[Finding]:
             len(names),
         )
     ]
+
+
+def left_out(skipped) -> list[Finding]:
+    """Name the DICOM files that are no items: what is left out must not disappear.
+
+    Args:
+        skipped: `(code, reason)`, as `Collection.skipped`. Other reasons are not told here: names
+            of files beside DICOM may be those of patients.
+    """
+    found = []
+    for reason in LEFT_OUT:
+        names = [name for name, why in skipped if why == reason]
+        if names:
+            sentence = f"{len(names)} files are left out ({some(names)}), each {reason}."
+            found.append(Finding("left-out", "note", sentence, first(names), len(names)))
+    return found
 
 
 def constant(sheet: Sheet) -> list[Finding]:
@@ -179,11 +196,11 @@ def too_few_of(n: int) -> list[Finding]:
         Finding(
             TOO_FEW,
             "error" if bad else "warning",
-            f"There are {n} normals for training, at least {REFUSE} are needed"
+            f"There are {n} normals for training, at least {REFUSE} are needed, and {FEW} for a "
             + (
-                f" and {FEW} wanted: nothing can be calibrated. Add normals."
+                "detector that is trained: nothing can be calibrated. Add normals."
                 if bad
-                else f": below {FEW} the p-values are coarse."
+                else f"detector that is trained: below {FEW} the p-values are coarse."
             ),
             (),
             n,
@@ -293,7 +310,8 @@ def empty_masks(items) -> list[Finding]:
 
     empty = [
         i.name for i in items
-        if i.mask is not None and i.label != 0 and not read_mask(i).any() and i.label == 1
+        if i.mask is not None and i.label != 0 and not i.trouble
+        and not read_mask(i).any() and i.label == 1
     ]  # fmt: skip
     if not empty:
         return []

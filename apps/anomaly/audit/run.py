@@ -70,6 +70,7 @@ def audit(collection: Collection, reader: Reader | None = None, *, to_score=Fals
     found += contents.readings(reader.notes)
     found += contents.empty_masks(items)
     found += contents.mixed_modalities(_modalities(items))
+    found += contents.left_out(collection.skipped)
     return Audit(tuple(ordered(found)), sheet)
 
 
@@ -83,7 +84,8 @@ def audit_sheet(sheet: Sheet) -> list[Finding]:
 
 def _modalities(items):
     """Return the modality of each DICOM series, once a series."""
-    first = {item.series: item for item in items if item.series and not is_nifti(item.path)}
+    scans = [item for item in items if item.series and not item.trouble]
+    first = {item.series: item for item in scans if not is_nifti(item.path)}
     if not first:
         return []
     from ..scans.dicom import modality_of

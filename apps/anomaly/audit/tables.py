@@ -1,6 +1,7 @@
 """Rules about tables: repeated rows; columns empty, constant, too good or made from labels."""
 
 import re
+import shlex
 
 import numpy as np
 
@@ -19,6 +20,7 @@ AFTERWARDS = re.compile(
     re.IGNORECASE,
 )
 LEAK = 0.999  # area under the curve of a column that is the label
+FOLDS = 10  # of the rows, where texts are counted
 
 TROUBLES = {
     "empty": ("empty-column", "warning", "Columns without a value in any row are left out: {}."),
@@ -32,7 +34,8 @@ TROUBLES = {
     "text": (
         "text-column",
         "note",
-        "Columns of words, taken as categories, or as text where most differ: {}.",
+        "Columns of words, taken as categories, or as text where many differ, or left out where "
+        "nearly all do: {}.",
     ),
 }
 
@@ -99,12 +102,14 @@ def row_digests(columns) -> np.ndarray:
 def one_column(columns, labels, parts) -> list[Finding]:
     """Return columns that alone tell the label, or that were written after it.
 
-    Texts are compared by how often each value occurs among the normals for training.
+    Texts are compared by how often each value occurs among the other normals for training.
     """
     test = (parts == "test") & (labels >= 0)
     both = (labels[test] == 0).any() and (labels[test] == 1).any()
     chosen = test if both else labels >= 0
-    numbers = {name: _as_numbers(np.asarray(v), labels) for name, v in columns.items()}
+    normal = labels != 1
+    base = normal & (parts == "train") if (normal & (parts == "train")).any() else normal
+    numbers = {name: _as_numbers(np.asarray(v), base) for name, v in columns.items()}
     rows = separations(
         {name: v[chosen] for name, v in numbers.items()}, (labels == 1)[chosen], "anomalous"
     )
@@ -118,7 +123,7 @@ def one_column(columns, labels, parts) -> list[Finding]:
                 "leak-column",
                 "error",
                 f"Column '{name}' is, by its name, made from labels or from other classifiers"
-                f"{told}: leave it out of the features.",
+                f"{told}: leave it out of the features by {_drop(name)}.",
                 (name,),
                 area,
             )
@@ -130,12 +135,17 @@ def one_column(columns, labels, parts) -> list[Finding]:
     return found + ([_best(rest)] if rest else [])
 
 
+def _drop(name):
+    """Return the option that leaves a column out, as it is typed."""
+    return f"--drop {shlex.quote(name)}"
+
+
 def _is_label(row):
     return Finding(
         "leak-column",
         "error",
         f"Column '{row.name}' alone is the label (AUROC {row.auroc:.4f}): was it known before the "
-        "label? If not, leave it out.",
+        f"label? If not, leave it out by {_drop(row.name)}.",
         (row.name,),
         row.auroc,
     )
@@ -237,13 +247,26 @@ def _as_floats(values):
     return np.array([numbers[v] for v in values], float)
 
 
-def _as_numbers(values, labels):
-    """Return a column as float64 `(n,)`: numbers as they are, texts as frequency among normals."""
+def _as_numbers(values, base):
+    """Return a column as float64 `(n,)`: numbers as they are, texts as frequency among normals.
+
+    Rows are dealt into folds, and those of a fold are counted among the normals of the others. Were
+    a normal counted for itself, every identifier would be there once more among them than among the
+    anomalous, and be the label; were only it left out, it would be there once less.
+
+    Args:
+        values: `(n,)`.
+        base: bool `(n,)`: the normals that are counted.
+    """
     if values.dtype.kind in "biuf":
         return values.astype(float)
     numbers = _as_floats(values)
     if numbers is not None:
         return numbers
     codes = _codes(values)
-    counts = np.bincount(codes[labels != 1], minlength=codes.max() + 1)
-    return counts[codes].astype(float)
+    fold = np.random.default_rng(0).permutation(len(codes)) % FOLDS
+    found = np.bincount(codes[base], minlength=codes.max() + 1)[codes].astype(float)
+    for one in range(FOLDS):
+        own = fold == one
+        found[own] -= np.bincount(codes[base & own], minlength=codes.max() + 1)[codes[own]]
+    return found

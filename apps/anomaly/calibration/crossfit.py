@@ -1,7 +1,8 @@
 """Calibration below 60 normals: every normal is held out once, by folds.
 
 The p-value of an item compares, fold by fold, the scores that a detector without the fold gives to
-the fold's normals and to the item. It uses all normals, and is valid up to a factor of 2.
+the fold's normals and to the item. It uses all normals, and is valid up to a factor of 2. Folds
+hold whole groups, and each group counts as one as in `calibrate`.
 """
 
 from dataclasses import dataclass
@@ -22,18 +23,31 @@ class CrossCalibration:
     folds: tuple[Calibration, ...]
 
     @classmethod
-    def fit(cls, fold_scores):
+    def fit(cls, fold_scores, fold_groups=None):
         """Return the calibration.
 
         Args:
             fold_scores: One `(n_k,)` array a fold: the fold's normals by the detector without them.
+            fold_groups: One list a fold of their groups, as for `Calibration.fit`; None: no groups.
 
         Raises:
             UserError: fewer than 2 folds, or a score that is no number.
         """
         if len(fold_scores) < 2:
             raise UserError(f"Cross-calibration needs 2 folds. Received: {len(fold_scores)}.")
-        return cls(tuple(Calibration.fit(scores) for scores in fold_scores))
+        fold_groups = [None] * len(fold_scores) if fold_groups is None else fold_groups
+        pairs = zip(fold_scores, fold_groups, strict=True)
+        return cls(tuple(Calibration.fit(scores, groups=groups) for scores, groups in pairs))
+
+    @property
+    def size(self) -> int:
+        """How much there is to count p on: normals, or groups of them."""
+        return sum(fold.size for fold in self.folds)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Codes of groups, empty where each normal counts alone."""
+        return tuple(code for fold in self.folds for code in fold.groups)
 
     def p(self, scores, hashes=None):
         """Return the p-value of each item.
@@ -44,30 +58,34 @@ class CrossCalibration:
 
         Source: Vovk 2015, Cross-conformal predictors, arXiv 1208.0806, eq. 3; at most twice the
             nominal error by Vovk and Wang 2020, arXiv 1212.4966, but for terms of order folds / n.
+            Groups: Lee, Barber, Willett 2023, arXiv 2306.06342, hierarchical jackknife+.
         """
         scores = np.asarray(scores, np.float64)
-        n = sum(len(fold.scores) for fold in self.folds)
         counted = sum(
-            fold.p(row, hashes) * (len(fold.scores) + 1) - 1
-            for fold, row in zip(self.folds, scores, strict=True)
+            fold.counted(row, hashes) for fold, row in zip(self.folds, scores, strict=True)
         )
-        return (1 + np.round(counted)) / (n + 1)
+        return (1 + counted) / (self.size + 1)
 
     def rule(self, fpr=0.05, confidence=None):
         """Return the rule of as many plain calibration normals; read its rates as up to double."""
-        return Rule.of(sum(len(fold.scores) for fold in self.folds), fpr, confidence)
+        items = sum(len(fold.scores) for fold in self.folds)
+        return Rule.of(self.size, fpr, confidence, items if self.groups else None)
 
     def sentence(self):
         """Return what this can show at best, in words."""
-        n = sum(len(fold.scores) for fold in self.folds)
+        held = self.rule().held.replace("held-out ", "")
         return (
-            f"Calibrated on {n} normals in {len(self.folds)} folds: the lowest attainable p is "
-            f"{1 / (n + 1):.2g}, and false alarms may be up to twice the wanted rate."
+            f"Calibrated on {held} in {len(self.folds)} folds: the lowest attainable p is "
+            f"{1 / (self.size + 1):.2g}, and false alarms may be up to twice the wanted rate."
         )
 
     def to_dict(self):
         """Return JSON values."""
-        return {"schema": SCHEMA, "folds": [fold.scores.tolist() for fold in self.folds]}
+        return {
+            "schema": SCHEMA,
+            "folds": [fold.scores.tolist() for fold in self.folds],
+            "groups": [list(fold.groups) for fold in self.folds],
+        }
 
     @classmethod
     def from_dict(cls, stored):
@@ -76,6 +94,6 @@ class CrossCalibration:
         Raises:
             UserError: another schema or other keys.
         """
-        if set(stored) != {"schema", "folds"} or stored["schema"] != SCHEMA:
+        if set(stored) != {"schema", "folds", "groups"} or stored["schema"] != SCHEMA:
             raise UserError("This cross-calibration cannot be read. Fit the model again.")
-        return cls.fit(stored["folds"])
+        return cls.fit(stored["folds"], stored["groups"])

@@ -4,6 +4,7 @@ Three lights: the p-values of a batch, the p-values of a stream, and the inputs'
 """
 
 from bisect import bisect_left, bisect_right, insort
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ ALARM = 100.0  # of a martingale that starts at 1: one false alarm ever in 100 s
 POWERS = np.linspace(0.02, 1, 50)
 MOVED = 0.5  # shift in interquartile ranges below which a significant change is not worth a word
 STEP = 0.01  # the fitted distribution is known to a hundredth
+NEW = 0.05  # share of the items with an unknown tag from which the batch is another one
 SCHEMA = 2
 
 
@@ -41,7 +43,7 @@ class Light:
     sentence: str
 
 
-def batch(p, n):
+def batch(p, n, word="item"):
     """Return the light of a batch: is its bulk where the bulk of the normals was?
 
     Half of the normals have p <= 1/2. The share among the batch is compared with that, allowing
@@ -50,8 +52,10 @@ def batch(p, n):
     by Kolmogorov and Smirnov. A few anomalies do not ring it; many do, and are not told apart.
 
     Args:
-        p: `(m,)` p-values; NaN is left out.
-        n: Calibration normals behind them.
+        p: `(m,)` independent p-values: of items that come in groups one a group, see `units`; NaN
+            is left out.
+        n: Calibration normals, or groups of them, behind these.
+        word: What has a p: "item" or "group".
 
     Source: counts follow the beta-binomial law since the realised share is Beta(l, n + 1 - l),
         Vovk 2012, arXiv 1209.2673, section 3.
@@ -59,13 +63,16 @@ def batch(p, n):
     p = np.asarray(p, np.float64)
     p = p[~np.isnan(p)]
     if len(p) < FEWEST:
-        return Light("batch", SAME, 1.0, 0.5, f"{len(p)} items are too few to compare as a batch.")
+        few = f"There are too few {word}s to compare as a batch: {len(p)} of at least {FEWEST}."
+        return Light("batch", SAME, 1.0, 0.5, few)
     rank = (n + 1) // 2
     low = int(np.sum(p <= rank / (n + 1)))
     half, whole = beta_binomial_p(low, len(p), rank, n + 1 - rank), ks_p(p, n)
     value, share, median = min(1.0, 2 * min(half, whole)), low / len(p), float(np.median(p))
     state = DIFFERS if value < RED else WATCH if value < YELLOW else SAME
-    facts = f"{share:.0%} of the items lie in the odder half of the normals (median p {median:.2g})"
+    facts = (
+        f"{share:.0%} of the {word}s lie in the odder half of the normals (median p {median:.2g})"
+    )
     if state == SAME:
         sentence = f"The batch looks like the calibration normals: {facts}."
     elif median < 0.5:
@@ -76,7 +83,7 @@ def batch(p, n):
     else:
         sentence = (
             f"The batch is nearer to the fitted normals than the calibration normals are: {facts}. "
-            "Are items among it that were fitted on?"
+            f"Are {word}s among it that were fitted on?"
         )
     return Light("batch", state, value, share, sentence)
 
@@ -190,23 +197,23 @@ class Fingerprint:
         seen = {name: sorted({str(v) for v in values}) for name, values in (tags or {}).items()}
         return cls(quantiles, seen, items)
 
-    def compare(self, numbers, tags=None):
+    def compare(self, numbers, tags=None, units=None):
         """Return a light a number and a tag that is known.
 
         A number differs when Kolmogorov and Smirnov say so at 0.1 % over all numbers together, and
-        the median or the spread moved by half an interquartile range. Args: as for `fit`.
+        the median or the spread moved by half an interquartile range. A tag differs when a
+        twentieth of the items have a value that was never fitted on; fewer are named.
+
+        Args:
+            numbers, tags: As for `fit`.
+            units: `(fitted, new)` numbers of groups that the items come in, or None: items of one
+                group are alike, and tell no more than one of each, see `units.worth`.
         """
         known = [name for name in self.numbers if name in numbers]
-        lights = [self._number(name, numbers[name], len(known)) for name in known]
+        lights = [self._number(name, numbers[name], len(known), units) for name in known]
         for name, seen in self.tags.items():
             values = [str(v) for v in (tags or {}).get(name, [])]
-            new = sorted(set(values) - set(seen))
-            share = sum(v in new for v in values) / max(1, len(values))
-            text = f"{share:.0%} of the items have a {name} that was never fitted on: {new[:3]}."
-            state = DIFFERS if new else SAME
-            lights.append(
-                Light(name, state, 1.0 - share, share, text if new else f"{name}: known values.")
-            )
+            lights.append(_tag(name, values, seen))
         return lights
 
     def to_dict(self):
@@ -226,20 +233,22 @@ class Fingerprint:
             raise UserError("The fingerprint of the inputs cannot be read. Fit the model again.")
         return cls(stored["numbers"], stored["tags"], stored["items"])
 
-    def _number(self, name, values, tests):
+    def _number(self, name, values, tests, units):
         from scipy.special import kolmogorov
 
         values = np.asarray(values, np.float64)
         values = values[np.isfinite(values)]
-        old, fitted = np.array(self.numbers[name]), self.items[name]
-        if min(len(values), fitted) < FEWEST:
-            return Light(name, SAME, 1.0, 0.0, f"{name}: too few items to compare.")
+        old, word = np.array(self.numbers[name]), "groups" if units else "items"
+        most = units or (np.inf, np.inf)
+        fitted, count = min(self.items[name], most[0]), min(len(values), most[1])
+        if min(count, fitted) < FEWEST:
+            return Light(name, SAME, 1.0, 0.0, f"{name}: too few {word} to compare.")
         levels = np.linspace(0, 1, len(old))
         grid = np.unique(old)
         # of equal quantiles the last: the share of fitted items at or below
         below = levels[np.searchsorted(old, grid, "right") - 1]
         share = np.searchsorted(np.sort(values), grid, "right") / len(values)
-        root = np.sqrt(fitted * len(values) / (fitted + len(values)))
+        root = np.sqrt(fitted * count / (fitted + count))
         distance = float(np.max(np.abs(share - below)))
         distance = max(distance, float(np.mean(values < old[0])), float(np.mean(values > old[-1])))
         p = min(
@@ -252,3 +261,17 @@ class Fingerprint:
         state = DIFFERS if p < RED and serious else WATCH if p < YELLOW and serious else SAME
         text = f"{name}: median {now[1]:.4g}, was {old[50]:.4g}; moved {moved:.1f} of its spread."
         return Light(name, state, p, moved, text)
+
+
+def _tag(name, values, seen):
+    """Return the light of the values of one tag, of which some were `seen`."""
+    new = Counter(value for value in values if value not in seen)
+    if not new:
+        return Light(name, SAME, 1.0, 0.0, f"{name}: known values.")
+    count = new.total()
+    share = count / len(values)
+    text = (
+        f"{count} of {len(values)} items ({share:.1%}) {'has' if count == 1 else 'have'} a {name} "
+        f"that was never fitted on: {', '.join(value for value, _ in new.most_common(3))}."
+    )
+    return Light(name, DIFFERS if share >= NEW else WATCH, 1.0 - share, share, text)

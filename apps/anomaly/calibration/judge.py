@@ -61,12 +61,15 @@ class GroupJudge:
     calibration: Calibration
 
     @classmethod
-    def fit(cls, first, second, fit_groups=()):
+    def fit(cls, first, second, fit_groups=(), folds=False):
         """Return the judge of groups, or None where groups are unknown, single items or too few.
 
         Args:
             first, second: `(scores, group names)` of calibration-A and calibration-B normals.
             fit_groups: Names of the groups that were fitted on.
+            folds: Whether A and B are all normals, each scored by detectors that did not see them.
+                Groups are compared by one and the same statistic: that it has seen those of B moves
+                their ranks little, and between groups of one size not at all.
 
         Raises:
             UserError: a group is in calibration-B and in the others.
@@ -78,17 +81,22 @@ class GroupJudge:
             return None
         statistic = GroupStatistic.fit(*first)
         found, scores = statistic.score(*second)
-        known = {*first[1], *(g for g in fit_groups if g)}
-        return cls(statistic, Calibration.fit(scores, _codes(found), _codes(known)))
+        known = () if folds else {*first[1], *(g for g in fit_groups if g)}
+        return cls(statistic, Calibration.fit(scores, codes(found), codes(known)))
 
     def judge(self, scores, groups):
-        """Return name -> `(items, score, p)` of the groups of some items; None is no group."""
+        """Return name -> `(items, score, p)` of the groups of some items; None is no group.
+
+        A group that was fitted on or calibrated with gets NaN for p.
+        """
         rows = [i for i, name in enumerate(groups) if name is not None]
         if not rows:
             return {}
         own = [groups[i] for i in rows]
         names, found = self.statistic.score(np.asarray(scores)[rows], own)
-        p = self.calibration.p(found, _codes(names))
+        own_codes = codes(names)
+        p = self.calibration.p(found, own_codes)
+        p[self.calibration.seen(own_codes)] = np.nan
         counts = {name: own.count(name) for name in set(own)}
         return {
             str(n): (counts[n], float(s), float(q)) for n, s, q in zip(names, found, p, strict=True)
@@ -117,6 +125,7 @@ class Judge:
         calibration: `Calibration`, or `CrossCalibration` where there are several detectors.
         groups: `GroupJudge` or None.
         known: Hashes of all normals of several detectors; one detector's are in its calibration.
+        known_groups: Codes of all groups that were fitted on or calibrated with.
     """
 
     ranking: tuple[str, ...]
@@ -124,6 +133,7 @@ class Judge:
     calibration: Calibration | CrossCalibration
     groups: GroupJudge | None = None
     known: tuple[str, ...] = ()
+    known_groups: tuple[str, ...] = ()
 
     @classmethod
     def fit(cls, ranking, first: Raw, second: Raw, fit_hashes=(), fit_groups=()):
@@ -147,9 +157,10 @@ class Judge:
             )
         second = second.take(fresh)
         a, b = (scales[0].combine(_chosen(raw.members[0], ranking)) for raw in (first, second))
-        calibration = Calibration.fit(b, second.hashes, tuple(seen))
+        calibration = Calibration.fit(b, second.hashes, tuple(seen), codes(second.groups))
         groups = GroupJudge.fit((a, first.groups), (b, second.groups), fit_groups)
-        return cls(tuple(ranking), scales, calibration, groups)
+        known_groups = _known(fit_groups, first.groups, second.groups)
+        return cls(tuple(ranking), scales, calibration, groups, known_groups=known_groups)
 
     @classmethod
     def crossed(cls, ranking, scaling, held):
@@ -161,12 +172,20 @@ class Judge:
                 parts, and the fold that it is compared with; it saw neither.
         """
         scales = tuple(PartScales.fit(_chosen(raw.members[0], ranking)) for raw in scaling)
-        scores = [
-            scale.combine(_chosen(raw.members[0], ranking))
-            for scale, raw in zip(scales, held, strict=True)
-        ]
+        names, scores = {}, {}
+        for part, raws in (("scaling", scaling), ("held", held)):
+            names[part] = [name for raw in raws for name in raw.groups]
+            scores[part] = [
+                scale.combine(_chosen(raw.members[0], ranking))
+                for scale, raw in zip(scales, raws, strict=True)
+            ]
+        calibration = CrossCalibration.fit(scores["held"], [codes(raw.groups) for raw in held])
+        first, second = ((np.concatenate(scores[part]), names[part]) for part in names)
         known = sorted({text for raw in held for text in raw.hashes})
-        return cls(tuple(ranking), scales, CrossCalibration.fit(scores), known=tuple(known))
+        return cls(
+            tuple(ranking), scales, calibration, GroupJudge.fit(first, second, folds=True),
+            tuple(known), _known(names["held"]),
+        )  # fmt: skip
 
     @property
     def normal_scores(self):
@@ -195,6 +214,15 @@ class Judge:
             return np.isin(hashes, self.known)
         return self.calibration.seen(hashes)
 
+    def seen_groups(self, groups):
+        """Return `(n,)` bool: groups that were fitted on or calibrated with; None never was."""
+        return np.isin(codes(groups), self.known_groups)
+
+    @property
+    def is_grouped(self):
+        """Whether p-values are counted by groups."""
+        return bool(self.calibration.groups)
+
     def bars(self, parts):
         """Return part -> `(n,)`: the parts that rank in units of the normals' 95 % level."""
         rows = [scale.bars(_chosen(parts, self.ranking)) for scale in self.scales]
@@ -219,6 +247,7 @@ class Judge:
             "calibration": self.calibration.to_dict(),
             "groups": self.groups.to_dict() if self.groups else None,
             "known": list(self.known),
+            "known_groups": list(self.known_groups),
         }
 
     @classmethod
@@ -236,6 +265,7 @@ class Judge:
                 kind.from_dict(stored["calibration"]),
                 GroupJudge.from_dict(stored["groups"]) if stored["groups"] else None,
                 tuple(stored["known"]),
+                tuple(stored["known_groups"]),
             )
         except KeyError as error:
             raise UserError(f"The calibration has no {error}. Fit the model again.") from error
@@ -245,6 +275,17 @@ def _chosen(parts, ranking):
     return {name: parts[name] for name in ranking}
 
 
-def _codes(names):
-    """Return codes of group names: a model must not tell whose pictures it was fitted on."""
-    return [blake2b(str(name).encode(), digest_size=12).hexdigest() for name in names]
+def codes(names):
+    """Return codes of group names: a model must not tell whose pictures it was fitted on.
+
+    None, an item of no group, is "".
+    """
+    return [
+        "" if name is None else blake2b(str(name).encode(), digest_size=12).hexdigest()
+        for name in names
+    ]
+
+
+def _known(*groups):
+    """Return the codes of all groups, sorted."""
+    return tuple(sorted(set(codes(name for names in groups for name in names)) - {""}))

@@ -10,9 +10,10 @@ from gantools.data.shards import bucket
 from gantools.errors import UserError
 
 from ..items import Item
+from ..scans.medical import NIFTI, ending
 
 FIT, EARLY = 6_500, 7_500  # below: fit, early stopping; from there: calibration
-FEW = 60  # normals; below, a quarter held out can flag nothing at 5 % with any confidence
+FEW = 60  # normals, or groups of them; of fewer, a quarter held out can flag nothing at 5 %
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,16 @@ def split(items, seed: int = 0, copies: dict[str, str] | None = None) -> Split:
     )
 
 
+def is_few(items) -> bool:
+    """Return whether there are so few normals that every one is held out once, by folds.
+
+    Groups count as one each, as they do for p; an item of no group counts as one.
+    """
+    return len({(item.group is None, item.group or item.name) for item in items}) < FEW
+
+
 def folds(items, count: int = 5, seed: int = 0, copies=None) -> list[tuple[int, ...]]:
-    """Divide items into folds of whole groups and nearly equal size, for fewer than 60 normals.
+    """Divide items into folds of whole groups and nearly equal size, for few normals: `is_few`.
 
     The largest groups are placed first, each into the smallest fold; ties by hash.
 
@@ -92,28 +101,61 @@ def folds(items, count: int = 5, seed: int = 0, copies=None) -> list[tuple[int, 
     return [tuple(sorted(fold)) for fold in made]
 
 
-def full_folds(items, count: int = 5, seed: int = 0, copies=None) -> list[tuple[int, ...]]:
+def full_folds(
+    items, count: int = 5, seed: int = 0, copies=None, asked: bool = True
+) -> list[tuple[int, ...]]:
     """Return the folds of `folds` that hold anything.
+
+    Args:
+        items, count, seed, copies: As for `folds`.
+        asked: As for `undivided`.
 
     Raises:
         UserError: fewer than 3: one is held out, one scales, and something has to be fitted on.
     """
     found = [fold for fold in folds(items, count, seed, copies) if fold]
     if len(found) < 3:
-        raise undivided(items, copies)
+        raise undivided(items, copies, asked)
     return found
 
 
-def undivided(items, copies=None) -> UserError:
-    """Return the error for normals of which too few can be told apart, with what would help."""
+def undivided(items, copies=None, asked: bool = True) -> UserError:
+    """Return the error for normals of which too few can be told apart, with what would help.
+
+    Args:
+        items: The normals.
+        copies: See `keys`.
+        asked: Whether their groups are those of --groups, see `held_together`.
+    """
     count, places = len(items), len(set(keys(items, copies)))
+    cannot = "cannot be divided into fit and calibration"
+    why, remedy = held_together(items, places, asked)
+    if why:
+        return UserError(f"{count} normals {cannot}: {why}, and groups stay whole. {remedy}")
     if any(item.group is not None for item in items):
         return UserError(
-            f"{count} normals in {places} groups cannot be divided into fit and calibration, for "
-            "groups stay whole. Add normals of other groups, or leave out --groups."
+            f"{count} normals in {places} groups {cannot}, for groups stay whole. {remedy}"
         )
     copied = f": all but {places} copy another one, and copies stay together"
-    return UserError(
-        f"{count} normals cannot be divided into fit and calibration"
-        f"{copied if places < count else ''}. Add other normals."
-    )
+    return UserError(f"{count} normals {cannot}{copied if places < count else ''}. {remedy}")
+
+
+def held_together(items, places: int, asked: bool) -> tuple[str, str]:
+    """Return `(why, remedy)`: what the headers of scans say belongs together, and what would help.
+
+    Args:
+        items: Of few places.
+        places: How many they have.
+        asked: Whether their groups are those of --groups; then, and of other files, why is "".
+    """
+    if asked and any(item.group is not None for item in items):
+        return "", "Add normals of other groups, or leave out --groups."
+    files = {ending(item.path) for item in items if item.series}
+    if files & set(NIFTI):
+        why = "all are slices of one volume" if places == 1 else f"they are of {places} volumes"
+        return why, "Add normals of more volumes."
+    if files:
+        why = "all bear one PatientID" if places == 1 else f"they bear {places} PatientIDs"
+        return why, "Give --groups REGEX on file names, or add normals of more patients."
+    grouped = any(item.group is not None for item in items)
+    return "", "Add normals of other groups." if grouped else "Add other normals."

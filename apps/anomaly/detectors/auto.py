@@ -16,6 +16,7 @@ from ..fingerprint import ALIGNED
 from . import restoration, stored
 from .engine import Engine
 from .given import given
+from .held import held_out
 from .memory import Neighbours
 from .restoration import MEMORIES, SOURCES
 from .serving import restorer_graph, weights_of
@@ -54,11 +55,12 @@ class Auto:
         self.shape = self.weights = self.levels = None
         self._memories, self._texture = {}, None
 
-    def fit(self, pictures, *, minutes=1.5, seed=0, out=None, progress=None):
+    def fit(self, pictures, *, groups=None, minutes=1.5, seed=0, out=None, progress=None):
         """Learn what normal is.
 
         Args:
             pictures: float32 `(n, h, w, c)` in [-1, 1], normals, at least 20.
+            groups: `(n,)` what is held out together or not at all; None: each picture alone.
             minutes: Time for the training.
             seed: Of everything random.
             out: Folder in which a stopped training goes on; None keeps nothing.
@@ -72,9 +74,7 @@ class Auto:
         pictures = given(pictures)
         if len(pictures) < FEWEST:
             raise UserError(f"Expected at least {FEWEST} normals. Received: {len(pictures)}.")
-        order = np.random.default_rng(seed).permutation(len(pictures))
-        held = order[: min(MOST_HELD, max(4, int(HELD * len(order))))]
-        rest = order[len(held) :]
+        held, rest = held_out(len(pictures), groups, share=HELD, least=4, most=MOST_HELD, seed=seed)
         self.shape = tuple(pictures.shape[1:])
         model, self.facts = trained_restorer(
             pictures[rest],
@@ -104,6 +104,10 @@ class Auto:
         """Return heat-maps `(n, h, w)` float32: 1 is the 99.9 % level of held-out normals."""
         found = self._outputs(given(pictures, self.shape))
         return np.concatenate([restoration.heat(part, out, *self._known()) for part, out in found])
+
+    def rescale(self, level):
+        """Make what was `level` on the maps 1."""
+        self.levels["map"] = np.float32(self.levels["map"] * level)
 
     def restored(self, pictures):
         """Return the pictures as they would look if they were normal, `(n, h, w, c)` float32."""

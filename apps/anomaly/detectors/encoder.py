@@ -18,6 +18,7 @@ from ..scans.foreground import DARK, foreground
 from . import efficientnet, stored
 from .engine import Engine
 from .given import given
+from .held import held_out
 from .memory import Cells, Gaussian, Nearby, Neighbours, top_mean, unit
 
 SCHEMA = 2
@@ -53,26 +54,29 @@ class Encoder:
         side: Pixels at which pictures are shown to the network, a multiple of 32; None chooses by
             the pictures' size.
         threads: Processor threads; None leaves it to the engine.
+        traits: What `traits_of` says of the normals of several encoders that judge together: each
+            alone could come to another ranking. None finds them in `fit`.
 
     Attributes:
         ranking: Names of the parts that should rank.
-        facts: After `fit`: the side, and the share of variance that the mean picture explains.
+        facts: After `fit`: the side, and the traits.
 
     Raises:
         UserError: the extra is not installed.
     """
 
-    def __init__(self, side=None, threads=None):
-        self.side, self.threads = side, threads
+    def __init__(self, side=None, threads=None, traits=None):
+        self.side, self.threads, self.traits = side, threads, traits
         self.facts, self.shape, self.level = {}, None, 1.0
         self.ranking = ANYWHERE
         self._memories, self._engine = {}, None
 
-    def fit(self, pictures, *, minutes=None, seed=0, out=None, progress=None):
+    def fit(self, pictures, *, groups=None, minutes=None, seed=0, out=None, progress=None):
         """Look at the normals once.
 
         Args:
             pictures: float32 `(n, h, w, c)` in [-1, 1], c 1 or 3, at least 10.
+            groups: `(n,)` what is held out together or not at all; None: each picture alone.
             minutes, out: Not used: it takes 5 to 20 ms a picture and cannot be cut short.
             seed: Of the choice of patches and of the normals held back.
             progress: Callable `(share in [0, 1])`, or None.
@@ -88,12 +92,8 @@ class Encoder:
             (s for m, s in SIDES.items() if m >= max(self.shape[:2])), LARGEST
         )
         self._open()
-        order = np.random.default_rng(seed).permutation(len(pictures))
-        held = order[: min(MOST_HELD, max(2, int(HELD * len(order))))]
-        kept = order[len(held) :]
-        looked_at = pictures[:: max(1, len(pictures) // 200)]
-        dark = np.mean([not foreground(picture).all() for picture in looked_at])
-        scan = bool(dark >= DARK and min(self.shape[:2]) >= LEAST)
+        held, kept = held_out(len(pictures), groups, share=HELD, least=2, most=MOST_HELD, seed=seed)
+        traits = self.traits or self.traits_of(pictures)
         seen = self._described(pictures[kept], progress)
         for name, (source, kind, options) in MEMORIES.items():
             rows = seen[source]
@@ -101,14 +101,24 @@ class Encoder:
                 options = {**options, "seed": seed, "most": MEMORY}
                 rows = rows.reshape(-1, rows.shape[-1])
             self._memories[name] = kind.fit(rows, **options)
-        if scan:
+        if traits["scan"]:
             self._memories["nearby"] = Nearby.fit(seen["gap"], seen["cells"], seed=seed)
-        alike = _alike(pictures)
-        self.facts = {"side": self.side, "alike": round(alike, 3)}
-        self.facts |= {"aligned": alike >= ALIGNED, "scan": scan}
-        self.ranking = WITHIN if scan else PLACED if alike >= ALIGNED else ANYWHERE
+        self.facts = {"side": self.side, **traits}
+        self.ranking = WITHIN if traits["scan"] else PLACED if traits["aligned"] else ANYWHERE
         self.level = max(float(np.quantile(self.maps(pictures[held]), 0.999)), 1e-6)
         return self
+
+    @staticmethod
+    def traits_of(pictures) -> dict:
+        """Return what decides the ranking: whether normals `(n, h, w, c)` are aligned, and scans.
+
+        "alike" is the share of their variance that the mean picture explains.
+        """
+        looked_at = pictures[:: max(1, len(pictures) // 200)]
+        dark = np.mean([not foreground(picture).all() for picture in looked_at])
+        scan = bool(dark >= DARK and min(pictures.shape[1:3]) >= LEAST)
+        alike = _alike(pictures)
+        return {"alike": round(alike, 3), "aligned": alike >= ALIGNED, "scan": scan}
 
     def parts(self, pictures):
         """Return name -> raw scores `(n,)` float64, higher is odder; NaN for NaN pictures."""
@@ -152,6 +162,10 @@ class Encoder:
                 large = cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR)
                 found.append(large / self.level)
         return np.stack(found).astype(np.float32)
+
+    def rescale(self, level):
+        """Make what was `level` on the maps 1."""
+        self.level *= level
 
     def restored(self, pictures):
         """Return None: this detector cannot draw what a normal picture would look like."""

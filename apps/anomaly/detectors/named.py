@@ -15,6 +15,7 @@ from gantools.quiet import import_core
 from . import restoration, stored
 from .fitting import train
 from .given import given
+from .held import held_out
 
 SCHEMA = 1
 NAMES = ("anogan", "f_anogan", "egbad", "alad", "ganomaly", "skip_ganomaly")
@@ -47,7 +48,7 @@ class Named:
         self.ranking, self.facts = (name,), {}
         self.shape = self.seed = self.model = self.level = None
 
-    def fit(self, pictures, *, minutes=1.5, seed=0, out=None, progress=None):
+    def fit(self, pictures, *, groups=None, minutes=1.5, seed=0, out=None, progress=None):
         """Learn what normal is; arguments as for `auto.Auto.fit`.
 
         Raises:
@@ -58,9 +59,8 @@ class Named:
             raise UserError(f"Expected at least {FEWEST} normals. Received: {len(pictures)}.")
         core = import_core()
         self.shape, self.seed = tuple(pictures.shape[1:]), seed
-        order = np.random.default_rng(seed).permutation(len(pictures))
-        held = order[: min(MOST_HELD, max(4, int(HELD * len(order))))]
-        rest, recipe = pictures[order[len(held) :]], self._recipe()
+        held, kept = held_out(len(pictures), groups, share=HELD, least=4, most=MOST_HELD, seed=seed)
+        rest, recipe = pictures[kept], self._recipe()
         options = {"seed": seed, "out": out, "steps": self.steps}
         two = self.name == "f_anogan" and "encoder" not in recipe.optimizers
         share = 2 / 3 if two else 1.0
@@ -88,6 +88,10 @@ class Named:
     def maps(self, pictures):
         """Return heat-maps `(n, h, w)` float32: 1 is the 99.9 % level of held-out normals."""
         return (self._residual(given(pictures, self.shape)) / self.level).astype(np.float32)
+
+    def rescale(self, level):
+        """Make what was `level` on the maps 1."""
+        self.level = np.float32(self.level * level)
 
     def restored(self, pictures):
         """Return what the generator makes of the pictures, `(n, h, w, c)` float32."""

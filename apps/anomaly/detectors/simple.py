@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from . import references, stored
+from .held import held_out
 
 SCHEMA = 2
 SIDE = 32  # pixels at which maps are made
@@ -26,20 +27,21 @@ class Simple:
         self.ranking, self.facts, self.shape = RANKING, {}, None
         self.plane, self.level = None, 1.0
 
-    def fit(self, pictures, *, minutes=None, seed=0, out=None, progress=None):
+    def fit(self, pictures, *, groups=None, minutes=None, seed=0, out=None, progress=None):
         """Find the plane that holds 95 % of the variance of normals.
 
         Args:
             pictures: float32 `(n, h, w, c)` in [-1, 1].
+            groups: `(n,)` what is held out together or not at all; None: each picture alone.
             minutes, out: Not used: it takes a second.
             seed: Of the choice of normals that set the level of the maps.
             progress: Callable `(share in [0, 1])`, or None.
         """
         self.shape = tuple(pictures.shape[1:])
-        order = np.random.default_rng(seed).permutation(len(pictures))
-        held = max(1, int(HELD * len(order)))
-        self.plane = references.Pca(0.95).fit(_small(pictures[order[held:]]))
-        self.level = max(float(np.quantile(self.maps(pictures[order[:held]]), 0.999)), 1e-6)
+        many = len(pictures)
+        held, kept = held_out(many, groups, share=HELD, least=1, most=many, seed=seed)
+        self.plane = references.Pca(0.95).fit(_small(pictures[kept]))
+        self.level = max(float(np.quantile(self.maps(pictures[held]), 0.999)), 1e-6)
         if progress:
             progress(1.0)
         return self
@@ -58,6 +60,10 @@ class Simple:
             for one in apart
         ]
         return np.stack(found).astype(np.float32)
+
+    def rescale(self, level):
+        """Make what was `level` on the maps 1."""
+        self.level *= level
 
     def restored(self, pictures):
         """Return None: what a plane restores is too coarse to be shown."""

@@ -11,7 +11,7 @@ from gantools.metrics import detection
 
 from ..calibration.judge import Judge, Raw
 from ..reporting.outputs import Maps
-from .evaluate import evaluate, pixel_figures, truths
+from .evaluate import UNFIT, evaluate, pixel_figures, truths, unfit_sentence
 
 LEVELS = (0.01, 0.05, 0.10)  # nominal false-positive rates that are held against the labels
 
@@ -54,8 +54,11 @@ def measure(job, looked, settings, seeds, *, ablate=False, say=lambda line: None
             lost.setdefault(part, []).append(scores)
         model.held = None
     levels = [model.judge.rule(settings.fpr, settings.confidence).level for model in models]
+    unfit = pixels[0].pop(UNFIT, []) if pixels else []  # the same for every seed
     mean = {name: float(np.mean([p[name] for p in pixels])) for name in (pixels or [{}])[0]}
-    found = evaluate(items, runs, levels, models[0].rows, mean)
+    if unfit:
+        say(f"warning: {unfit_sentence(unfit)}")
+    found = evaluate(items, runs, levels, models[0].rows, mean | {UNFIT: unfit})
     if found is None:
         raise UserError("No labelled item of both kinds could be scored.")
     return found.to_dict() | {

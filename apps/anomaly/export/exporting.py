@@ -76,8 +76,8 @@ def facts(model, size, deep) -> dict[str, str]:
         "detector": model.kind,
         "parts": ",".join(model.judge.ranking),
         "pixels": recipe(model, size, deep),
-        "p": f"Share of normals at least as odd, by {len(model.judge.normal_scores)} held-out "
-        f"normals. {TIES} Normals that were fitted on are not recognised.",
+        "p": f"Share of normals at least as odd, by {model.judge.calibration.rule().held}. {TIES} "
+        "Normals that were fitted on are not recognised.",
         "map": "1 is the level that 99.9 % of normal pixels stay under.",
     }
 
@@ -162,8 +162,11 @@ def _judged(g, parts, judge):
     """Add "score", "p" and "parts", as `Judge.judged`."""
     rows = [_combined(g, one, scale) for one, scale in zip(parts, judge.scales, strict=True)]
     folds = judge.calibration.folds if judge.is_crossed else (judge.calibration,)
-    counts = [count_at_least(g, f.scores, row) for f, row in zip(folds, rows, strict=True)]
-    n = len(judge.normal_scores)
+    counts = [
+        count_at_least(g, fold.scores, row, fold.weights if fold.groups else None)
+        for fold, row in zip(folds, rows, strict=True)
+    ]
+    n = judge.calibration.size
     counted = g.node("Sum", constant(g, [1]), *counts)
     g.node("Div", counted, constant(g, n + 1), out="p")
     g.node("Mean", *rows, out="score")

@@ -122,10 +122,15 @@ def cells(g, memory, x):
     return g.node("Sqrt", total(g, square(g, g.node("Squeeze", white, g.numbers(3))), -1))
 
 
-def count_at_least(g, values, scores):
-    """Return how many constants of `values` are at least as large as `scores` `(1,)`: `(1,)`."""
+def count_at_least(g, values, scores, weights=None):
+    """Return how many constants of `values` are at least as large as `scores` `(1,)`: `(1,)`.
+
+    With weights: the sum of theirs.
+    """
     over = g.node("LessOrEqual", scores, constant(g, values))
-    return total(g, g.node("Cast", over, to=TYPES["float32"]), 0, keep=1)
+    over = g.node("Cast", over, to=TYPES["float32"])
+    over = over if weights is None else g.node("Mul", over, constant(g, weights))
+    return total(g, over, 0, keep=1)
 
 
 def _impulse(i, length, across):

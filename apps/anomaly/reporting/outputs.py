@@ -14,7 +14,7 @@ from gantools.data.files import atomic, make_folder
 from gantools.errors import UserError
 
 from ..calibration.calibrate import adjusted
-from ..model_files import replace_folder
+from ..model_files import recover, replace_folder
 
 COLUMNS = ("path", "score", "p", "adjusted_p", "verdict", "group", "group_p", "reason")
 GROUP_COLUMNS = ("group", "items", "score", "p", "adjusted_p", "verdict")
@@ -62,6 +62,7 @@ class Maps:
         self.kept, self.room, self.names, self.volume = {}, MOST_KEPT, {}, {}
         self.spill = None
         if self.folder:
+            recover(self.folder)
             self.draft = self.folder.with_name(f".{self.folder.name}.part")
             shutil.rmtree(self.draft, ignore_errors=True)
             make_folder(self.draft)

@@ -5,9 +5,8 @@ import numpy as np
 from gantools import record
 
 from .. import loading
-from ..calibration import drift
+from ..calibration import drift, stream, units
 from ..calibration.calibrate import FLAGGED, adjusted
-from ..calibration.stream import watch
 from ..evaluation.evaluate import HEAD, evaluate, pixel_figures, truths
 from ..model_files import write_json
 from ..scans.medical import title_of
@@ -29,11 +28,11 @@ def pictures_outcome(looked, items, scored, model, maps, order=None) -> Outcome:
     """
     shown = oddest(scored)[: report.CARDS]
     pictures = {
-        int(i): _pictures(looked, model, items[i], maps.get(i))
+        int(i): _pictures(looked, _explains(scored, model, i), items[i], maps.get(i))
         for i in shown
         if items[i].name not in scored.errors
     }
-    light, values = stream_of(scored, model, order)
+    light, values = stream_of(looked, items, scored, model, order)
     return Outcome(
         title_of(looked.collection), looked.collection.description,
         [Subject(i.name, i.group, i.kind, i.label) for i in items], scored, model.judge, model.rows,
@@ -46,13 +45,13 @@ def pictures_outcome(looked, items, scored, model, maps, order=None) -> Outcome:
 def table_outcome(looked, items, scored, model, maps, order=None) -> Outcome:
     """Gather what came out of scoring rows. Args: as for `pictures_outcome`; there are no maps."""
     shown = [i for i in oddest(scored)[: report.CARDS] if items[i].name not in scored.errors]
-    light, values = stream_of(scored, model, order)
+    light, values = stream_of(looked, items, scored, model, order)
     return Outcome(
         title_of(looked.collection), looked.collection.description,
         [Subject(i.name, i.group, i.kind, i.label) for i in items], scored, model.judge, model.rows,
         _told_of(model), tuple(looked.audit.findings),
         (*lights(items, scored, model, looked), *light), looked.print, {}, {},
-        model.reasons(looked.reader, items, shown), values,
+        _reasons(looked, items, scored, model, shown), values,
     )  # fmt: skip
 
 
@@ -72,28 +71,43 @@ def lights(items, scored, model, looked) -> tuple:
         model: With `judge` and `inputs`.
         looked: `job.Looked` or `tables.job.LookedTable`.
     """
-    plain = [item for item in items if item.label != 1]
-    inputs = model.inputs.compare(*looked.numbers(plain)) if model.inputs and plain else []
-    return (batch_light(items, scored, model.judge), *inputs)
+    plain, judge, inputs = [item for item in items if item.label != 1], model.judge, []
+    if model.inputs and plain:
+        groups = [item.group for item in plain]
+        worth = (len(judge.known_groups), units.worth(groups)) if judge.is_grouped else None
+        inputs = model.inputs.compare(*looked.numbers(plain), worth)
+    return (batch_light(items, scored, judge), *inputs)
 
 
 def batch_light(items, scored, judge):
-    """Return the drift light of a batch by the p-values of what is not labelled anomalous."""
-    plain = np.array([item.label != 1 for item in items])
-    return drift.batch(scored.p[plain], len(judge.normal_scores))
+    """Return the drift light of a batch by the p-values of what is not labelled anomalous.
+
+    Where items come in groups, by one p a group, of those without a labelled anomaly.
+    """
+    found = units.compared([item.group for item in items], scored, judge)
+    if found.reason:
+        return drift.Light("batch", drift.SAME, 1.0, 0.5, found.reason)
+    plain = [all(items[i].label != 1 for i in members) for members in found.members]
+    return drift.batch(found.p[np.array(plain, bool)], len(found.normals), found.word)
 
 
-def stream_of(scored, model, order):
+def stream_of(looked, items, scored, model, order):
     """Return `(lights, values)` of the watch on a stream, both empty where there is none.
 
     Args:
+        looked: `job.Looked`, or `tables.job.LookedTable` with the column of times.
+        items: What was scored.
         scored: `fitted.Scored`.
         model: With `judge`.
-        order: Numbers of the items as they came, or None.
+        order: What `stream.order_of` returned.
     """
     if order is None:
         return (), []
-    light, values = watch(model.judge.normal_scores, scored.scores, scored.hashes, order)
+    if order == stream.TIME:
+        values = looked.reader.take(items).get(looked.roles.time)
+        order = stream.rows_in_time(values)
+    found = units.compared([item.group for item in items], scored, model.judge)
+    light, values = stream.watch_units(found, order)
     return (light,), values
 
 
@@ -163,11 +177,12 @@ def tell(out, outcome, settings, command, say) -> dict:
 def _cases(outcome, rule):
     scored, cases = outcome.scored, []
     verdicts, discovered = rule.verdicts(scored.p), adjusted(scored.p)
-    bars = outcome.judge.bars(scored.parts)
+    judges, side = scored.halves or ((outcome.judge,), np.zeros(len(outcome.items), int))
+    bars = [judge.bars(scored.parts) for judge in judges]
     shown = {*outcome.pictures, *outcome.reasons}
     for i in oddest(scored):
         item, group = outcome.items[i], scored.groups.get(outcome.items[i].group or "")
-        own = {name: float(values[i]) for name, values in bars.items()} if i in shown else {}
+        own = {n: float(v[i]) for n, v in bars[side[i]].items()} if i in shown else {}
         case = report.Case(
             item.name, float(scored.scores[i]), float(scored.p[i]), float(discovered[i]),
             verdicts[i], item.group or "", item.kind, item.label, own,
@@ -215,6 +230,20 @@ def _alike(outcome):
     found = (ranks @ ranks.T) / np.outer(lengths, lengths)
     rows = [(n, *(f"{v:.2f}" for v in row)) for n, row in zip(names, found, strict=True)]
     return ("part", *names), tuple(rows)
+
+
+def _explains(scored, model, number):
+    """Return the model that scored an item: of halves, the other one was fitted on it."""
+    return scored.models[scored.halves[1][number]] if scored.models else model
+
+
+def _reasons(looked, items, scored, model, shown):
+    """Return item number -> reasons, each by the model that scored the row, in the order shown."""
+    found = {}
+    for one in scored.models or (model,):
+        own = [i for i in shown if _explains(scored, model, i) is one]
+        found |= one.reasons(looked.reader, items, own)
+    return {int(i): found[int(i)] for i in shown}
 
 
 def _pictures(looked, model, item, heat):

@@ -26,26 +26,28 @@ def sentences(outcome, rule, found) -> tuple[str, ...]:
     scored = outcome.scored
     count, flagged = int(np.isfinite(scored.p).sum()), int(rule.flags(scored.p).sum())
     sure = int(np.sum(adjusted(scored.p) <= FALSE_SHARE))
+    about = "about" if rule.unit == "normals" else "at most about"  # of groups a bound is known
     first = (
-        f"{flagged} of {count} items look unlike the normals; expect about "
+        f"{flagged} of {count} items look unlike the normals; expect {about} "
         f"{rule.level * count:.0f} flags among as many normals."
     )
     if not rule.rank:
-        first = f"{count} items are ranked; with {rule.n} held-out normals nothing can be flagged."
+        first = f"{count} items are ranked; with {rule.held} nothing can be flagged."
     strict = (
         f"{sure} items stand out even when at most {FALSE_SHARE:.0%} of what is picked may be "
         "false (adjusted p)."
         if sure
-        else discoveries_sentence(rule.n, count, FALSE_SHARE, max(1, flagged))
+        else discoveries_sentence(rule.n, count, FALSE_SHARE, max(1, flagged), rule.unit)
     )
     groups = _group_sentence(scored.groups, outcome.group_rules(rule.fpr, rule.confidence))
+    seen = _seen_sentence(outcome)
     failed = f"{len(scored.errors)} items have no p-value, see the list." if scored.errors else ""
     moved = _moved(outcome.lights)
     told = [found.sentence] if found else []
     # If the detector loses to a simple row, that is the first thing to know.
     behind = found is not None and found.difference[1] <= 0
     opening = [*told, first] if behind else [first, *told]
-    lines = (*opening, groups, failed, *moved, strict, outcome.judge.sentence(rule))
+    lines = (*opening, groups, seen, failed, *moved, strict, outcome.judge.sentence(rule))
     return tuple(line for line in lines if line)
 
 
@@ -66,25 +68,45 @@ def _moved(lights):
 
 
 def _group_sentence(groups, rules):
-    if not groups:
+    judged = {name: p for name, (_, _, p) in groups.items() if np.isfinite(p)}
+    if not judged:
         return ""
-    flagged = sum(bool(rules[name].flags(p)) for name, (_, _, p) in groups.items())
+    flagged = sum(bool(rules[name].flags(p)) for name, p in judged.items())
     held = " or ".join(map(str, sorted({rule.n for rule in rules.values()})))
     return (
-        f"{flagged} of {len(groups)} groups look unlike the {held} held-out groups of normals as a "
+        f"{flagged} of {len(judged)} groups look unlike the {held} held-out groups of normals as a "
         "whole (one p for a group, fair to its size)."
+    )
+
+
+def _seen_sentence(outcome):
+    """Return a warning of new items of groups that the model knows, "" where there are none."""
+    judges, side = outcome.scored.halves or ((outcome.judge,), np.zeros(len(outcome.items), int))
+    groups = [item.group for item in outcome.items]
+    seen = np.array([judge.seen_groups(groups) for judge in judges])[side, np.arange(len(groups))]
+    new = seen & np.isfinite(outcome.scored.p)
+    names = sorted({groups[i] for i in np.flatnonzero(seen)})
+    if not names:
+        return ""
+    what = "This group was" if len(names) == 1 else f"These {len(names)} groups were"
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return (
+        f"warning: {what} fitted on or calibrated with, and cannot get a p as a whole: "
+        f"{', '.join(names[:3])}{more}. Nor is the p of their {int(new.sum())} new items one of "
+        "new normals, for the model knows the like of them."
     )
 
 
 def method(outcome) -> tuple[str, ...]:
     """Return how the scores were made, in three sentences."""
     fit, (first, second) = outcome.model["fit"], outcome.model["calibration"]
+    grouped = f" of {outcome.judge.calibration.size} groups" if outcome.judge.is_grouped else ""
     split = (
-        f"Fitted on {fit} normals; {first} others scale the parts and {second} more give the "
-        "p-values. No item is in two of these."
+        f"Fitted on {fit} normals; {first} others scale the parts and {second} more{grouped} give "
+        f"the p-values. No {'group' if grouped else 'item'} is in two of these."
         if not outcome.judge.is_crossed
-        else f"{fit} normals in {len(outcome.judge.scales)} folds: each fold is held against a "
-        "detector that did not see it."
+        else f"{fit} normals{grouped} in {len(outcome.judge.scales)} folds: each fold is held "
+        "against a detector that did not see it."
     )
     return (
         KINDS.get(

@@ -12,6 +12,10 @@ from ..items import Item
 
 SAME_PLACE = 1e-3  # mm
 IRREGULAR = 0.1  # of the median gap between slices
+CLEAN = "NO"  # of BurnedInAnnotation: any other answer, and none, promises nothing
+ASIDE = "a localiser, or another direction than its series"
+NO_PICTURE = "a DICOM file of a kind without pictures"
+LEFT_OUT = (ASIDE, NO_PICTURE)  # reasons of what is passed over, by codes
 FACTS = ("KVP", "SliceThickness", "EchoTime", "RepetitionTime", "MagneticFieldStrength")
 
 
@@ -30,7 +34,7 @@ class Header:
         number: InstanceNumber.
         localiser: Whether it only shows where others lie.
         maker: Manufacturer, used for counting only.
-        burned: Whether it may have text burned in.
+        burned: BurnedInAnnotation: "YES", "NO", or "" where nobody says.
         facts: Numbers of the acquisition.
     """
 
@@ -45,7 +49,7 @@ class Header:
     number: int
     localiser: bool
     maker: str
-    burned: bool
+    burned: str
     facts: tuple[tuple[str, float], ...]
 
 
@@ -80,23 +84,25 @@ def describe(items, salt: str):
         salt: See `code`.
 
     Returns:
-        `(items, notes, skipped)`: one item a frame, series after series in the order of space;
-        sentences; `(code, reason)`.
+        `(items, notes, skipped)`: one item a frame, series after series in the order of space, then
+        one a file that cannot be read; sentences; `(code, reason)` with a reason of `LEFT_OUT`.
 
     Raises:
         UserError: pydicom is missing, or none of the files holds a picture.
     """
-    headers, skipped = [], []
+    headers, broken, skipped = [], [], []
     for item in items:
-        found = _header(item, salt)
-        if isinstance(found, str):
-            skipped.append((code(item.name, salt), found))
+        found = item.trouble or _header(item, salt)
+        if found is None:
+            skipped.append((code(item.name, salt), NO_PICTURE))
+        elif isinstance(found, str):
+            broken.append(_in_trouble(item, found, salt))
         else:
             headers.append(found)
     if not headers:
+        why = f"The first: {broken[0].trouble}" if broken else f"The first is {NO_PICTURE}."
         raise UserError(
-            f"None of {len(items)} DICOM files holds a picture: the first {skipped[0][1]}. "
-            "Expected files with pixel data.",
+            f"None of {len(items)} DICOM files holds a picture. {why} Expected files with pixels.",
             ALL_FAILED,
         )
     counts = Counter(header.name for header in headers)
@@ -109,16 +115,14 @@ def describe(items, salt: str):
     for series in dict.fromkeys(header.series for header in headers):
         members = [header for header in headers if header.series == series]
         kept, left_out = _one_direction(members)
-        skipped += [(h.name, "a localiser, or another direction than its series") for h in left_out]
+        skipped += [(h.name, ASIDE) for h in left_out]
         notes += _spacing_notes(kept, series)
         made += _frames(_in_order(kept), makers)
-    burned = sum(header.burned for header in headers)
-    if burned:
-        notes.append(f"{burned} DICOM files may have text burned into the picture.")
+    notes += _burned_notes(headers)
     kinds = Counter(header.modality for header in headers)
     if len(kinds) > 1:
         notes.append("Modalities: " + ", ".join(f"{n} {k}" for k, n in kinds.most_common()) + ".")
-    return made, notes, skipped
+    return made + broken, notes, skipped
 
 
 def modality_of(path) -> str:
@@ -126,17 +130,46 @@ def modality_of(path) -> str:
     return str(library().dcmread(path, specific_tags=["Modality"], force=True).get("Modality", ""))
 
 
+def _in_trouble(item, why, salt):
+    """Return the item of a file whose header is not known: a code, and of nobody's group."""
+    own, group = code(item.name, salt), item.group and code(item.group, salt)
+    return replace(item, name=own, group=group, series=own, mask=None, trouble=why)
+
+
+def _burned_notes(headers):
+    """Return the warning that text may be burned in, for cards show the pictures to others."""
+    said = Counter(header.burned for header in headers)
+    unsure = len(headers) - said[CLEAN]
+    if not unsure:
+        return []
+    return [
+        f"warning: {unsure} of {len(headers)} DICOM files may have text burned into the picture "
+        f"(BurnedInAnnotation: YES in {said['YES']}, not said in {unsure - said['YES']}). Look at "
+        "the cards before you hand them on."
+    ]
+
+
 def _header(item, salt):
-    """Return a `Header`, or the reason why the file is of no use."""
+    """Return a `Header`, the sentence why it cannot be read, or None: no picture by its kind."""
     try:
         data = library().dcmread(item.path, stop_before_pixels=True, force=True)
-        if not data.get("Rows") or not data.get("Columns"):
-            return "has no pixels"
-        return _filled(item, data, salt)
+        if data.get("Rows") and data.get("Columns"):
+            return _filled(item, data, salt)
+        meta = getattr(data, "file_meta", None) or {}
+        kind = data.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID")
     except UserError:
         raise
     except Exception as error:  # pydicom raises what the broken element happens to be
-        return f"cannot be read ({type(error).__name__})"
+        return (
+            f"The header of a DICOM file cannot be read ({type(error).__name__}): it may be "
+            "truncated. Expected a whole file."
+        )
+    if kind and "Image Storage" not in library().uid.UID(str(kind)).name:
+        return None
+    return (
+        "The header of a DICOM file does not say how large its picture is: it may be truncated. "
+        "Expected a whole file."
+    )
 
 
 def _filled(item, data, salt):
@@ -165,7 +198,7 @@ def _filled(item, data, salt):
         int(data.get("InstanceNumber") or 0),
         "LOCALIZER" in kinds,
         str(data.get("Manufacturer") or ""),
-        str(data.get("BurnedInAnnotation") or "").upper() == "YES",
+        str(data.get("BurnedInAnnotation") or "").upper(),
         _facts(data),
     )
 

@@ -15,6 +15,7 @@ from .dicom import library
 WINDOWS = {"CT": (-1000.0, 1000.0)}  # Hounsfield units
 BY_SERIES = {"MR", "PT", "NM"}  # levels are comparable within one series only
 PERCENTILES = (0.5, 99.5)
+OUTSIDE = "A slice that cannot be read has no part in the window of its series."
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,21 @@ def read_frame(path, index=None) -> Frame:
     return Frame(values, ~_padding(stored, data), modality, kind == "MONOCHROME1")
 
 
+def readable_frames(items):
+    """Return `(frames, items that cannot be read)`: one bad slice must not take its series along.
+
+    Args:
+        items: With `path` and `index`.
+    """
+    frames, lost = [], []
+    for item in items:
+        try:
+            frames.append(read_frame(item.path, item.index))
+        except UserError:
+            lost.append(item)
+    return frames, lost
+
+
 def window_of(frames) -> tuple[float, float]:
     """Return the window `(low, high)` in which frames that belong together become levels.
 
@@ -111,16 +127,66 @@ def display(path, index=None) -> np.ndarray:
     if frame.values.ndim == 3:
         return np.rint(frame.values * 255).astype(np.uint8)
     data = pydicom.dcmread(path, stop_before_pixels=True, force=True)
-    if data.get("WindowCenter") is None and data.get("VOILUTSequence") is None:
-        return np.rint(levels(frame, window_of([frame])) * 255).astype(np.uint8)
     try:
-        shown = np.asarray(pydicom.pixels.apply_voi_lut(frame.values, data, index=0), np.float32)
-    except (ValueError, TypeError, AttributeError, NotImplementedError, IndexError):
+        out = _voi(frame.values, _stored_window(data, index or 0))
+    except (ValueError, TypeError, AttributeError, IndexError, KeyError):  # as broken as it comes
+        out = None
+    if out is None:
         return np.rint(levels(frame, window_of([frame])) * 255).astype(np.uint8)
-    low, high = float(shown.min()), float(shown.max())
-    out = (shown - low) / (high - low) if high > low else shown * 0
     out = 1 - out if frame.inverted else out
     return np.rint(255 * np.where(frame.valid, out, 0)).astype(np.uint8)[..., None]
+
+
+def _stored_window(data, index):
+    """Return what holds the window of a frame: the file, or a group of an enhanced one; or None."""
+    groups = [
+        items[min(index, len(items) - 1)].get("FrameVOILUTSequence") or ()
+        for name in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence")
+        if len(items := data.get(name) or ())
+    ]
+    for one in (data, *(inner[0] for inner in groups if len(inner))):
+        if one.get("VOILUTSequence") or one.get("WindowCenter") is not None:
+            return one
+    return None
+
+
+def _voi(values, stored):
+    """Return values in the window that is stored, 0 to 1; None where there is none to be used.
+
+    The window decides the scale, not the darkest and brightest pixel: pictures of one window have
+    one scale.
+
+    Source: DICOM PS3.3, C.11.2.1.2 and C.11.2.1.3.
+    """
+    if stored is None:
+        return None
+    if stored.get("VOILUTSequence"):
+        return _looked_up(values, stored.VOILUTSequence[0])
+    centre, width = (_first(stored.get(name)) for name in ("WindowCenter", "WindowWidth"))
+    kind = str(stored.get("VOILUTFunction") or "LINEAR").upper()
+    if kind == "LINEAR":
+        centre, width = centre - 0.5, max(width - 1, 1e-6 if width >= 1 else 0)
+    if width <= 0:
+        return None
+    if kind == "SIGMOID":
+        return 1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -80, 80)))
+    return np.clip((values - centre) / width + 0.5, 0, 1)
+
+
+def _looked_up(values, table):
+    """Return values by a table of the file, 0 to 1."""
+    count, start, bits = (int(v) for v in table.LUTDescriptor)
+    cells = table.LUTData
+    if isinstance(cells, bytes):
+        cells = np.frombuffer(cells, np.uint8 if len(cells) == (count or 2**16) else "<u2")
+    cells = np.asarray(cells, np.float32)
+    places = np.clip(np.rint(values) - start, 0, len(cells) - 1).astype(int)
+    return cells[places] / np.float32(2**bits - 1)
+
+
+def _first(value):
+    """Return the first of one or several numbers."""
+    return float(value[0] if hasattr(value, "__len__") and not isinstance(value, str) else value)
 
 
 def _used_bits(stored, data):

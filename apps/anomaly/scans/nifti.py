@@ -9,7 +9,10 @@ import numpy as np
 
 from gantools.errors import ALL_FAILED, UserError, missing_extra
 
+from .medical import is_nifti
+
 EMPTY = 0.01  # foreground share below which a slice is dropped
+NOTHING = "Every slice of it is empty: expected a volume in which something stands out."
 PERCENTILES = (0.5, 99.5)
 _ONE_AT_A_TIME = Lock()
 
@@ -31,27 +34,26 @@ def describe(items):
     """Return one item a slice of each volume, without empty slices.
 
     Slices lie across the axis of the largest spacing, or across z when all are alike. The volume is
-    the group; the order of slices is that of space.
+    the group; the order of slices is that of space. A volume without any slice to look at is one
+    item, in trouble.
 
     Returns:
-        `(items, notes, skipped)`.
+        `(items, notes)`.
 
     Raises:
-        UserError: nibabel is missing, or none of the files can be read.
+        UserError: nibabel is missing, or none of the files can be used.
     """
     library()
-    made, notes, skipped = [], [], []
+    made, notes = [], []
     for item in items:
-        try:
-            data, header = volume(item.path)
-        except UserError as error:
-            skipped.append((item.name, str(error)))
-            continue
-        axis, low = slice_axis(header), data.min() + 0.1 * np.ptp(data)
-        share = (data > low).mean(axis=tuple(i for i in range(3) if i != axis))
+        share, trouble = _filled(item)
         kept = np.flatnonzero(share >= EMPTY)
-        if not len(kept):
-            skipped.append((item.name, "every slice is empty"))
+        if trouble or not len(kept):
+            made.append(replace(
+                item, group=item.group or item.name, series=item.name, mask=None,
+                trouble=trouble or NOTHING,
+            ))  # fmt: skip
+            continue
         if library().load(item.path).ndim > 3:
             notes.append(f"{item.name} has more than three axes: its first volume is used.")
         for index in kept:
@@ -67,11 +69,24 @@ def describe(items):
                     facts=item.facts + facts,
                 )
             )
-    if not made:
+    if all(item.trouble for item in made):
         raise UserError(
-            f"None of {len(items)} NIfTI files can be used. The first: {skipped[0][1]}", ALL_FAILED
+            f"None of {len(items)} NIfTI files can be used. The first: {made[0].trouble}",
+            ALL_FAILED,
         )
-    return made, notes, skipped
+    return made, notes
+
+
+def _filled(item):
+    """Return `(share of the foreground in each slice, why the volume cannot be read)`."""
+    if item.trouble:
+        return np.zeros(0), item.trouble
+    try:
+        data, header = volume(item.path)
+    except UserError as error:
+        return np.zeros(0), str(error)
+    axis, low = slice_axis(header), data.min() + 0.1 * np.ptp(data)
+    return (data > low).mean(axis=tuple(i for i in range(3) if i != axis)), ""
 
 
 def volume(path: Path):
@@ -135,12 +150,26 @@ def spacing_of(paths) -> float:
     """Return the median of volumes' in-plane spacing in mm, which all are resampled to.
 
     Args:
-        paths: Volumes; only their headers are read.
+        paths: Volumes; only their headers are read. Those that cannot be read are left out.
 
     Raises:
-        UserError: one of them cannot be read.
+        UserError: none of them can be read.
     """
-    return float(np.median([min(_in_plane(_Turned(path))) for path in paths]))
+    found, failed = [], None
+    for path in paths:
+        try:
+            found.append(min(_in_plane(_Turned(path))))
+        except UserError as error:
+            failed = error
+    if failed is not None and not found:
+        raise failed
+    return float(np.median(found))
+
+
+def spacing_in(items) -> float | None:
+    """Return the `spacing_of` the volumes among normals for training, None without any."""
+    normals = {i.path for i in items if i.part == "train" and i.label != 1 and is_nifti(i.path)}
+    return spacing_of(sorted(normals)) if normals else None
 
 
 class _Turned:

@@ -5,6 +5,7 @@ missing cell where none was missing, a text where numbers were) is kept as a num
 because it is often the anomaly.
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zlib import crc32
@@ -22,6 +23,20 @@ KNOTS = 512
 SURPRISE = 3.0  # what was never seen among normals, in standard deviations
 GRAMS = 64
 FEW = 20  # rows below which a column of distinct cells need not be an identifier
+# Words of headings, see `names_persons`.
+WHO = {"patient", "person", "customer", "client", "employee", "member", "user", "contact", "doctor",
+       "physician", "nurse", "guest", "owner", "holder"}  # fmt: skip
+WHOSE = WHO | {"first", "last", "full", "given", "family", "middle", "maiden", "nick", "birth"}
+MACHINES = {"ip", "ipv4", "ipv6", "mac", "memory", "src", "dst", "source", "destination", "dest",
+            "remote", "local", "bus", "base", "start", "end"}  # fmt: skip
+NUMBERED = {"id", "ids", "no", "nr", "num", "number", "code", "key", "uid"}
+PAPERS = {"ssn", "mrn", "passport", "iban"}
+NAMING = {
+    "surname", "forename", "firstname", "lastname", "fullname", "givenname", "familyname",
+    "nickname", "username", "patientname", "vorname", "nachname", "socialsecurity", "email",
+    "emails", "mail", "adresse", "phone", "phones", "telephone", "telefon", "mobile", "cellphone",
+    "fax", "dob", "birthdate", "birthday", "dateofbirth",
+}  # fmt: skip
 TRUE, FALSE = {"true", "yes", "t", "y", "on"}, {"false", "no", "f", "n", "off"}
 WORDED = ("category", "frequency", "text", "date")  # kinds whose cells are texts, whatever they say
 WIDTHS = {"boolean": 2, "constant": 1, "frequency": 2, "text": 5 + GRAMS}
@@ -82,6 +97,8 @@ def plan(name, values, time=False):
     values = np.asarray(values)
     present = ~absent(values)
     known = values[present]
+    if not time and names_persons(name) and not _answers(known):
+        return Column(name, "dropped", note=f"Column '{name}' says who somebody is: left out.")
     if not len(known):
         return Column(name, "dropped", note=f"Column '{name}' is empty: left out.")
     missing = bool((~present).any())
@@ -101,6 +118,31 @@ def plan(name, values, time=False):
     if time:  # nanoseconds, say, of more digits than a number keeps
         return _orders(name)
     return _plan_texts(name, known, missing)
+
+
+def names_persons(heading):
+    """Return whether a heading says that its cells tell persons apart: by name, number or address.
+
+    "patient_name", "PatientID" and "Phone No. 2" do, "process name" and "patient age" do not.
+    """
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", heading)
+    words = [word for word in re.split(r"[\W\d_]+", spaced.lower()) if word]
+    plain = list(words)
+    while len(plain) > 1 and plain[-1] in NUMBERED:
+        plain.pop()
+    if not plain:
+        return False
+    *before, last = plain
+    before = before[-1] if before else ""
+    if last in ("name", "names"):
+        return not before or before in WHOSE
+    if last in ("address", "addresses"):
+        return before not in MACHINES
+    if last in WHO and plain != words:
+        return True
+    return (
+        bool(PAPERS & set(words)) or bool({last, "".join(plain)} & NAMING) or plain == ["patient"]
+    )
 
 
 def absent(values):
@@ -155,8 +197,7 @@ def _plan_numbers(name, numbers, missing, rows, time):
 
 def _plan_texts(name, known, missing):
     levels, counts = np.unique(known, return_counts=True)
-    words = np.mean([len(text.split()) for text in levels])
-    if len(levels) > DISTINCT * len(known) and len(known) >= FEW and words < 2:
+    if len(levels) > DISTINCT * len(known):  # names have two words and more
         return Column(name, "dropped", note=f"Column '{name}' names the rows: left out.")
     if len(levels) <= max(LEVELS, 0.05 * len(known)):
         shares = (counts / len(known)).tolist()
@@ -310,6 +351,11 @@ def _text_numbers(texts):
         for t in texts
     ]
     return np.array(rows, np.float64).reshape(-1, 4)
+
+
+def _answers(known):
+    """Return whether cells only say yes or no, as where "phone" asks whether there is one."""
+    return bool(np.isin(_booleans(known), (0, 1)).all())
 
 
 def _booleans(values):

@@ -13,10 +13,12 @@ from ..audit.findings import Finding
 from ..audit.tables import audit_table
 from ..calibration.drift import Fingerprint
 from ..calibration.judge import Judge, Raw
-from ..calibration.split import FEW, bucket, full_folds, split, undivided
+from ..calibration.split import bucket, full_folds, is_few, split, undivided
 from ..detectors import baselines
+from ..dividing import enough, shared_out
+from ..halves import halves
 from ..items import Collection, Item
-from ..job import FOLDS, enough, halves, shared_out
+from ..job import FOLDS
 from . import model as fitted_table
 from .columns import texts_of
 from .model import FittedTable, Rows, TableMember
@@ -156,8 +158,8 @@ def fit(looked, settings, *, out=None, say=lambda line: None, progress=None) -> 
     ranking = settings.ranked(fitted_table.ROWS)
     if settings.detector not in ("auto", "references"):
         raise UserError(f"--detector {settings.detector} needs pictures. For a table give auto.")
-    crossed = len(normals) < FEW and looked.roles.time is None
-    model = (_crossed if crossed else _held_out)(looked, normals, settings.seed, ranking)
+    crossed = is_few(normals) and looked.roles.time is None
+    model = (_crossed if crossed else _held_out)(looked, normals, settings, ranking)
     for note in model.members[0].transform.notes:
         say(note)
     model.inputs = Fingerprint.fit(*looked.numbers())
@@ -210,7 +212,8 @@ def _first(looked, labels, parts, say):
         say(line.replace(" on 32-pixel pictures", ""))
 
 
-def _held_out(looked, normals, seed, ranking):
+def _held_out(looked, normals, settings, ranking):
+    seed, asked = settings.seed, settings.groups is not None
     if looked.roles.time is None:
         parts = split(normals, seed)
         fit_on, rest = parts.fit, [*parts.early, *parts.calibration]
@@ -219,7 +222,7 @@ def _held_out(looked, normals, seed, ranking):
     place = [item.group or item.name for item in normals]
     first, second = ([normals[i] for i in part] for part in shared_out(rest, place, seed))
     if min(len(fit_on), len(first), len(second)) < 5:
-        raise undivided(normals)
+        raise undivided(normals, asked=asked)
     fit_on = [normals[i] for i in fit_on]
     model, known = FittedTable((_member(looked, fit_on),)), _known(looked, normals)
     a, b = (_raw(model, looked, items, known) for items in (first, second))
@@ -230,8 +233,8 @@ def _held_out(looked, normals, seed, ranking):
     return model
 
 
-def _crossed(looked, normals, seed, ranking):
-    parts = full_folds(normals, FOLDS, seed)
+def _crossed(looked, normals, settings, ranking):
+    parts = full_folds(normals, FOLDS, settings.seed, asked=settings.groups is not None)
     known, members, scaling, held = _known(looked, normals), [], [], []
     for number, fold in enumerate(parts):
         following = parts[(number + 1) % len(parts)]

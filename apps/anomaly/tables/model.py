@@ -1,7 +1,7 @@
 """A fitted job on a table: transforms, distances to the normal rows, judge; without pickle.
 
 MODEL/members/0/detector/transform.json    how columns become numbers
-MODEL/members/0/detector/normals.npz       some rows that were fitted on, for explanations
+MODEL/members/0/detector/normals.npz       features of some rows that were fitted on, for reasons
 MODEL/members/0/references/                the distances
 """
 
@@ -78,7 +78,8 @@ class TableMember:
     Attributes:
         transform: Columns to numbers.
         rows: Name -> fitted reference.
-        normals: Some of the rows that were fitted on, name -> column.
+        normals: Some of the rows that were fitted on, name -> column; features only, for what is no
+            feature (names, labels, groups) explains nothing and may say who somebody is.
     """
 
     transform: TableTransform
@@ -98,7 +99,7 @@ class TableMember:
         x = transform.transform(columns)
         rows = {name: make().fit(x) for name, make in REFERENCES.items()}
         step = max(1, -(-len(x) // EXAMPLES))
-        return cls(transform, rows, {name: values[::step] for name, values in columns.items()})
+        return cls(transform, rows, {name: columns[name][::step] for name in transform.slices})
 
     def parts(self, x):
         """Return part -> `(n,)` raw scores of transformed rows."""
@@ -226,9 +227,10 @@ class FittedTable:
         """Return the model of a folder.
 
         Raises:
-            UserError: the folder holds none, or one of another version.
+            UserError: the folder holds none, half of one, or one of another version.
         """
         stored = model_files.load(folder)
+        fitted.check_complete(folder, stored, ROWS, ("transform.json", "normals.npz"))
         members = tuple(TableMember.load(one) for one in stored.members)
         return cls(members, stored.judge, stored.inputs, stored.plan["facts"])
 

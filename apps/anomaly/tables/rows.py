@@ -28,16 +28,19 @@ class Roles:
         groups: What belongs together.
         time: What orders the rows.
         split: "train" and "test".
+        left_out: What else is no feature, by the user's word.
     """
 
     label: str | None = None
     groups: str | None = None
     time: str | None = None
     split: str | None = None
+    left_out: tuple[str, ...] = ()
 
     def drop(self):
         """Return the columns that a detector must not see; time is read by the transform."""
-        return tuple(name for name in (self.label, self.groups, self.split) if name)
+        named = (self.label, self.groups, self.split, *self.left_out)
+        return tuple(dict.fromkeys(name for name in named if name))
 
 
 def read(path, keep):
@@ -81,20 +84,23 @@ def find_roles(columns, wanted: Roles, known=None) -> Roles:
     Args:
         columns: Name -> column; of labels the texts of the file.
         wanted: What the user named.
-        known: Role -> column of the table that a model was fitted on, and "features": those that it
-            reads, which are never taken for a label or a split; or None.
+        known: Role -> column of the table that a model was fitted on, "left_out": those that its
+            user left out, and "features": those that it reads; or None. Neither of these two is
+            taken for a label or a split.
 
     Raises:
         UserError: a named column is not there.
     """
     for option, name in (("--label", wanted.label), ("--groups", wanted.groups),
-                         ("--time-col", wanted.time)):  # fmt: skip
+                         ("--time-col", wanted.time),
+                         *(("--drop", name) for name in wanted.left_out)):  # fmt: skip
         if name is not None and name not in columns:
             raise UserError(f"{option} {name}: the table has {', '.join(list(columns)[:20])}.")
     known = dict(known or {})
-    features = known.pop("features", ())
+    left_out = wanted.left_out or tuple(n for n in known.pop("left_out", ()) if n in columns)
+    taken = {*known.pop("features", ()), *left_out}
     known = {role: name for role, name in known.items() if name in columns}
-    there = {name.strip().lower(): name for name in columns if name not in features}
+    there = {name.strip().lower(): name for name in columns if name not in taken}
 
     def named(names, fits):
         found = (there[name] for name in names if name in there)
@@ -108,6 +114,7 @@ def find_roles(columns, wanted: Roles, known=None) -> Roles:
         wanted.groups or known.get("groups"),
         wanted.time or known.get("time"),
         known.get("split") or division,
+        left_out,
     )
 
 

@@ -22,7 +22,8 @@ class TableTransform:
 
     Attributes:
         columns: One `Column` a heading that was fitted, in order; "dropped" ones have no width.
-        typical: Text a column of its median or most frequent value, for explanations.
+        typical: Text a column of its median or most frequent value, for explanations; "" of what is
+            no feature.
     """
 
     columns: tuple[Column, ...]
@@ -52,7 +53,8 @@ class TableTransform:
         if not sum(column.width for column in columns):
             notes = " ".join(column.note for column in columns)
             raise UserError(f"No column can be learnt from. {notes}")
-        return cls(columns, tuple(_typical(parts[column.name]) for column in columns))
+        typical = (_typical(parts[column.name]) if column.width else "" for column in columns)
+        return cls(columns, tuple(typical))
 
     @property
     def width(self) -> int:

@@ -21,6 +21,7 @@ from gantools import record
 from gantools.core import AdversarialModel, Linear, Trapezoid
 from gantools.core.callbacks import Checkpoints, JsonLog
 from gantools.core.health import Health
+from gantools.core.state import newest_state
 from gantools.data.files import make_folder
 from gantools.errors import UserError
 from gantools.gans.progress import Progress
@@ -316,10 +317,15 @@ def _gan_model(settings, steps, net):
 
 def _play(model, stream, steps, out, stage, watchers, quiet):
     """Fit from where the stage stands to `steps` cycles; return whether it got there."""
-    model.restore(out / f"{stage}-state")
+    kept = out / f"{stage}-state"
+    if model.restore(kept) is None and newest_state(kept):
+        raise UserError(
+            f"No state in {kept} is whole: files are missing, unreadable or changed. Bring "
+            "them back from a copy, or start over with --fresh."
+        )
     left = steps - int(model.cycle)
     if left > 0:
-        states = Checkpoints(out / f"{stage}-state", minutes=3)
+        states = Checkpoints(kept, minutes=3)
         log = JsonLog(out / f"{stage}-log.jsonl", 200)
         progress = [] if quiet else [Progress(Budget(None, steps))]
         callbacks = [*watchers, log, states, *progress]

@@ -100,6 +100,20 @@ def test_an_unreadable_file_is_a_row_and_exit_code_4(tiles, tmp_path, capsys):
     assert last["reason"]
 
 
+def test_a_listed_file_that_is_missing_is_a_row_and_exit_code_4(tile_folder, tmp_path):
+    names = sorted(path.relative_to(tile_folder) for path in tile_folder.glob("t*/*/*.png"))
+    rows = [f"{n},{n.parts[0]},{int(n.parts[1] == 'patch')}" for n in names]
+    rows += ["test/good/lost.png,test,0", "train/good/lost.png,train,0"]
+    (tmp_path / "list.csv").write_text("\n".join(["path,split,label", *rows]))
+    listed = ("--manifest", tmp_path / "list.csv", "-o", tmp_path / "out")
+    assert run("--data", tile_folder, *listed, *FAST, "-q") == SOME_FAILED
+    last = scores(tmp_path / "out")[-1]
+    assert (last["path"], last["verdict"]) == ("test/good/lost.png", "not scored")
+    assert "no such file" in last["reason"]
+    told = (tmp_path / "out" / "audit.json").read_text()
+    assert '"test/good/lost.png",' in told and '"train/good/lost.png"' in told
+
+
 def test_an_unreadable_file_of_undivided_data_is_a_row_too(tile_folder, tmp_path, capsys):
     shutil.copytree(tile_folder / "train" / "good", tmp_path / "data")
     (tmp_path / "data" / "zz.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
@@ -174,22 +188,6 @@ def test_what_an_earlier_job_said_of_labels_and_shards_goes(done, tile_folder, t
     assert run("score", "--data", test / "patch", "--model", model, "-o", out, "-q") == DONE
     left = {path.name for path in out.iterdir()}
     assert not left & {"evaluation.json", "outcome.json", "outcome.npz"}
-
-
-def test_feedback_joins_the_calibration(done, tile_folder, tmp_path, capsys):
-    model, feedback = tmp_path / "refined", tmp_path / "feedback.csv"
-    names = [row["path"].removeprefix("test/") for row in scores(done)]
-    feedback.write_text(f"path,verdict\n{names[0]},anomalous\n{names[10]},normal\n")
-    data = tile_folder / "test"
-    assert run("refine", done / "model", feedback, "--data", data, "-o", model) == DONE
-    said = told(capsys)
-    assert "1 normals joined" in said
-    assert f"{names[0]} is anomalous by your word" in said
-    old, new = (fitted.Fitted.load(path) for path in (done / "model", model))
-    assert len(new.judge.normal_scores) == len(old.judge.normal_scores) + 1
-    feedback.write_text("path,verdict\nnobody.png,normal\n")
-    assert run("refine", done / "model", feedback, "--data", data) == USAGE
-    assert "None of the 1 items" in told(capsys)
 
 
 def test_eval_prints_a_table_and_ablates(tile_folder, tmp_path, capsys):

@@ -130,6 +130,32 @@ def test_other_folders_are_refused_in_one_sentence(tmp_path, text):
         fitted.Fitted.load(folder)
 
 
+def test_a_model_that_was_copied_in_part_says_what_is_missing(fitted_tiles, tmp_path):
+    from gantools.apps.anomaly.tables.model import load_model
+
+    _, model = fitted_tiles
+    folder = tmp_path / "model"
+    model.save(folder)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    assert len(files) == 3 + len(fitted.ROWS) + 2
+    for path in files:
+        path.rename(tmp_path / "aside")
+        name = path.relative_to(folder).as_posix()
+        with pytest.raises(UserError) as failed:
+            load_model(folder)
+        assert name in str(failed.value)
+        if path.parent != folder or path.name == "inputs.json":
+            assert str(failed.value) == (
+                f"The model in {folder} is incomplete: expected 10 files beside plan.json and "
+                f"judge.json, {name} is missing. Copy it again, or fit it again."
+            )
+        (tmp_path / "aside").rename(path)
+    load_model(folder)
+    (folder / "members").rename(tmp_path / "members")
+    with pytest.raises(UserError, match="members/0/references/knn5.npz and 8 more files are miss"):
+        load_model(folder)
+
+
 def test_settings_and_counts_are_kept(fitted_tiles, tmp_path):
     _, model = fitted_tiles
     model.save(tmp_path / "model")

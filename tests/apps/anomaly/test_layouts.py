@@ -27,13 +27,15 @@ def test_manifest(tmp_path):
     (tmp_path / "list.csv").write_text("\n".join(rows))
     found = layouts.find(tmp_path)
     assert found.layout == "manifest"
-    assert found.skipped == (("c/lost.png", "listed, but there is no such file"),)
+    (lost,) = (item for item in found.items if item.trouble)
+    assert (lost.name, lost.part, lost.label, lost.group) == ("c/lost.png", "test", 1, "z")
+    assert "no such file" in lost.trouble
     first = found.items[0]
     assert (first.name, first.part, first.label, first.group) == ("a/1.png", "train", 0, "p1")
     assert first.facts == (("kvp", 80.0),)
-    assert [i.label for i in found.items if i.kind == "mass"] == [1]
+    assert [i.name for i in found.items if i.kind == "mass"] == ["b/3.png", "c/lost.png"]
     assert len(found.of("val")) == 1
-    assert "20 groups" in found.description
+    assert "21 groups" in found.description
 
 
 def test_manifest_needs_nine_of_ten_files(tmp_path):
@@ -131,10 +133,15 @@ def test_flat_with_trash_links_and_empty_files(tmp_path):
     put(tmp_path, "1.png", "in/2.png", ".hidden.png", "__MACOSX/3.png")
     (tmp_path / "Thumbs.db").write_bytes(b"x")
     (tmp_path / "0.png").touch()
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere")
     (tmp_path / "in/loop").symlink_to(tmp_path)
     found = layouts.find(tmp_path)
     assert found.layout == "flat"
-    assert [item.name for item in found.items] == ["1.png", "in/2.png"]
+    assert [item.name for item in found.items] == ["0.png", "1.png", "gone.png", "in/2.png"]
+    assert [item.trouble[:17] for item in found.items if item.trouble] == [
+        "The file is empty", "It is a link to a"
+    ]  # fmt: skip
     assert len(found.skipped) == 5
     assert "mostly normal" in found.notes[0]
 
@@ -173,6 +180,26 @@ def test_an_array_label_that_is_no_number_is_unknown(tmp_path):
     np.savez(tmp_path / "b.npz", images=x, labels=[0, 1, 2])
     found = layouts.find(tmp_path / "b.npz").items
     assert [(item.label, item.kind) for item in found] == [(None, "0"), (None, "1"), (None, "2")]
+
+
+def test_an_empty_picture_makes_no_layout(tmp_path):
+    (tmp_path / "0.png").touch()
+    with pytest.raises(UserError, match="nothing that can be scored"):
+        layouts.find(tmp_path)
+    np.savez(tmp_path / "a.npz", images=np.zeros((9, 8, 8), np.uint8))
+    assert layouts.find(tmp_path).layout == "arrays"
+    (tmp_path / "a.npz").unlink()
+    (tmp_path / "t.csv").write_text("a,b\n1,x\n2,y\n")
+    assert layouts.find(tmp_path).layout == "table"
+
+
+def test_rows_of_a_list_without_a_file(tmp_path):
+    put(tmp_path, *(f"{i}.png" for i in range(30)))
+    rows = ["file,label", *(f"{i}.png,0" for i in range(30)), ",", ",1"]
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    found = layouts.find(tmp_path)
+    lost = [item for item in found.items if item.trouble]
+    assert [(item.name, item.label) for item in lost] == [("row 32 of list.csv", 1)]
 
 
 def test_table(tmp_path):

@@ -131,6 +131,21 @@ def test_masks(tmp_path):
         loading.read_mask(item)
 
 
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_a_mask_is_turned_as_its_picture_is(tmp_path, suffix):
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.zeros((6, 9), np.uint8)
+    pixels[1:3, 2] = 255
+    exif = image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    for name in ("a", "mask"):
+        image.fromarray(pixels).save(tmp_path / f"{name}.{suffix}", exif=exif)
+    item = Item(tmp_path / f"a.{suffix}", "a", mask=tmp_path / f"mask.{suffix}")
+    shown = loading.Reader().pixels(item)[..., 0] > 0
+    assert shown.shape == (9, 6)
+    np.testing.assert_array_equal(loading.read_mask(item), shown)
+
+
 def test_arrays_are_read_by_index(tmp_path):
     x = np.random.default_rng(0).integers(0, 255, (5, 6, 7), np.uint8)
     np.savez(tmp_path / "a.npz", images=x)

@@ -111,8 +111,25 @@ def test_inputs_against_the_fingerprint():
     other = {"mean": rng.normal(110, 5, 200), "height": np.full(200, 65.0)}
     lights = {light.name: light for light in print_.compare(other, {"scanner": ["C"] * 200})}
     assert {light.state for light in lights.values()} == {"differs"}
-    assert "100 %" in lights["scanner"].sentence or "100%" in lights["scanner"].sentence
+    assert "200 of 200 items (100.0%) have a scanner" in lights["scanner"].sentence
     assert "was 100" in lights["mean"].sentence
+
+
+def test_a_new_tag_is_named_and_its_share_decides():
+    print_ = Fingerprint.fit({"mean": np.arange(500.0)}, {"mode": ["L", "RGB"] * 250})
+
+    def light(*modes):
+        numbers = {"mean": np.arange(float(len(modes)))}
+        return print_.compare(numbers, {"mode": list(modes)})[-1]
+
+    one = light(*["L"] * 999, "I;16")
+    assert one.state == "watch" and one.effect == pytest.approx(0.001)
+    assert "1 of 1000 items (0.1%) has a mode that was never fitted on: I;16." in one.sentence
+    assert light(*["L"] * 96, *["P"] * 4).state == "watch"
+    many = light(*["L"] * 90, *["P"] * 7, *["CMYK"] * 3)
+    assert many.state == "differs" and "P, CMYK." in many.sentence
+    assert light("L", "RGB").state == "same"
+    assert light().state == "same"
 
 
 def test_significant_but_tiny_changes_stay_silent():

@@ -1,6 +1,11 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from gantools.apps.anomaly.calibration.judge import GroupJudge, Judge, Raw
+from gantools.apps.anomaly.fitted import judged
+from gantools.apps.anomaly.reporting import wording
+from gantools.apps.anomaly.reporting.outcome import Outcome
 
 from gantools.errors import UserError
 
@@ -91,6 +96,72 @@ def test_groups_of_all_sizes_get_the_same_share_of_false_alarms():
         assert 0.03 < share < 0.2  # 95 % of the Beta law of 99 groups, and its own scatter
     scores[names.index("3:7")] = 9
     assert judge.judge(scores, names)["3:7"][2] == pytest.approx(1 / 100)
+
+
+def patients(count, seed, prefix):
+    names = np.repeat([f"{prefix}{i}" for i in range(count)], 8).tolist()
+    return raw(len(names), seed, names, prefix=prefix)
+
+
+def test_items_of_groups_are_judged_by_groups():
+    judge = Judge.fit(("a", "b"), patients(10, 0, "a"), patients(25, 1, "b"), [], ["fit1", None])
+    assert judge.is_grouped
+    assert (judge.calibration.size, len(judge.normal_scores)) == (25, 200)
+    assert judge.judged(raw(50, 3, shift=6.0))[1].max() == pytest.approx(1 / 26)
+    again = Judge.from_dict(judge.to_dict())
+    items = raw(50, 5)
+    for one, other in zip(again.judged(items), judge.judged(items), strict=True):
+        assert one.tobytes() == other.tobytes()
+    assert again.known_groups == judge.known_groups
+    assert not any(f"'{name}'" in str(judge.to_dict()) for name in ("fit1", "a3", "b7"))
+
+
+def test_a_group_that_was_seen_gets_no_p_and_a_warning():
+    judge = Judge.fit(("a", "b"), patients(10, 0, "a"), patients(25, 1, "b"), [], ["fit1", None])
+    names = ["fit1", "a3", "b7", "new", None]
+    assert judge.seen_groups(names).tolist() == [True, True, True, False, False]
+    new = raw(80, 9, [name for name in ("fit1", "b7", "new", "new2") for _ in range(20)])
+    items = [SimpleNamespace(name=str(i), group=g, label=None) for i, g in enumerate(new.groups)]
+    scored = judged(judge, new, items)
+    p = {name: p for name, (_, _, p) in scored.groups.items()}
+    assert np.isnan([p["fit1"], p["b7"]]).all() and np.isfinite([p["new"], p["new2"]]).all()
+    assert np.isfinite(scored.p).all()
+    facts = {"fit": 1, "calibration": [80, 200]}
+    outcome = Outcome("x", "", items, scored, judge, (), facts)
+    lines = wording.sentences(outcome, judge.rule(0.1), None)
+    (warning,) = [line for line in lines if line.startswith("warning:")]
+    assert "These 2 groups were fitted on or calibrated with" in warning
+    assert "b7, fit1" in warning and "p of their 40 new items" in warning
+    assert any("of 2 groups look unlike the 25 held-out groups" in line for line in lines)
+    assert "expect at most about 8 flags" in lines[0]
+    outcome.items = items[40:]
+    outcome.scored = judged(judge, new.take(range(40, 80)), items[40:])
+    assert not [x for x in wording.sentences(outcome, judge.rule(0.1), None) if "warning" in x]
+    text = wording.sentences(outcome, judge.rule(0.01), None)
+    assert "with 200 held-out normals of 25 groups nothing can be flagged" in text[0]
+    assert any("held-out groups are needed and there are 25" in line for line in text)
+
+
+def test_a_model_of_before_groups_counted_is_refused(judge):
+    stored = judge.to_dict()
+    old = {k: v for k, v in stored["calibration"].items() if k != "groups"} | {"schema": 1}
+    with pytest.raises(UserError, match="expected schema 2 .* Fit the model again"):
+        Judge.from_dict(stored | {"calibration": old})
+    with pytest.raises(UserError, match="Fit the model again"):
+        Judge.from_dict(stored | {"crossed": True, "calibration": {"schema": 1, "folds": [[1.0]]}})
+
+
+def test_groups_by_folds_are_judged_too():
+    parts = [patients(5, seed, f"p{seed}-") for seed in range(5)]
+    judge = Judge.crossed(("a", "b"), [*parts[1:], parts[0]], parts)
+    assert judge.is_crossed and judge.is_grouped and judge.calibration.size == 25
+    assert len(judge.groups.calibration.scores) == 25
+    names = ["new"] * 8
+    assert judge.groups.judge([9.0] * 8, names)["new"][2] == pytest.approx(1 / 26)
+    assert np.isnan(judge.groups.judge([9.0] * 8, ["p3-1"] * 8)["p3-1"][2])
+    assert judge.seen_groups(["p3-1", "new"]).tolist() == [True, False]
+    again = Judge.from_dict(judge.to_dict())
+    assert again.groups.judge([1.0] * 8, names) == judge.groups.judge([1.0] * 8, names)
 
 
 def test_groups_are_not_judged_where_that_says_nothing():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gantools.apps.anomaly.calibration.split import FEW, folds, full_folds, keys, split
+from gantools.apps.anomaly.calibration.split import FEW, folds, full_folds, is_few, keys, split
 from gantools.apps.anomaly.items import Item
 
 from gantools.errors import UserError
@@ -65,6 +65,13 @@ def test_folds_are_whole_groups_of_like_size():
     assert max(map(len, made)) - min(map(len, made)) <= 3
     groups = [{some[i].group for i in fold} for fold in made]
     assert sum(map(len, groups)) == len(set.union(*groups))
+
+
+def test_groups_count_as_one_where_folds_are_decided_on():
+    assert is_few(items([None] * (FEW - 1))) and not is_few(items([None] * FEW))
+    assert is_few(items([f"p{i // 20}" for i in range(400)]))
+    assert not is_few(items([f"p{i // 2}" for i in range(2 * FEW)]))
+    assert is_few(items(["p"] * 300 + [None] * (FEW - 2)))
 
 
 def test_what_cannot_be_divided_is_told_with_what_would_help():

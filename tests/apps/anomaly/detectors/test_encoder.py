@@ -53,6 +53,30 @@ def test_map_shows_where(fitted):
     assert fitted.restored(x) is None
 
 
+def test_traits_are_taken_as_they_are_given(fitted):
+    x = discs(12, seed=3)[0]
+    found = Encoder.traits_of(x)
+    assert set(found) == {"alike", "aligned", "scan"} and not found["scan"]
+    given = found | {"aligned": not found["aligned"]}
+    one, other = (Encoder(traits=traits).fit(x) for traits in (None, given))
+    assert one.facts == {"side": 96, **found} and other.facts == {"side": 96, **given}
+    assert one.ranking != other.ranking
+    before = one.maps(x[:2])
+    one.rescale(2.0)
+    np.testing.assert_allclose(one.maps(x[:2]), before / 2, rtol=1e-6)
+
+
+def test_groups_are_held_out_whole(monkeypatch):
+    x, seen = np.repeat(discs(12, seed=3)[0], 3, axis=0), []
+    monkeypatch.setattr(
+        Encoder, "_described", lambda self, p, progress, f=Encoder._described: (
+            seen.append(p), f(self, p, progress))[1],
+    )  # fmt: skip
+    Encoder().fit(x, groups=np.repeat(np.arange(12), 3))
+    kept = {picture.tobytes() for picture in seen[0]}
+    assert len(seen[0]) == 3 * len(kept) < 36
+
+
 def test_a_saved_detector_scores_alike(fitted, tmp_path):
     fitted.save(tmp_path)
     again, x = Encoder.load(tmp_path), discs(5, seed=8)[1]

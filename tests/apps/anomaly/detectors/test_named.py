@@ -21,6 +21,9 @@ def test_fit_score_save_load(name, tmp_path):
     assert found.ranking[0] in parts
     assert maps.shape == (4, 16, 16) and np.isfinite(maps).all()
     assert found.restored(x).shape == x.shape
+    found.rescale(2.0)
+    np.testing.assert_allclose(found.maps(x), maps / 2, rtol=1e-5)
+    maps = maps / 2
     found.save(tmp_path)
     again = Named.load(tmp_path)
     for part, values in again.parts(x).items():

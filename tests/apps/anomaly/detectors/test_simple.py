@@ -40,3 +40,12 @@ def test_saved_it_draws_the_same(tmp_path):
         Simple.load(tmp_path / "d")
     with pytest.raises(UserError, match="holds no detector"):
         Simple.load(tmp_path / "e")
+
+
+def test_groups_are_held_out_whole_and_the_level_can_be_set():
+    x = np.repeat(smooth(20), 5, axis=0)
+    alone, whole = Simple().fit(x), Simple().fit(x, groups=np.repeat(np.arange(20), 5))
+    assert whole.level > 2 * alone.level  # held out one by one, each has copies in the fit
+    before = whole.maps(x[:2])
+    whole.rescale(0.5)
+    np.testing.assert_allclose(whole.maps(x[:2]), 2 * before, rtol=1e-6)

@@ -78,15 +78,61 @@ def test_kinds_are_told_apart():
     assert "crack" in text and "choosing on the test" in text
 
 
+def test_of_seven_rows_as_good_as_ours_none_is_called_better():
+    random, labels = np.random.default_rng(0), np.repeat([0, 1], 40)
+    groups, found = [f"{i}" for i in range(80)], []
+    for _ in range(200):
+        shared = 0.74 * labels + random.normal(0, 0.8, 80)
+        ours, *theirs = shared + random.normal(0, 0.6, (8, 1, 80))
+        ends = evaluate.against_best(labels, ours, np.stack(theirs), groups=groups, resamples=150)
+        assert ends[1] <= ends[0] <= ends[2]
+        found.append(ends)
+    assert np.mean([high < 0 for *_, high in found]) <= 0.05  # "a simple row beats the detector"
+    assert np.mean([low > 0 for _, low, _ in found]) <= 0.05  # "beats every simple row"
+
+
+def test_the_difference_is_that_of_the_bootstrap_of_the_metrics():
+    from gantools.metrics import detection
+
+    random, labels = np.random.default_rng(1), np.repeat([0, 1], [50, 30])
+    ours, theirs = np.round(labels + random.normal(0, 1.5, (2, 3, 80)), 1)  # ties, three seeds
+    draws = {"groups": [f"{i // 3}" for i in range(80)], "resamples": 300}
+    wanted = detection.paired_difference(detection.auroc, labels, ours, theirs, **draws)
+    change, low, high = evaluate.against_best(labels, ours, theirs[None], **draws)
+    assert (change, low) == pytest.approx(wanted[:2])
+    assert abs(high - wanted[2]) < 0.02  # mirrored at the difference, not the quantile itself
+    hopeless = -theirs - 5 * labels  # no rival: it must not widen anything
+    both = evaluate.against_best(labels, ours, np.stack([theirs, hopeless]), **draws)
+    assert both == pytest.approx((change, low, high))
+
+
 def test_pixels_against_masks():
     mask = np.zeros((16, 16), bool)
     mask[4:8, 4:8] = True
     none = np.zeros((16, 16), bool)
-    perfect = evaluate.pixel_figures([(mask.astype(float), mask), (np.zeros((16, 16)), none)])
+    pairs = [(mask.astype(float), mask, "a"), (np.zeros((16, 16)), none, "b")]
+    perfect = evaluate.pixel_figures(pairs)
     assert perfect["aupro_30"] == pytest.approx(1)
     assert perfect["pixel_ap"] == pytest.approx(1)
-    assert evaluate.pixel_figures([(np.zeros((16, 16)), none)]) == {}
-    assert evaluate.pixel_figures([(np.zeros((8, 8)), mask)]) == {}
+    assert evaluate.pixel_figures(pairs[1:]) == {}
+
+
+def test_masks_of_another_size_are_counted_and_named():
+    mask = np.ones((16, 16), bool)
+    small = [(np.zeros((8, 8)), mask, f"bad/{i}.png") for i in range(5)]
+    assert evaluate.pixel_figures(small) == {"unfit": [name for *_, name in small]}
+    whole = [(mask * np.eye(16), np.eye(16, dtype=bool), "c")]
+    figures = evaluate.pixel_figures([*whole, *small])
+    assert figures["aupro_30"] == pytest.approx(1)
+    found = evaluate.evaluate(subjects(LABELS), [run(GOOD)], [0.1], ROWS, figures)
+    assert found.sentence.endswith(
+        "Masks of another size than their picture count in no figure of pixels: 5, bad/0.png, "
+        "bad/1.png, bad/2.png and 2 more. Save them in the size of the pictures."
+    )
+    assert set(found.pixels) == {"aupro_30", "aupro_5", "pixel_ap"}
+    assert found.to_dict()["masks_unfit"] == [name for *_, name in small]
+    plain = evaluate.evaluate(subjects(LABELS), [run(GOOD)], [0.1], ROWS, {"pixel_ap": 1.0})
+    assert "Masks" not in plain.sentence and plain.to_dict()["masks_unfit"] == []
 
 
 def test_streams_ring_when_they_leave_the_normals():

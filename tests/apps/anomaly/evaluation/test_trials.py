@@ -26,3 +26,18 @@ def test_figures_of_pixels_are_of_all_maps_however_much_memory_there_is(tile_fol
     monkeypatch.setattr(outputs, "MOST_KEPT", 3 * 2 * 32 * 32)
     assert trials.measure(job, looked, settings, 1)["pixels"] == whole
     assert set(whole) == {"aupro_30", "aupro_5", "pixel_ap"}
+
+
+def test_masks_of_another_size_are_told_once(tiles, tmp_path):
+    import cv2
+
+    root = tiles(tmp_path / "a", bad=4)
+    for path in (root / "ground_truth").rglob("*.png"):
+        cv2.imwrite(str(path), np.full((64, 64), 255, np.uint8))
+    looked, lines = job.look(layouts.find(root)), []
+    found = trials.measure(job, looked, Settings(detector="references"), 2, say=lines.append)
+    (line,) = [line for line in lines if "Masks" in line]
+    assert line.startswith("warning: Masks of another size than their picture count in no figure")
+    assert ": 4, patch/lotx" in line or ": 4, test/patch/lotx" in line
+    assert found["pixels"] == {}
+    assert len(found["masks_unfit"]) == 4

@@ -80,6 +80,10 @@ def test_both_stages_make_a_network_and_a_resume_equals_the_whole(photos, tmp_pa
     assert keras.config.dtype_policy().name == "float32"
     again = train(tmp_path / "whole", both)
     assert again.score == pytest.approx(outcome.score, abs=0.01)
+    for state in (tmp_path / "whole").glob("gan-state/*/arrays.npz"):
+        state.write_bytes(b"damaged")
+    with pytest.raises(UserError, match="No state in .*gan-state is whole"):
+        train(tmp_path / "whole", both)
 
 
 def test_photo_networks_say_how_they_are_projected_and_are_scored_on_both_kinds(photos, tmp_path):
