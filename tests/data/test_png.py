@@ -61,9 +61,9 @@ def test_levels(level):
 
 
 def test_the_library_without_isal_writes_too(monkeypatch):
-    monkeypatch.setattr(png, "deflate", zlib)
+    monkeypatch.setattr(png, "fast", zlib)
     pixels = picture((30, 30, 4))
-    np.testing.assert_array_equal(decoded(encode(pixels, level=9), 4), pixels)
+    np.testing.assert_array_equal(decoded(encode(pixels, level=1), 4), pixels)
 
 
 def test_the_checksum_of_the_stream_is_right():
