@@ -54,9 +54,9 @@ def divide(normals, seed, same=None, asked=True):
 def shared_out(rest, place, seed):
     """Return `(calibration-A, calibration-B)`: two sevenths to A.
 
-    A only scales the parts, which is not sensitive; every item of B makes the p-values finer. Where
-    items are few A gets up to 20 of them, but at most a third, or half where there are groups: A
-    also says how odd the oddest of a group is.
+    A only scales the parts and the maps, which is not sensitive; every item of B makes the p-values
+    finer. Where items are few A gets up to 20 of them, but at most a third, or half where there are
+    groups: A also says how odd the oddest of a group is.
 
     Args:
         rest: Numbers of held-out items.

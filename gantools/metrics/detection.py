@@ -153,7 +153,7 @@ def bootstrap(statistic, labels, scores, *, groups=None, resamples=2000, confide
     """
     scores = np.atleast_2d(scores)
     labels = np.asarray(labels)
-    draws = _resamples(labels, groups, len(scores), resamples, seed)
+    draws = resampled(labels, groups, len(scores), resamples, seed)
     values = [_mean(statistic, labels, scores, rows, picked) for rows, picked in draws]
     return _ends(values, confidence)
 
@@ -168,7 +168,7 @@ def paired_difference(
     Args: as for `bootstrap`; `ours` and `theirs` have one shape.
     """
     labels, ours, theirs = np.asarray(labels), np.atleast_2d(ours), np.atleast_2d(theirs)
-    draws = _resamples(labels, groups, len(ours), resamples, seed)
+    draws = resampled(labels, groups, len(ours), resamples, seed)
     values = [
         _mean(statistic, labels, ours, rows, picked)
         - _mean(statistic, labels, theirs, rows, picked)
@@ -256,8 +256,16 @@ def _pixels(maps, masks):
     return scores, owners
 
 
-def _resamples(labels, groups, seeds, resamples, seed):
-    """Yield `(rows, seeds)` of each draw."""
+def resampled(labels, groups, seeds, resamples, seed):
+    """Yield `(rows, seeds)` of each bootstrap draw of whole groups, strata by label.
+
+    Args:
+        labels: `(n,)` 0 or 1.
+        groups: `(n,)` names of what is drawn whole, or None: each item alone.
+        seeds: Number of seeds, drawn with the items.
+        resamples: Number of draws.
+        seed: Of the draws.
+    """
     names = np.arange(len(labels)) if groups is None else np.asarray(groups)
     _, owner = np.unique(names, return_inverse=True)
     sizes = np.bincount(owner)

@@ -199,7 +199,7 @@ def against_best(labels, ours, theirs, *, groups, resamples):
     scores = np.concatenate([ours[None], theirs])
     seeds, count = ours.shape
     whole = _areas(labels, scores, np.ones((1, count))).mean(axis=(1, 2))
-    drawn = list(detection._resamples(labels, groups, seeds, resamples, 0))
+    drawn = list(detection.resampled(labels, groups, seeds, resamples, 0))
     found, most = [], max(1, BLOCK // count)
     for start in range(0, resamples, most):
         block = drawn[start : start + most]

@@ -156,6 +156,23 @@ def test_a_model_that_was_copied_in_part_says_what_is_missing(fitted_tiles, tmp_
         load_model(folder)
 
 
+def test_a_model_of_rows_that_was_copied_in_part_says_what_is_missing(tmp_path):
+    from gantools.apps.anomaly import Detector
+    from gantools.apps.anomaly.tables.model import ROWS
+
+    folder, random = tmp_path / "model", np.random.default_rng(0)
+    Detector().fit(random.normal(size=(20, 3))).save(folder)
+    files = sorted(path for path in (folder / "members").rglob("*") if path.is_file())
+    assert len(files) == 5 * (len(ROWS) + 2)
+    for path in files[: len(ROWS) + 2] + files[-1:]:
+        path.rename(tmp_path / "aside")
+        name = path.relative_to(folder).as_posix()
+        with pytest.raises(UserError, match=f"incomplete.*{name} is missing"):
+            Detector.load(folder)
+        (tmp_path / "aside").rename(path)
+    assert np.isfinite(Detector.load(folder).score(random.normal(size=(2, 3))).p).all()
+
+
 def test_settings_and_counts_are_kept(fitted_tiles, tmp_path):
     _, model = fitted_tiles
     model.save(tmp_path / "model")
