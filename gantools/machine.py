@@ -4,6 +4,7 @@ import os
 import platform
 from pathlib import Path
 
+MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")  # of Linux
 # what matters to speed: name -> flags of /proc/cpuinfo, all needed
 CPU_FEATURES = {
     "AVX2": {"avx2", "fma"},
@@ -24,6 +25,7 @@ def machine() -> dict:
         lines = [line.partition(":") for line in cpuinfo.read_text().splitlines()]
         facts = {key.strip(): value.strip() for key, _, value in lines}
         name, flags = facts.get("model name", name), facts.get("flags", "").split()
+    whole = _memory()
     has = {key: None if flags is None else need <= set(flags) for key, need in CPU_FEATURES.items()}
     return {
         "system": f"{platform.system()} {platform.machine()}",
@@ -31,13 +33,33 @@ def machine() -> dict:
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
-        "memory_gib": _memory_gib(),
+        "memory_gib": whole and round(whole / 2**30, 1),
         "features": has,
     }
 
 
-def _memory_gib() -> float | None:
+def free_memory() -> int | None:
+    """Return how many bytes this process may still take, None where the system does not tell.
+
+    Linux tells what is available, and what the container allows; of other systems it is half of
+    the whole memory.
+    """
     try:
-        return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
+        told = dict(line.split(":") for line in MEMINFO.read_text().splitlines())
+        available = 1024 * int(told["MemAvailable"].split()[0])
+    except (OSError, KeyError, ValueError):
+        whole = _memory()
+        return whole and whole // 2
+    try:  # files that were read lately count as used there, but give way
+        limit, used = (int((CGROUP / f"memory.{n}").read_text()) for n in ("max", "current"))
+        stat = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+        return min(available, max(0, limit - used + int(stat["inactive_file"])))
+    except (OSError, KeyError, ValueError):  # no such group, or "max": no limit
+        return available
+
+
+def _memory() -> int | None:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return None

@@ -14,6 +14,7 @@ LIGHT = {
     "gantools.report",
     "gantools.record",
     "gantools.machine",
+    "gantools.options",
 }
 # layer: the layers of gantools that it may import, besides itself
 ALLOWED = {
@@ -24,6 +25,7 @@ ALLOWED = {
     "gantools.report": {"gantools.errors", "gantools.data"},
     "gantools.record": {"gantools", "gantools.errors", "gantools.data"},
     "gantools.machine": set(),
+    "gantools.options": set(),
     "gantools.registry": {"gantools.errors"},
     "gantools.core": LIGHT,
     "gantools.nets": LIGHT | {"gantools.core"},

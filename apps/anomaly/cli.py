@@ -3,6 +3,7 @@
 import click
 
 from gantools.errors import DONE, SOME_FAILED
+from gantools.options import MINUTES, Finite
 
 BELOW = {
     "fit": (".commands:fit", "Learn what normal is and keep the model."),
@@ -56,7 +57,7 @@ DETECTORS = [
     "auto", "encoder", "restorer", "references",
     "anogan", "f_anogan", "egbad", "alad", "ganomaly", "skip_ganomaly",
 ]  # fmt: skip
-_RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
+_RATE = Finite(0, 1, min_open=True, max_open=True)
 OPTIONS = {
     "data": click.option("--data", type=click.Path(), help="Folder of pictures or scans, a table."),
     "out": click.option(
@@ -69,7 +70,7 @@ OPTIONS = {
         help="auto: the encoder where it is installed, else the restorer.",
     ),
     "minutes": click.option(
-        "--minutes", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True,
+        "--minutes", type=MINUTES, default=2.0, show_default=True,
         help="Time for training.",
     ),
     "fpr": click.option(

@@ -27,7 +27,7 @@ def halves(looked, items, place, fit_one, settings, *, out=None, maps=None, say,
     Raises:
         UserError: a half has too few normals.
     """
-    side = np.array([bucket(key, settings.seed, "fold") % 2 for key in place])
+    side = sides(place, settings.seed)
     number = {item.name: i for i, item in enumerate(items)}
     half_time = replace(settings, minutes=settings.minutes / 2)
     others = []
@@ -44,6 +44,21 @@ def halves(looked, items, place, fit_one, settings, *, out=None, maps=None, say,
         found[half] = models[-1].score(looked.reader, mine, maps=keep)
     models[-1].facts["settings"]["minutes"] = settings.minutes  # as asked for, not of one half
     return items, _joined(side, found, tuple(models)), models[-1]
+
+
+def sides(place, seed):
+    """Return which half each item is in, `(n,)` int, 0 or 1.
+
+    The keys are in the halves in turn, in an order of chance: by chance alone one half of 20
+    patients would have 7 or fewer in every fourth job.
+
+    Args:
+        place: Key of each item; items of one key stay together.
+        seed: Of the order.
+    """
+    order = sorted(set(place), key=lambda key: (bucket(key, seed, "fold"), key))
+    turn = {key: number % 2 for number, key in enumerate(order)}
+    return np.array([turn[key] for key in place])
 
 
 def _enough_in_half(looked, items, place, settings):

@@ -1,8 +1,8 @@
 """Options that several commands of `superres` have, with one meaning, and those of enlarging."""
 
-from math import isfinite
-
 import click
+
+from gantools.options import Finite
 
 MODEL = "photo"  # the network that is taken unless another is named
 ENGINES = ("auto", "openvino", "onnxruntime", "opencv", "keras")  # as in engine.py, which is heavy
@@ -12,15 +12,6 @@ VIEWS = ("1", "2", "4", "8")  # as in views.py
 DEVICES = ("cpu", "gpu")
 QUALITY = 95  # of JPEG, WebP and AVIF; no default of the option, which clips refuse
 COLOURS = {"white": (255, 255, 255), "black": (0, 0, 0), "grey": (128, 128, 128)}
-
-
-class Finite(click.FloatRange):
-    """A number in a range; NaN is in every range, for nothing is larger or smaller."""
-
-    def convert(self, value, param, ctx):
-        """Return the number."""
-        number = super().convert(value, param, ctx)
-        return number if isfinite(number) else self.fail(f"{value!r} is not finite.", param, ctx)
 
 
 class Pair(click.ParamType):

@@ -2,12 +2,12 @@
 
 import json
 from dataclasses import asdict
-from math import isfinite
 from pathlib import Path
 
 import click
 
 from gantools.errors import DONE, INTERRUPTED, SOME_FAILED
+from gantools.options import MINUTES
 from gantools.quiet import import_core
 from gantools.record import LARGEST_SEED
 
@@ -15,20 +15,6 @@ PATH = click.Path(path_type=Path)
 SEED = click.IntRange(0, LARGEST_SEED)
 DEFAULT_MINUTES = 30.0
 COLUMNS = 8  # samples in a row of an interpolation
-
-
-class Minutes(click.FloatRange):
-    """A positive time; NaN is in every range, for nothing is larger or smaller."""
-
-    def __init__(self):
-        super().__init__(0, min_open=True)
-
-    def convert(self, value, param, ctx):
-        """Return the minutes."""
-        minutes = super().convert(value, param, ctx)
-        if isfinite(60 * minutes):
-            return minutes
-        return self.fail(f"{value!r} is not a finite time.", param, ctx)
 
 
 @click.command()
@@ -40,7 +26,7 @@ class Minutes(click.FloatRange):
 @click.option("-o", "--out", type=PATH, required=True, help="Folder of the run.")
 @click.option("--size", default="small", show_default=True, help="Size of the networks; see zoo.")
 @click.option("--resolution", type=click.IntRange(4), help="Crop and resize to N x N pixels.")
-@click.option("--minutes", type=Minutes(), help="Limit of training time  [default: 30]")
+@click.option("--minutes", type=MINUTES, help="Limit of training time  [default: 30]")
 @click.option("--steps", type=click.IntRange(1), help="Limit in cycles, instead or as well.")
 @click.option("--batch", type=click.IntRange(1), help="Pictures in a minibatch.")
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32",

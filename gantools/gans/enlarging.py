@@ -12,6 +12,7 @@ from keras import ops
 from gantools.core import Ema, Game, Turn
 from gantools.core.gradients import no_gradient
 from gantools.gans.balance import balanced
+from gantools.gans.likeness import distance
 from gantools.gans.lowres import low_pictures
 from gantools.gans.settings import switched
 
@@ -43,6 +44,25 @@ def discriminator_turn(sides, pretrain: int) -> Turn:
     # corrected for its empty means, would be up to seven times too long.
     when = (lambda logs: logs["discriminator/begun"] > 0) if pretrain else None
     return Turn("discriminator", ("discriminator",), terms, when=when)
+
+
+def generator_turn(pretrain: int, judged: Callable, weights: dict) -> Turn:
+    """Return G's turn: the distance of pixels, and what is judged once D plays.
+
+    Args:
+        pretrain: Pictures for which nothing is judged.
+        judged: Callable `(model, sharp, enlarged) -> dict` of the other terms in `weights`.
+        weights: See `generator_weights`.
+    """
+    names = [name for name in weights if name != "pixels"]
+
+    def terms(model, batch, draw):
+        fake = model.player("generator")(draw["low"])
+        judge = lambda: judged(model, batch["x"], fake)  # noqa: E731
+        later = after(model, pretrain, judge, names, ("discriminator",))
+        return {**later, "pixels": distance(fake, batch["x"])}
+
+    return Turn("generator", ("generator",), terms, weights=weights)
 
 
 def after(model, images: int, terms: Callable, names, written) -> dict:

@@ -22,8 +22,13 @@ Differs from the paper:
 
 import keras
 
-from gantools.core import Turn, objective
-from gantools.gans.enlarging import after, discriminator_turn, enlarging_game, generator_weights
+from gantools.core import objective
+from gantools.gans.enlarging import (
+    discriminator_turn,
+    enlarging_game,
+    generator_turn,
+    generator_weights,
+)
 from gantools.gans.likeness import distance, matching
 from gantools.gans.recipe import Recipe
 from gantools.gans.settings import choose, shown, switched
@@ -74,7 +79,7 @@ def game(size="small", shape=(128, 128, 3), *, seed=0, **overrides) -> Recipe:
     weights = generator_weights(s, vgg=1.0, pixels=s["pixels"])
     turns = (
         discriminator_turn(SIDES, s["pretrain"]),
-        Turn("generator", ("generator",), _generator_terms(s["pretrain"]), weights=weights),
+        generator_turn(s["pretrain"], _judged, weights),
     )
     sample = lambda model, draw: shown(model, model(draw["low"]))  # noqa: E731
     description = enlarging_game(players, turns, shape, s, SIDES, sample)
@@ -83,21 +88,10 @@ def game(size="small", shape=(128, 128, 3), *, seed=0, **overrides) -> Recipe:
     return Recipe(description, adam, s["batch"])
 
 
-def _generator_terms(pretrain):
-    def terms(model, batch, draw):
-        content = "vgg" if "vgg" in model.game.players else "matching"
-        fake = model.player("generator")(draw["low"])
-
-        def judged():
-            score, maps = model.player("discriminator")(fake)
-            real, wanted = model.player("discriminator")(batch["x"])
-            adv = SIDES.generator(real, score)
-            if content == "matching":
-                return {"adv": adv, "matching": matching(maps, wanted)}
-            apart = distance(*(model.player("vgg")(x) for x in (batch["x"], fake)))
-            return {"adv": adv, "vgg": apart}
-
-        later = after(model, pretrain, judged, ("adv", content), ("discriminator",))
-        return {**later, "pixels": distance(fake, batch["x"])}
-
-    return terms
+def _judged(model, sharp, enlarged):
+    score, maps = model.player("discriminator")(enlarged)
+    real, wanted = model.player("discriminator")(sharp)
+    terms = {"adv": SIDES.generator(real, score)}
+    if "vgg" not in model.game.players:
+        return {**terms, "matching": matching(maps, wanted)}
+    return {**terms, "vgg": distance(*(model.player("vgg")(x) for x in (sharp, enlarged)))}

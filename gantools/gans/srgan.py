@@ -20,9 +20,14 @@ Differs from the paper:
 import keras
 from keras import ops
 
-from gantools.core import Turn, objective
-from gantools.gans.enlarging import after, discriminator_turn, enlarging_game, generator_weights
-from gantools.gans.likeness import distance, matching
+from gantools.core import objective
+from gantools.gans.enlarging import (
+    discriminator_turn,
+    enlarging_game,
+    generator_turn,
+    generator_weights,
+)
+from gantools.gans.likeness import matching
 from gantools.gans.recipe import Recipe
 from gantools.gans.settings import choose, switched
 from gantools.nets import srgan
@@ -69,10 +74,10 @@ def game(size="small", shape=(96, 96, 3), *, seed=0, **overrides) -> Recipe:
         "generator": srgan.generator(shape[-1], seed=seed, **net),
         "discriminator": srgan.discriminator(shape, seed=seed, **judge),
     } | ({"vgg": srgan.vgg_features(shape[-1], s["vgg"])} if s["vgg"] else {})
-    wishes, weights = _generator_terms(s["pretrain"]), generator_weights(s, vgg=0.006, pixels=0.0)
+    weights = generator_weights(s, vgg=0.006, pixels=0.0)
     turns = (
         discriminator_turn(SIDES, s["pretrain"]),
-        Turn("generator", ("generator",), wishes, weights=weights),
+        generator_turn(s["pretrain"], _judged, weights),
     )
     sample = lambda model, draw: model(draw["low"])  # noqa: E731
     description = enlarging_game(players, turns, shape, s, SIDES, sample)
@@ -81,21 +86,11 @@ def game(size="small", shape=(96, 96, 3), *, seed=0, **overrides) -> Recipe:
     return Recipe(description, adam, s["batch"])
 
 
-def _generator_terms(pretrain):
-    def terms(model, batch, draw):
-        content = "vgg" if "vgg" in model.game.players else "matching"
-        fake = model.player("generator")(draw["low"])
-
-        def judged():
-            score, maps = model.player("discriminator")(fake)
-            adv = SIDES.generator(None, score)
-            if content == "vgg":
-                wanted, found = (model.player("vgg")(x) for x in (batch["x"], fake))
-                return {"adv": adv, "vgg": ops.mean(ops.square(wanted - found))}
-            _, wanted = model.player("discriminator")(batch["x"])
-            return {"adv": adv, "matching": matching(maps, wanted)}
-
-        later = after(model, pretrain, judged, ("adv", content), ("discriminator",))
-        return {**later, "pixels": distance(fake, batch["x"])}
-
-    return terms
+def _judged(model, sharp, enlarged):
+    score, maps = model.player("discriminator")(enlarged)
+    terms = {"adv": SIDES.generator(None, score)}
+    if "vgg" in model.game.players:
+        wanted, found = (model.player("vgg")(x) for x in (sharp, enlarged))
+        return {**terms, "vgg": ops.mean(ops.square(wanted - found))}
+    _, wanted = model.player("discriminator")(sharp)
+    return {**terms, "matching": matching(maps, wanted)}

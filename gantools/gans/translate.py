@@ -6,7 +6,6 @@ generator that enlarges or restores pictures is used in the same way, though its
 """
 
 import math
-import os
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +14,11 @@ from gantools.data import pictures
 from gantools.data.files import make_folder
 from gantools.data.folders import as_bytes, picture_files
 from gantools.errors import ALL_FAILED, DONE, SOME_FAILED, UserError
+from gantools.machine import free_memory
 
 SMALLEST = 8  # pixels a side: mirrored borders need some
 CHANGED = ("low", "damaged")  # draws that are pictures, from which a generator makes better ones
 SCRATCH = 3  # maps that a layer needs beside all others, see `memory_needed`
-MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")  # of Linux
 
 
 def translators(model) -> dict:
@@ -119,28 +118,6 @@ def memory_needed(network, height: int, width: int) -> int:
         for x in keras.Model(network.inputs, maps).compute_output_spec(picture)
     ]
     return sum(sizes) + SCRATCH * max(sizes)
-
-
-def free_memory() -> int | None:
-    """Return how many bytes this process may still take, None where the system does not tell.
-
-    Linux tells what is available, and what the container allows; of other systems it is half of
-    the whole memory.
-    """
-    try:
-        told = dict(line.split(":") for line in MEMINFO.read_text().splitlines())
-        available = 1024 * int(told["MemAvailable"].split()[0])
-    except (OSError, KeyError, ValueError):
-        try:
-            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-        except (AttributeError, ValueError, OSError):
-            return None
-    try:  # files that were read lately count as used there, but give way
-        limit, used = (int((CGROUP / f"memory.{n}").read_text()) for n in ("max", "current"))
-        stat = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
-        return min(available, max(0, limit - used + int(stat["inactive_file"])))
-    except (OSError, KeyError, ValueError):  # no such group, or "max": no limit
-        return available
 
 
 def plan(inputs, out: Path, overwrite: bool = False) -> list[tuple[Path, Path]]:

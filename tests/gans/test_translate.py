@@ -160,24 +160,6 @@ def test_the_memory_needed_is_that_of_all_maps():
     assert 2.7e9 < translate.memory_needed(network, 400, 400) < 3.2e9
 
 
-def test_free_memory_is_what_the_container_leaves(tmp_path, monkeypatch):
-    (tmp_path / "meminfo").write_text("MemTotal: 100 kB\nMemAvailable:  50 kB\nHugePages_Free: 0\n")
-    monkeypatch.setattr(translate, "MEMINFO", tmp_path / "meminfo")
-    monkeypatch.setattr(translate, "CGROUP", tmp_path)
-    assert translate.free_memory() == 50 * 1024
-    for name, text in (
-        ("max", "40000"),
-        ("current", "30000"),
-        ("stat", "file 9\ninactive_file 5\n"),
-    ):
-        (tmp_path / f"memory.{name}").write_text(text)
-    assert translate.free_memory() == 10_005
-    (tmp_path / "memory.max").write_text("max\n")
-    assert translate.free_memory() == 50 * 1024
-    (tmp_path / "meminfo").write_text("")
-    assert translate.free_memory() > 2**28  # half of this machine's
-
-
 @pytest.mark.parametrize("name", ["srgan", "esrgan"])
 def test_a_run_that_enlarges_enlarges(runs, tmp_path, capsys, name):
     run = runs(name)

@@ -7,9 +7,8 @@ import click
 
 from gantools.data.files import readable
 from gantools.errors import DONE, INTERRUPTED, UserError
+from gantools.options import LONGEST, MINUTES, Finite
 from gantools.record import LARGEST_SEED
-
-from ..options import Finite
 
 PATH = click.Path(path_type=Path)
 
@@ -19,11 +18,11 @@ PATH = click.Path(path_type=Path)
 @click.option("-o", "--out", type=PATH, default=Path("superres-run"), show_default=True,
               help="Folder of the run.")  # fmt: skip
 @click.option("--scale", type=click.IntRange(2, 4), default=4, show_default=True)
-@click.option("--minutes", type=Finite(0, min_open=True), default=60.0, show_default=True,
+@click.option("--minutes", type=MINUTES, default=60.0, show_default=True,
               help="Length of the reconstruction stage.")  # fmt: skip
 @click.option("--steps", type=click.IntRange(0),
               help="Its length in cycles instead; 0 keeps what --from names.")  # fmt: skip
-@click.option("--gan-minutes", type=Finite(0), default=0.0, show_default=True,
+@click.option("--gan-minutes", type=Finite(0, LONGEST), default=0.0, show_default=True,
               help="Length of the adversarial stage after it.")  # fmt: skip
 @click.option("--gan-steps", type=click.IntRange(1), help="Its length in cycles instead.")
 @click.option("--degrade", type=click.Choice(["clean", "photo"]), default="clean",

@@ -9,13 +9,13 @@ import pytest
 from gantools.apps.anomaly import fitted, job, layouts, loading
 from gantools.apps.anomaly.detectors import efficientnet
 from gantools.apps.anomaly.detectors.simple import Simple
+from gantools.apps.anomaly.halves import sides
 from gantools.apps.anomaly.reporting import report
 from gantools.apps.anomaly.settings import Settings
 from gantools.apps.anomaly.tables import job as table_job
 from gantools.apps.anomaly.tables.model import Rows
 
 from gantools import cli
-from gantools.data.shards import bucket
 from gantools.data.tables import read_table
 from gantools.errors import DONE, USAGE, UserError
 
@@ -162,7 +162,7 @@ def test_members_rank_by_one_decision_on_all_normals(seed, monkeypatch):
 
 def test_halves_rank_by_one_decision_on_all_normals(tmp_path, monkeypatch, told):
     monkeypatch.setattr(fitted, "detector_class", lambda kind: Wavering)
-    side = [bucket(f"{i:03}.png", 0, "fold") % 2 for i in range(100)]
+    side = sides([f"{i:03}.png" for i in range(100)], 0).tolist()
     lit = [i for i in range(100) if side[i] == 0][:7]  # alone, one half would not count as dark
     (tmp_path / "flat").mkdir()
     for i, picture in enumerate(discs(100, lit)):
@@ -204,3 +204,11 @@ def test_the_encoder_of_few_scans_with_some_that_are_none():
     assert len({(one["alike"], one["aligned"]) for one in traits}) == 1
     assert detector.model.judge.ranking == ("enc_near_max", "enc_patch_max")
     assert np.isfinite(detector.score(discs(4, {1}, side=72, seed=9)).p).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_halves_have_as_many_groups_of_each(seed):
+    place = [f"patient {i // 3}" for i in range(60)]
+    side = sides(place, seed)
+    assert side.sum() == 30 and len({*zip(place, side, strict=True)}) == 20
+    assert not np.array_equal(side, sides(place, seed + 1))

@@ -236,7 +236,7 @@ def test_parts_in_a_jig_are_fitted_although_each_is_a_near_copy_of_another(tmp_p
 
 
 def test_halves_of_few_places_say_what_hangs_together(tmp_path):
-    scenes(tmp_path, ["good"] * 30, count=3)
+    scenes(tmp_path, ["good"] * 8, count=3)
     looked = job.look(layouts.find(tmp_path / "good"))
-    with pytest.raises(UserError, match="groups and copies stay together, which leaves 3 of 90"):
+    with pytest.raises(UserError, match="groups and copies stay together, which leaves 3 of 24"):
         job.score_unsupervised(looked, Settings("references", seed=1), say=lambda line: None)

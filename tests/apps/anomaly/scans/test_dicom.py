@@ -13,36 +13,18 @@ from gantools.apps.anomaly.scans import dicom, dicom_pixels, medical
 
 from gantools.errors import MISSING_EXTRA, UserError
 
+from . import files
+
 pydicom = pytest.importorskip("pydicom")
 CANARY = "CANARY"
 
 
-def dataset(pixels, *, modality="CT", number=1, series="1.2.3", patient="CANARY1", **more):
-    """Return a data set of `(h, w)` or `(frames, h, w)` int16 or uint16 pixels."""
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
-
-    data = Dataset()
-    data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
-    data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
-    data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    data.SeriesInstanceUID, data.StudyInstanceUID = series, "1.2.9"
-    data.PatientName, data.PatientID = "CANARY^NAME", patient
-    data.InstitutionName = data.StationName = data.StudyDescription = "CANARY"
-    data.StudyDate, data.PatientBirthDate = "19991231", "19451117"
-    data.Manufacturer, data.Modality, data.InstanceNumber = "CANARY Inc", modality, number
-    data.Rows, data.Columns = pixels.shape[-2:]
-    if pixels.ndim == 3:
-        data.NumberOfFrames = len(pixels)
-    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
-    data.BitsAllocated = data.BitsStored = 16
-    data.HighBit, data.PixelRepresentation = 15, int(pixels.dtype.kind == "i")
-    data.PixelData = pixels.tobytes()
-    for name, value in more.items():
-        setattr(data, name, value)
-    return data
+def dataset(pixels, *, patient="CANARY1", **more):
+    """Return a data set as `files.dataset` does, full of names."""
+    names = ("PatientName", "InstitutionName", "StationName", "StudyDescription", "Manufacturer")
+    days = {"StudyDate": "19991231", "PatientBirthDate": "19451117"}
+    told = {**dict.fromkeys(names, "CANARY"), **days, "StudyInstanceUID": "1.2.9"}
+    return files.dataset(pixels, patient=patient, **told | more)
 
 
 def save(data, path):

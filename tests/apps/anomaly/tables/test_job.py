@@ -10,6 +10,8 @@ from gantools.apps.anomaly.tables import model as table_model
 from gantools import cli
 from gantools.errors import ALL_FAILED, DONE, SOME_FAILED, USAGE
 
+from .files import write
+
 
 def run(*args):
     return cli.main(["anomaly", *map(str, args)])
@@ -33,14 +35,6 @@ def rows_of(normals=150, odd=12, seed=0):
             "label": "normal" if i < normals else "sick",
         })  # fmt: skip
     return rows
-
-
-def write(path, rows):
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
 
 
 @pytest.fixture(scope="module")

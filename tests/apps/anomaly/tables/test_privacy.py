@@ -1,6 +1,5 @@
 """Nobody's name in a model of a table or in any output, and columns that are left out by hand."""
 
-import csv
 import json
 import zipfile
 
@@ -11,6 +10,8 @@ from gantools.apps.anomaly.tables.model import FittedTable
 
 from gantools import cli
 from gantools.errors import DONE, USAGE
+
+from .files import write
 
 CANARIES = ("CANARY", "555-0")
 
@@ -33,14 +34,6 @@ def visits(count=300, odd=15, seed=0, **more):
             "outcome": "CANARY ill" if i % odd == 0 else "normal",
         } | {name: cell(i) for name, cell in more.items()})  # fmt: skip
     return rows
-
-
-def write(path, rows):
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
 
 
 def contents(folder):
