@@ -20,7 +20,7 @@ from gantools.registry import GAMES, describe_games
 
 ROOT = Path(__file__).parents[1]
 PAGE, PICTURES = ROOT / "docs" / "zoo.md", ROOT / "docs" / "zoo"
-RESULTS = ("conditional", "translation")
+RESULTS = ("conditional", "translation", "gallery")
 TASKS = {  # other tasks of the benchmarks, and whose figures they are
     "cyclegan without cycle": "cyclegan",
     "discogan without recon": "discogan",
@@ -38,9 +38,9 @@ INTRODUCTION = """# The zoo
 
 Every game is one file of `gantools/gans`, named like its paper, and trains by `gantools train
 NAME`. Sizes: `tiny` for tests, `small` for a CPU, `paper` with the published networks and numbers,
-but for what an entry lists under "Differs from the paper": `discogan` is that of its code, of
-`f_anogan` no command trains the encoder, and `restorer` was published nowhere. This page is made
-by `python -m benchmarks.zoo_page`.
+but for what an entry lists under "Differs from the paper": `discogan` is that of its code, the
+encoder of `f_anogan` is trained by `gantools anomaly` only, and `restorer` was published nowhere.
+This page is made by `python -m benchmarks.zoo_page`.
 
 Said right, since many articles do not: the generator of the original game *descends* E log(1 -
 D(G(z))), or ascends E log D(G(z)) in the non-saturating form; the discriminator always maximises
@@ -63,9 +63,8 @@ def page() -> str:
     parts = [INTRODUCTION]
     for game in describe_games():
         if game["name"] in GAMES:
-            of_tasks = {task: figures[task] for task, name in TASKS.items()
-                        if name == game["name"] and task in figures}  # fmt: skip
-            parts.append(_entry(game, figures.get(game["name"], []), of_tasks))
+            tasks = [name for name, of in TASKS.items() if of == game["name"]]
+            parts.append(_entry(game, [(t, figures.get(t, [])) for t in (game["name"], *tasks)]))
     return "\n".join([*parts, *_stacked()])
 
 
@@ -90,21 +89,20 @@ def _stacked():
     return [STACKED.format(*real), head, *(f"| {' | '.join(cell)} |" for cell in cells), ""]
 
 
-def measured() -> dict[str, list[dict]]:
-    """Return game -> its newest row of each seed, from `benchmarks/results`."""
-    newest = {}
+def measured() -> dict[str, list[list[dict]]]:
+    """Return game or task -> its newest row of each seed, a list for each of `RESULTS`."""
+    found = {}
     for name in RESULTS:
-        path = ROOT / "benchmarks" / "results" / f"{name}.jsonl"
+        path, newest = ROOT / "benchmarks" / "results" / f"{name}.jsonl", {}
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
             row = json.loads(line)
-            newest[row["game"], row["seed"]] = row
-    found = {}
-    for (game, _), row in newest.items():
-        found.setdefault(game, []).append(row)
+            newest.setdefault(row["game"], {})[row["seed"]] = row
+        for game, rows in newest.items():
+            found.setdefault(game, []).append(list(rows.values()))
     return found
 
 
-def _entry(game, rows, of_tasks):
+def _entry(game, figures):
     module = GAMES[game["name"]].partition(":")[0]
     text = ast.get_docstring(ast.parse(Path(find_spec(module).origin).read_text(encoding="utf-8")))
     lines = [
@@ -118,16 +116,16 @@ def _entry(game, rows, of_tasks):
     ]
     if (PICTURES / f"{game['name']}.png").exists():
         lines += [f"![Samples of {game['name']}](zoo/{game['name']}.png)", ""]
-    lines += _figures(rows)
-    for task, figures in of_tasks.items():
-        lines += _figures(figures, f" (`{task}`)")
+    for task, measurements in figures:
+        for rows in measurements:
+            lines += _figures(rows, "" if task == game["name"] else f" (`{task}`)")
     return "\n".join(lines)
 
 
 def _figures(rows, task=""):
     numbers = {
         key: [row[key] for row in rows if isinstance(row.get(key), int | float)]
-        for key in (rows[0] if rows else ())
+        for key in rows[0]
         if key not in SETTINGS
     }
     numbers = {key: values for key, values in numbers.items() if len(values) == len(rows)}

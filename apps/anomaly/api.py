@@ -62,7 +62,8 @@ class Detector:
     """Learns normals and judges everything else.
 
     Args:
-        detector: For pictures one of `cli.DETECTORS`; for tables "auto".
+        detector: For pictures one of `settings.DETECTORS`; for tables "auto", or one of
+            `tables.model.GAMES`.
         minutes: Time for training.
         fpr: Share of normals that may be flagged.
         confidence: Chance that the realised share stays below `fpr`; None promises the mean.
@@ -70,6 +71,8 @@ class Detector:
         without: Parts that do not rank.
         seed: Of everything random.
         scans: Whether pictures are scans: the dark around the patient is left out.
+        faithful: Whether a detector of the literature is the published one.
+        restoration: Whether a restorer is trained beside the encoder, for `model.restored`.
 
     Attributes:
         model: After `fit`: `fitted.Fitted` or `tables.model.FittedTable`.
@@ -78,11 +81,12 @@ class Detector:
 
     def __init__(
         self, detector="auto", *, minutes=2.0, fpr=0.05, confidence=None, side=None, without=(),
-        seed=0, scans=False,
+        seed=0, scans=False, faithful=False, restoration=False,
     ):  # fmt: skip
         self.settings = Settings(
-            detector, minutes, seed, side, fpr, confidence, tuple(without), scans
-        )
+            detector, minutes, seed, side, fpr, confidence, tuple(without), scans,
+            faithful=faithful, restoration=restoration,
+        )  # fmt: skip
         self.model = None
 
     @property
@@ -165,7 +169,9 @@ class Detector:
         from .sklearn_face import AnomalyDetector
 
         s = self.settings
-        return AnomalyDetector(fpr=s.fpr, confidence=s.confidence, without=s.without, seed=s.seed)
+        return AnomalyDetector(
+            s.fpr, s.confidence, s.without, s.seed, s.detector, s.minutes, s.faithful
+        )
 
     def as_pyod(self):
         """Return an unfitted detector with PyOD's interface and these settings."""

@@ -5,6 +5,8 @@ import click
 from gantools.errors import DONE, SOME_FAILED
 from gantools.options import MINUTES, Finite
 
+from .settings import DETECTORS
+
 BELOW = {
     "fit": (".commands:fit", "Learn what normal is and keep the model."),
     "score": (".scoring:score", "Score pictures or rows with a kept model."),
@@ -12,7 +14,7 @@ BELOW = {
     "audit": (".commands:audit", "Only look at the data: duplicates, leaks, shortcuts."),
     "eval": (".evaluation.measuring:evaluation", "Measure on labelled data, over several seeds."),
     "refine": (".refining:refine", "Take a person's verdicts into the calibration."),
-    "export": (".export.cli:export", "Write a model as one ONNX file: pixels in, p out."),
+    "export": (".export.cli:export", "Write a model as one ONNX file: pixels or cells in, p out."),
 }
 
 
@@ -53,10 +55,6 @@ def options(names):
     return decorate
 
 
-DETECTORS = [
-    "auto", "encoder", "restorer", "references",
-    "anogan", "f_anogan", "egbad", "alad", "ganomaly", "skip_ganomaly",
-]  # fmt: skip
 _RATE = Finite(0, 1, min_open=True, max_open=True)
 OPTIONS = {
     "data": click.option("--data", type=click.Path(), help="Folder of pictures or scans, a table."),
@@ -67,7 +65,7 @@ OPTIONS = {
     "model": click.option("--model", type=click.Path(), required=True, help="Folder of the model."),
     "detector": click.option(
         "--detector", type=click.Choice(DETECTORS), default="auto", show_default=True,
-        help="auto: the encoder where it is installed, else the restorer.",
+        help="auto: the encoder where it is installed, else the restorer; of tables simple rows.",
     ),
     "minutes": click.option(
         "--minutes", type=MINUTES, default=2.0, show_default=True,
@@ -94,10 +92,20 @@ OPTIONS = {
         "--drop", multiple=True, metavar="COLUMN", help="Tables: leave a column out; repeat."
     ),
     "side": click.option(
-        "--side", type=click.IntRange(16, 256), help="Pixels of the detector's square."
+        "--side", type=click.IntRange(16, 448), help="Pixels of the detector's square; more than "
+        "256 for the encoder only.",
     ),
     "without": click.option(
         "--without", multiple=True, metavar="PART", help="Leave a part out of the score; repeat."
+    ),
+    "faithful": click.option(
+        "--faithful", is_flag=True,
+        help="Detectors of the literature: losses, norms, rates and score as published.",
+    ),
+    "restoration": click.option(
+        "--restoration", is_flag=True,
+        help="Beside the encoder: train a restorer for --minutes, and show on the cards what would "
+        "be normal.",
     ),
     "scans": click.option(
         "--scans", is_flag=True,
@@ -112,7 +120,7 @@ OPTIONS = {
     "quiet": click.option("-q", "--quiet", is_flag=True, help="Tell only warnings and errors."),
 }  # fmt: skip
 SOURCE = "layout manifest groups label time"
-FITTING = "detector minutes side without scans drop seed"
+FITTING = "detector faithful minutes side without scans drop seed"
 
 
 @click.group(
@@ -120,7 +128,7 @@ FITTING = "detector minutes side without scans drop seed"
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@options(f"data out {FITTING} fpr confidence stream {SOURCE}")
+@options(f"data out {FITTING} restoration fpr confidence stream {SOURCE}")
 @click.option("--fresh", is_flag=True, help="Fit again where a model is already there.")
 @options("json quiet")
 @click.pass_context

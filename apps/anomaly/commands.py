@@ -76,7 +76,7 @@ def whole(data, out, chosen, *, fresh=False, quiet=False) -> dict:
 
 
 @click.command()
-@options(f"data model {FITTING} fpr confidence {SOURCE}")
+@options(f"data model {FITTING} restoration fpr confidence {SOURCE}")
 @click.option("--overwrite", is_flag=True, help="Replace a model that is there.")
 @options("quiet")
 def fit(data, model, overwrite, quiet, **chosen):
@@ -96,8 +96,8 @@ def fit(data, model, overwrite, quiet, **chosen):
     say = teller(quiet)
     training = model.with_name(f"{model.name}.training")
     salt = folder.project_salt(model / "plan.json", training / folder.NOTE)
-    job, looked = opened(required(data), chosen, salt, say)
     settings = Settings.of(chosen)
+    job, looked = opened(required(data), chosen, salt, say)
     folder.training_folder(training, settings, looked, salt)
     made = job.fit(looked, settings, out=training, say=say, progress=Bar("training", quiet))
     keep(made, model, looked, salt)

@@ -4,6 +4,7 @@
     MODEL/judge.json         scales of the parts; scores of held-out normals
     MODEL/inputs.json        what the normals' own numbers looked like
     MODEL/members/0/         a detector's own files, and its reference rows
+    MODEL/redrawing/         what draws the pictures of the cards, where it was asked for
 
 Scoring needs no Keras. A score depends on its picture alone: not on order, batch or neighbours.
 """
@@ -25,14 +26,15 @@ from .calibration.drift import Fingerprint
 from .calibration.judge import Judge, Raw
 from .detectors import references
 from .scans.foreground import foreground
+from .settings import LITERATURE
 
 CHUNK = 32  # pictures scored at once
 TURN = Lock()  # of the threads that score
 KERAS_CHUNK = 64  # the same where the batch of `gantools.gans.scoring` is filled up
+MOST_BYTES = 64_000_000  # of the windows of pictures that a detector looks at together
 PIXELS = 32  # side of the small pictures that the reference rows see
 ROWS = tuple(references.REFERENCES)
 STEMS = {"references": "simple", "encoder": "encoder", "restorer": "auto"}  # of detectors' files
-LITERATURE = ("anogan", "f_anogan", "egbad", "alad", "ganomaly", "skip_ganomaly")
 SEEN = "Its pixels are those of a normal that was fitted on or calibrated with: no p can be given."
 
 
@@ -99,20 +101,25 @@ class Member:
     detector: object
     rows: dict
 
-    def parts(self, tensors, ends, small):
-        """Return part -> `(n,)` raw scores of pictures.
+    def looked(self, tensors, ends, small, maps):
+        """Return part -> `(n,)` raw scores of pictures, and the maps `(k, side, side)` or None.
 
         Args:
             tensors: `(k, side, side, c)`, the windows of all pictures.
             ends: `(n,)`: where the windows of each picture end.
             small: `(n, 32, 32, c)`.
+            maps: Whether maps are wanted.
         """
-        own = self.detector.parts(tensors)
+        both = getattr(self.detector, "parts_and_maps", None)
+        if both:
+            own, heat = both(tensors, maps)
+        else:
+            own, heat = self.detector.parts(tensors), maps and self.detector.maps(tensors)
         parts = {
             name: np.array([views.of_picture(v) for v in np.split(values, ends[:-1])])
             for name, values in own.items()
         }
-        return parts | {name: row.score(small) for name, row in self.rows.items()}
+        return parts | {name: row.score(small) for name, row in self.rows.items()}, heat
 
     def save(self, folder):
         """Write the detector into a folder."""
@@ -132,6 +139,7 @@ class Fitted:
         inputs: `drift.Fingerprint` of the normals.
         facts: Counts, seconds, settings; JSON values.
         place: The folder that it was loaded from, and the threads of its engine; or None.
+        redrawing: `redrawing.Redrawing` beside a detector that draws no normals, or None.
     """
 
     kind: str
@@ -142,6 +150,7 @@ class Fitted:
     inputs: Fingerprint | None = None
     facts: dict = field(default_factory=dict)
     place: tuple[Path, int | None] | None = None
+    redrawing: object | None = None
     held: tuple | None = None  # after a fit: `Raw` of both held-out parts, hashes of the fitted
 
     rows = ROWS
@@ -195,30 +204,29 @@ class Fitted:
             parts, maps = self._parts(pictures, with_maps)
         return Chunk(parts, hashes, errors, maps)
 
-    def score(self, reader, items, *, maps=None, progress=None, jobs=None) -> Scored:
-        """Return scores and p-values of items; those without get NaN and a sentence."""
-        raw = self.raw(reader, items, maps=maps, progress=progress, jobs=jobs)
-        return judged(self.judge, raw, items)
+    def score(
+        self, reader, items, *, maps=None, progress=None, jobs=None, even_none=False
+    ) -> Scored:
+        """Return scores and p-values of items; those without get NaN and a sentence.
 
-    def nearest(self, picture):
-        """Return the nearest fitted normal of a picture, float32 `(32, 32, c)` in [-1, 1]."""
-        small = loading.square(picture, PIXELS)[0][None]
-        knn = self.members[0].rows["knn5"]
-        chosen = int(knn.nearest(small)[0][0, 0])
-        return (knn.normals[chosen] + knn.mean).reshape(small.shape[1:])
+        Args: as for `raw` and `judged`.
+        """
+        raw = self.raw(reader, items, maps=maps, progress=progress, jobs=jobs)
+        return judged(self.judge, raw, items, even_none=even_none)
 
     def restored(self, picture):
         """Return a picture as it would look if it were normal, `(h, w, c)`, or None."""
-        tensors, shown = self.view.tensors(picture)
-        found = self.members[0].detector.restored(tensors)
-        if found is None:
-            return None
-        return np.stack([self.view.join(one, shown) for one in np.moveaxis(found, -1, 0)], -1)
+        if self.redrawing is not None:
+            return self.redrawing.restored(picture)
+        return self.view.redrawn(picture, self.members[0].detector.restored)
 
     def save(self, folder):
         """Write the model folder; an older one is replaced when the new one is whole."""
         plan = {"detector": self.kind, "view": asdict(self.view), "levels": asdict(self.levels)}
-        model_files.save(folder, self, plan)
+        also = {}
+        if self.redrawing is not None:
+            plan["redrawing"], also = asdict(self.redrawing.view), {"redrawing": self.redrawing}
+        model_files.save(folder, self, plan, also)
 
     @classmethod
     def load(cls, folder, threads=None) -> "Fitted":
@@ -230,7 +238,7 @@ class Fitted:
         stored = model_files.load(folder)
         plan = stored.plan
         kind, stem = detector_class(plan["detector"]), STEMS.get(plan["detector"], "named")
-        check_complete(folder, stored, ROWS, (f"{stem}.json", f"{stem}.npz"))
+        model_files.check_complete(folder, stored, ROWS, (f"{stem}.json", f"{stem}.npz"))
         members = tuple(
             Member(kind.load(one / "detector", threads=threads), model_files.load_rows(one))
             for one in stored.members
@@ -239,6 +247,10 @@ class Fitted:
         found = cls(plan["detector"], members, levels, view)
         found.judge, found.inputs, found.facts = stored.judge, stored.inputs, plan["facts"]
         found.place = Path(folder), threads
+        if "redrawing" in plan:
+            from .detectors.redrawing import Redrawing
+
+            found.redrawing = Redrawing.load(Path(folder) / "redrawing", plan["redrawing"], threads)
         return found
 
     def _chunks(self, reader, pieces, with_maps, jobs):
@@ -264,22 +276,38 @@ class Fitted:
         good = [i for i, picture in enumerate(pictures) if picture is not None]
         if not good:
             return [len(pictures)] * len(self.members), {}
-        made = [self.view.tensors(pictures[i]) for i in good]
-        ends = np.cumsum([len(tensors) for tensors, _ in made])
-        tensors = np.concatenate([tensors for tensors, _ in made])
-        small = np.stack([loading.square(pictures[i], PIXELS)[0] for i in good])
-        found = [m.parts(tensors, ends, small) for m in self.members]
-        maps = {}
-        if with_maps:
-            heat = np.mean([m.detector.maps(tensors) for m in self.members], axis=0)
-            for i, piece, (_, shown) in zip(good, np.split(heat, ends[:-1]), made, strict=True):
-                maps[i] = self.view.join(piece, shown)
-                if self.levels.masked:
-                    maps[i] = np.where(foreground(pictures[i]), maps[i], np.float32(0))
-        return [_spread(parts, good, len(pictures)) for parts in found], maps
+        found, maps = [], {}
+        for numbers, made in self._shown(pictures, good):
+            ends = np.cumsum([len(tensors) for tensors, _ in made])
+            tensors = np.concatenate([tensors for tensors, _ in made])
+            small = np.stack([loading.square(pictures[i], PIXELS)[0] for i in numbers])
+            looked = [member.looked(tensors, ends, small, with_maps) for member in self.members]
+            found.append([parts for parts, _ in looked])
+            if with_maps:
+                heat = np.split(np.mean([heat for _, heat in looked], axis=0), ends[:-1])
+                for i, own, (_, shown) in zip(numbers, heat, made, strict=True):
+                    maps[i] = self._map_of(pictures[i], own, shown)
+        rows = [_joined(parts) for parts in zip(*found, strict=True)]
+        return [_spread(parts, good, len(pictures)) for parts in rows], maps
+
+    def _shown(self, pictures, good):
+        """Yield `(numbers, what View.tensors gives of each)`: as many pictures as memory allows."""
+        numbers, made, size = [], [], 0
+        for i in good:
+            tensors, shown = self.view.tensors(pictures[i])
+            if made and size + tensors.nbytes > MOST_BYTES:
+                yield numbers, made
+                numbers, made, size = [], [], 0
+            numbers, made, size = [*numbers, i], [*made, (tensors, shown)], size + tensors.nbytes
+        yield numbers, made
+
+    def _map_of(self, picture, maps, shown):
+        """Return the heat-map of a picture; of scans 0 outside the patient."""
+        heat = self.view.join(maps, shown)
+        return np.where(foreground(picture), heat, np.float32(0)) if self.levels.masked else heat
 
 
-def judged(judge, raw, items, seen=SEEN) -> Scored:
+def judged(judge, raw, items, seen=SEEN, *, even_none=False) -> Scored:
     """Return scores and p-values of raw parts; contents that were seen before get no p.
 
     Args:
@@ -287,16 +315,22 @@ def judged(judge, raw, items, seen=SEEN) -> Scored:
         raw: `Raw` of the items.
         items: What has `name`, in the order of `raw`.
         seen: Sentence of contents that were seen before.
+        even_none: Whether items of which none can be read are rows with their reasons, too.
 
     Raises:
         UserError: none of them can be read.
     """
-    if len(raw.errors) == len(items):
+    none = len(raw.errors) == len(items)
+    if none and not even_none:
         reason = next(iter(raw.errors.values()), "there is nothing")
         raise UserError(
             f"None of {len(items)} items can be scored. The first: {reason}", ALL_FAILED
         )
-    scores, p = judge.judged(raw)
+    if none:
+        scores, p = np.full((2, len(items)), np.nan)
+        parts = {name: scores.copy() for name in judge.ranking}
+    else:
+        (scores, p), parts = judge.judged(raw), raw.mean()
     errors = {items[i].name: text for i, text in raw.errors.items()}
     for i in np.flatnonzero(judge.seen(raw.hashes)):
         errors[items[i].name] = seen
@@ -304,33 +338,8 @@ def judged(judge, raw, items, seen=SEEN) -> Scored:
     valid = np.where(np.isnan(p), np.nan, scores)
     groups = judge.groups.judge(valid, raw.groups) if judge.groups else {}
     return Scored(
-        [item.name for item in items], raw.hashes, raw.mean(), scores, p, errors, groups
+        [item.name for item in items], raw.hashes, parts, scores, p, errors, groups
     )  # fmt: skip
-
-
-def check_complete(folder, stored, rows, files) -> None:
-    """Refuse a model of which only a part was copied.
-
-    Args:
-        folder: Of the model.
-        stored: `model_files.Stored`, whose judge says how many members there are.
-        rows: Names of the reference rows of each member.
-        files: Of each member's detector.
-
-    Raises:
-        UserError: a file is missing.
-    """
-    wanted = ["inputs.json"]
-    for number in range(len(stored.judge.scales)):
-        wanted += [f"members/{number}/references/{name}.npz" for name in rows]
-        wanted += [f"members/{number}/detector/{name}" for name in files]
-    missing = [name for name in wanted if not (Path(folder) / name).is_file()]
-    if missing:
-        more = f" and {len(missing) - 1} more files are" if len(missing) > 1 else " is"
-        raise UserError(
-            f"The model in {folder} is incomplete: expected {len(wanted)} files beside plan.json "
-            f"and judge.json, {missing[0]}{more} missing. Copy it again, or fit it again."
-        )
 
 
 def detector_class(kind):

@@ -28,6 +28,9 @@ from .scans.medical import is_nifti
 from .settings import Settings
 
 MOST_BYTES = 600_000_000  # of tensors that a detector is fitted on
+MOST_LOOKED = 300_000_000  # the same of the encoder: 1500 grey windows of 224 take half a minute
+# The largest square of a detector; rows see one size, the others are trained on theirs.
+MOST_SIDES = {"encoder": views.MOST_LOOKED, "references": 0}
 DECISIVE = 200  # normals by which it is decided what two halves have in common
 FOLDS, MORE_FOLDS = 5, 8  # more below 25 normals: each detector needs 10
 
@@ -136,17 +139,22 @@ def fit(
     normals = looked.normals()
     task = _task(looked, settings, say, out, progress)
     kind, view = task.kind, task.view
-    if kind == "restorer" and (settings.scans or all(item.series for item in normals)):
+    if kind == "restorer" and task.scans:
         task.new = partial(task.new, table=SCANS)
     if shared is not None:
         task.masked, task.traits = shared.masked, shared.traits
     crossed = is_few(normals) and kind in ("encoder", "references")
     say(f"Fitting {kind} on {len(normals)} normals, some held out ({view.kind}, {view.side} px).")
+    if task.redraws:
+        say(f"A restorer for the cards is trained on the same, {settings.minutes:g} minutes.")
+    lost = task.lost()
+    if lost:
+        say(lost)
     model = (_crossed if crossed else _held_out)(task, normals)
     model.inputs = Fingerprint.fit(*looked.numbers())
     model.facts["spacing"] = getattr(looked.reader, "spacing", None)
     seconds = round(time.perf_counter() - start, 1)
-    model.facts |= {"settings": settings.to_dict(), "seconds": seconds}
+    model.facts |= {"settings": settings.to_dict(), "seconds": seconds, "lost": lost}
     say(model.judge.sentence(model.judge.rule(settings.fpr, settings.confidence)))
     return model
 
@@ -169,7 +177,7 @@ class _Task:
     settings: Settings
     kind: str
     new: object
-    view: views.View
+    view: views.View | None
     same: dict
     out: object = None
     progress: object = None
@@ -180,6 +188,24 @@ class _Task:
     def asked(self):
         """Whether the groups are those of --groups."""
         return self.settings.groups is not None
+
+    @property
+    def scans(self):
+        """Whether all normals are scans."""
+        series = (item.series for item in self.looked.normals())
+        return self.settings.scans or all(series)
+
+    @property
+    def redraws(self):
+        """Whether a restorer draws for the cards what the detector cannot."""
+        return self.settings.restoration and self.kind == "encoder"
+
+    def lost(self):
+        """Return which details the detector does not see, in a sentence, "" where it sees all."""
+        view, most = self.view, MOST_SIDES.get(self.kind, views.MOST_TRAINED)
+        if self.kind == "references":
+            view = views.View(views.WHOLE, fitted.PIXELS)
+        return views.lost(view, self.looked.print, most)
 
     def levels(self, items):
         """Return the grey levels of normals."""
@@ -194,16 +220,30 @@ class _Task:
 
     def member(self, items, levels):
         """Return `(fitted member, hashes of its normals)`."""
-        small, tensors, hashes, owners = _shown(self, items, levels)
+        small, tensors, hashes, owners, shapes = _shown(self, items, levels)
         place = np.array(keys(items, self.same))[owners]
         rows = {name: make_row().fit(small) for name, make_row in references.REFERENCES.items()}
+        rows["knn5"].shapes = np.array(shapes)  # for the cards
         groups = place if len(set(place)) < len(place) else None
         detector = self.new(traits=self.traits) if self.traits else self.new()
         detector.fit(
             tensors, groups=groups, minutes=self.settings.minutes, seed=self.settings.seed,
-            out=self.out, progress=self.progress,
+            out=self.out, progress=None if self.redraws else self.progress,
         )  # fmt: skip
         return fitted.Member(detector, rows), hashes
+
+    def redrawing(self, items, levels):
+        """Return a restorer trained on normals, for the cards; None where it is not wanted."""
+        if not self.redraws:
+            return None
+        from .detectors.redrawing import Redrawing
+
+        view = views.choose(self.looked.print)  # --side is the encoder's
+        _, tensors, *_ = _shown(replace(self, kind="restorer", view=view), items, levels)
+        return Redrawing(view, table=SCANS if self.scans else None).fit(
+            tensors, minutes=self.settings.minutes, seed=self.settings.seed, out=self.out,
+            progress=self.progress,
+        )  # fmt: skip
 
     def scaling(self, model, items):
         """Return the `Raw` of calibration-A normals; their maps set the level of a model's maps.
@@ -230,8 +270,15 @@ class _Task:
 def _task(looked, settings, say, out=None, progress=None):
     """Return the `_Task` of a fit."""
     kind, new = make(settings.detector, len(looked.normals()), say)
-    view = views.choose(looked.print, settings.side, fine=kind == "encoder")
-    return _Task(looked, settings, kind, new, view, copies(looked.audit.sheet), out, progress)
+    if settings.faithful:
+        new = partial(new, settings={"faithful": True})
+    task = _Task(looked, settings, kind, new, None, copies(looked.audit.sheet), out, progress)
+    fine = kind == "encoder"
+    task.view = views.choose(looked.print, settings.side, fine=fine, scans=fine and task.scans)
+    if fine and task.view.kind == views.WINDOWS:  # in windows no place is like another
+        alike = round(looked.print["aligned"], 3)
+        task.traits = {"alike": alike, "aligned": False, "scan": False}
+    return task
 
 
 def _held_out(task, normals):
@@ -240,6 +287,7 @@ def _held_out(task, normals):
     levels = task.levels(fit_on)
     member, hashes = task.member(fit_on, levels)
     model = fitted.Fitted(task.kind, (member,), levels, task.view)
+    model.redrawing = task.redrawing(fit_on, levels)
     a = task.scaling(model, first)
     b = _readable(model.raw(task.looked.reader, second))
     groups = [item.group for item in fit_on]
@@ -265,6 +313,7 @@ def _crossed(task, normals):
         scaling.append(task.scaling(alone, [normals[i] for i in following]))
         compared.append(_readable(alone.raw(task.looked.reader, [normals[i] for i in fold])))
     model = fitted.Fitted(task.kind, tuple(members), levels, task.view)
+    model.redrawing = task.redrawing(normals, levels)
     model.judge = Judge.crossed(task.ranking(members[0].detector), scaling, compared)
     model.facts = _facts(members[0], len(normals), (0, len(normals)))
     return model
@@ -310,14 +359,16 @@ def score_unsupervised(looked, settings, *, say, **how):
 
 
 def _shown(task, items, levels):
-    """Return `(small pictures, tensors, hashes, item of each tensor)` of normals.
+    """Return `(small pictures, tensors, hashes, item of each tensor, shapes)` of normals.
 
-    One picture is read at a time.
+    Shapes are the rows and columns of the small pictures in their squares. One picture is read at a
+    time.
     """
     random, reader = np.random.default_rng(task.settings.seed), task.looked.reader
     side, channels = task.view.side, levels.channels
-    most = max(1, MOST_BYTES // (4 * side * side * channels) // len(items))
-    small, tensors, hashes, owners = [], [], [], []
+    room = MOST_LOOKED if task.kind == "encoder" else MOST_BYTES
+    most = max(1, room // (4 * side * side * channels) // len(items))
+    small, tensors, hashes, owners, shapes = [], [], [], [], []
     for number, item in enumerate(items):
         picture = loading.to_levels(reader.pixels(item), levels)
         own, _ = task.view.tensors(picture)
@@ -325,9 +376,11 @@ def _shown(task, items, levels):
             own = own[random.permutation(len(own))[:most]]
         tensors.append(own)
         owners += [number] * len(own)
-        small.append(loading.square(picture, fitted.PIXELS)[0])
+        square, place = loading.square(picture, fitted.PIXELS)
+        small.append(square)
+        shapes.append((place.rows, place.columns))
         hashes.append(fitted.hash_of(picture))
-    return np.stack(small), np.concatenate(tensors), hashes, owners
+    return np.stack(small), np.concatenate(tensors), hashes, owners, shapes
 
 
 def _readable(raw: Raw):

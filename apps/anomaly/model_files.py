@@ -13,7 +13,7 @@ from .calibration.judge import Judge
 from .detectors import references
 from .folder import is_model
 
-SCHEMA = 2
+SCHEMA = 3  # since 3 with the row of an untrained network, which a model of before cannot score
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +33,14 @@ class Stored:
     members: tuple[Path, ...]
 
 
-def save(folder, model, plan) -> None:
+def save(folder, model, plan, also=None) -> None:
     """Write a model folder beside the old one, then put it in its place.
 
     Args:
         folder: Of the model.
         model: Has `members` (each with `rows` and `save`), `judge`, `inputs`, `facts`.
         plan: JSON values; "schema" and "facts" are added.
+        also: Name -> what has `save`, each into a folder of its own; or None.
 
     Raises:
         UserError: the folder holds something else than a model, see `may_replace`.
@@ -55,6 +56,8 @@ def save(folder, model, plan) -> None:
         for name, row in member.rows.items():
             references.save(own / "references" / f"{name}.npz", row)
         member.save(own / "detector")
+    for name, one in (also or {}).items():
+        one.save(draft / name)
     write_json(draft / "plan.json", {"schema": SCHEMA, **plan, "facts": model.facts})
     write_json(draft / "judge.json", {"schema": SCHEMA, **model.judge.to_dict()})
     if model.inputs is not None:
@@ -102,6 +105,31 @@ def load(folder) -> Stored:
     inputs = Fingerprint.from_dict(known) if known else None
     members = sorted((folder / "members").glob("[0-9]*"), key=lambda path: int(path.name))
     return Stored(plan, Judge.from_dict(stored), inputs, tuple(members))
+
+
+def check_complete(folder, stored, rows, files) -> None:
+    """Refuse a model of which only a part was copied.
+
+    Args:
+        folder: Of the model.
+        stored: `Stored`, whose judge says how many members there are.
+        rows: Names of the reference rows of each member.
+        files: Of each member's detector.
+
+    Raises:
+        UserError: a file is missing.
+    """
+    wanted = ["inputs.json"]
+    for number in range(len(stored.judge.scales)):
+        wanted += [f"members/{number}/references/{name}.npz" for name in rows]
+        wanted += [f"members/{number}/detector/{name}" for name in files]
+    missing = [name for name in wanted if not (Path(folder) / name).is_file()]
+    if missing:
+        more = f" and {len(missing) - 1} more files are" if len(missing) > 1 else " is"
+        raise UserError(
+            f"The model in {folder} is incomplete: expected {len(wanted)} files beside plan.json "
+            f"and judge.json, {missing[0]}{more} missing. Copy it again, or fit it again."
+        )
 
 
 def load_rows(member) -> dict:

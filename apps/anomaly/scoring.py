@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gantools.errors import DONE, SOME_FAILED, UserError
+from gantools.errors import ALL_FAILED, DONE, SOME_FAILED, UserError
 
 from .cli import SOURCE, options
 from .commands import Bar, begin, command, opened, required, teller, told
@@ -23,8 +23,9 @@ from .commands import Bar, begin, command, opened, required, teller, told
 def score(ctx, model, data, out, shard, threads, jobs, as_json, quiet, **chosen):
     """Score pictures or rows with a kept model.
 
-    Needs no Keras. Every item of the layout is scored, whatever part it is in. With --shard the
-    share's outcome is kept, so that `merge` can put the shares together; groups stay whole.
+    Needs Keras for detectors of the literature only. Every item of the layout is scored, whatever
+    part it is in. With --shard the share's outcome is kept, so that `merge` can put the shares
+    together; groups stay whole.
     """
     from gantools.data.shards import parsed
 
@@ -51,13 +52,15 @@ def score(ctx, model, data, out, shard, threads, jobs, as_json, quiet, **chosen)
         raise UserError(f"Share {shard} of {data} is empty: there are fewer groups than shares.")
     maps = outputs.Maps(out / "maps")
     bar = Bar("scoring", quiet)
-    scored = found.score(looked.reader, items, maps=maps, progress=bar, jobs=jobs)
+    scored = found.score(
+        looked.reader, items, maps=maps, progress=bar, jobs=jobs, even_none=part is not None
+    )
     settings = kept(found.facts["settings"], chosen["fpr"], chosen["confidence"])
     order = stream.order_of(items, chosen["stream"])
     counts = told(out, looked, items, scored, found, maps, settings, order, say, part)
     if as_json:
         click.echo(json.dumps({"schema": 1, "out": str(out), **counts}))
-    ctx.exit(SOME_FAILED if counts["unreadable"] else DONE)
+    ctx.exit(ended(scored, counts, say))
 
 
 @click.command()
@@ -91,7 +94,22 @@ def merge(ctx, shards, out, fpr, confidence, as_json, quiet):
     say(f"Open {out / 'report.html'}.")
     if as_json:
         click.echo(json.dumps({"schema": 1, "out": str(out), **counts}))
-    ctx.exit(SOME_FAILED if counts["unreadable"] else DONE)
+    ctx.exit(ended(joined.scored, counts, say))
+
+
+def ended(scored, counts, say):
+    """Return the exit code of a share or of shards; say why where none of their items has a score.
+
+    Args:
+        scored: `fitted.Scored`.
+        counts: What `telling.tell` returned.
+        say: Called with a line.
+    """
+    if (scored.scores == scored.scores).any():
+        return SOME_FAILED if counts["unreadable"] else DONE
+    reason = next(iter(scored.errors.values()))
+    say(f"error: none of {counts['items']} items can be scored. The first: {reason}")
+    return ALL_FAILED
 
 
 def kept(stored, fpr, confidence):

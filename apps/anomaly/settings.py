@@ -4,8 +4,10 @@ from dataclasses import asdict, dataclass, fields
 
 from gantools.errors import UserError
 
+LITERATURE = ("anogan", "f_anogan", "egbad", "alad", "ganomaly", "skip_ganomaly")
+DETECTORS = ("auto", "encoder", "restorer", "references", *LITERATURE)
 DECISIVE = (
-    "detector", "minutes", "seed", "side", "without", "scans",
+    "detector", "minutes", "seed", "side", "without", "scans", "faithful", "restoration",
     "groups", "label", "time_col", "drop",
 )  # fmt: skip  # of the model
 SEVERAL = ("without", "drop")  # options that may be repeated
@@ -16,7 +18,7 @@ class Settings:
     """What decides the result.
 
     Attributes:
-        detector: One of `cli.DETECTORS`.
+        detector: One of `DETECTORS`.
         minutes: Time for training.
         seed: Of everything random.
         side: Of the detector's square, None to choose.
@@ -27,6 +29,13 @@ class Settings:
         groups, label, time_col: What the options of these names said of the data, or None: they
             divide the normals, and say which items are some.
         drop: Columns of a table that are no features.
+        faithful: Whether a detector of the literature is the published one: its losses, norms,
+            rates and score, whether or not they suit the minutes that there are.
+        restoration: Whether a restorer is trained beside the encoder, for the cards.
+
+    Raises:
+        UserError: faithful, and the detector was published nowhere; or a restoration beside a
+            other detector than the encoder.
     """
 
     detector: str = "auto"
@@ -41,6 +50,20 @@ class Settings:
     label: str | None = None
     time_col: str | None = None
     drop: tuple[str, ...] = ()
+    faithful: bool = False
+    restoration: bool = False
+
+    def __post_init__(self):
+        if self.faithful and self.detector not in LITERATURE:
+            raise UserError(
+                f"--faithful: expected --detector {', '.join(LITERATURE)}, which were published. "
+                f"Received: {self.detector}."
+            )
+        if self.restoration and self.detector not in ("auto", "encoder"):
+            raise UserError(
+                "--restoration is for the encoder, which draws none itself: expected --detector "
+                f"encoder or auto. Received: {self.detector}."
+            )
 
     @classmethod
     def of(cls, stored, **changes) -> "Settings":

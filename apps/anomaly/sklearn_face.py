@@ -17,13 +17,16 @@ LEAST = 6  # rows; with fewer nothing can be held out
 
 
 class AnomalyDetector(OutlierMixin, BaseEstimator):
-    """Simple distances to normal rows, calibrated on held-out ones.
+    """Simple distances to normal rows, or a GAN of the literature, calibrated on held-out rows.
 
     Args:
         fpr: Share of normals that may be called outliers, in (0, 1).
         confidence: Chance that the realised share stays below `fpr`, or None.
         without: Parts that do not rank.
-        seed: Of the division of the rows.
+        seed: Of the division of the rows, and of a training.
+        detector: "auto", or a name of `tables.model.GAMES`.
+        minutes: Time for training one of those.
+        faithful: Whether it is the published one.
 
     Attributes:
         model_: `tables.model.FittedTable`.
@@ -31,8 +34,12 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         n_features_in_: Columns.
     """
 
-    def __init__(self, fpr=0.05, confidence=None, without=(), seed=0):
+    def __init__(
+        self, fpr=0.05, confidence=None, without=(), seed=0, detector="auto", minutes=2.0,
+        faithful=False,
+    ):  # fmt: skip
         self.fpr, self.confidence, self.without, self.seed = fpr, confidence, without, seed
+        self.detector, self.minutes, self.faithful = detector, minutes, faithful
 
     def fit(self, X, y=None):
         """Learn from rows that are mostly normal.
@@ -43,8 +50,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         """
         x = validate_data(self, X, dtype=np.float64, ensure_min_samples=LEAST)
         settings = Settings(
-            fpr=self.fpr, confidence=self.confidence, without=tuple(self.without), seed=self.seed
-        )
+            self.detector, self.minutes, self.seed, fpr=self.fpr, confidence=self.confidence,
+            without=tuple(self.without), faithful=self.faithful,
+        )  # fmt: skip
         self.model_ = table_job.fit(looked_table(x, None, fewest=LEAST), settings)
         self.model_.held = None
         normal = np.sort(self.model_.judge.normal_scores)
@@ -61,7 +69,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         x = validate_data(self, X, dtype=np.float64, reset=False)
         columns = {f"x{i}": values for i, values in enumerate(x.T)}
         rows = [
-            scale.combine({n: v for n, v in _parts(member, columns).items() if n in scale.names})
+            scale.combine(member.parts(member.transform.transform(columns), scale.names))
             for member, scale in zip(self.model_.members, self.model_.judge.scales, strict=True)
         ]
         return -np.mean(rows, axis=0)
@@ -73,7 +81,3 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     def predict(self, X):
         """Return `(n,)` of 1 for inliers and -1 for outliers."""
         return np.where(self.decision_function(X) < 0, -1, 1)
-
-
-def _parts(member, columns):
-    return member.parts(member.transform.transform(columns))

@@ -8,10 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gantools.errors import UserError
+
 from . import loading
 
 WHOLE, WINDOWS = "whole", "windows"
 TOP = 0.1  # share of a picture's windows, at least one, whose mean is its score
+LARGER = 1.5  # times the encoder's square, from which textures are shown to it in windows
+LOOKED = 1024  # longest side of those: 36 windows of 224, half a second of the encoder
+MOST_TRAINED, MOST_LOOKED = 256, 448  # sides of squares that a network is trained on, or only sees
+LOST = 1.5  # times that a picture is reduced, from which it is said
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,19 @@ class View:
         joined = loading.blend(maps, shown.corners, height, width)
         return cv2.resize(joined, shown.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
+    def redrawn(self, picture: np.ndarray, redraw) -> np.ndarray | None:
+        """Return a picture `(h, w, c)` as `redraw` makes it of its tensors; None where it does not.
+
+        Args:
+            picture: `(h, w, c)`.
+            redraw: From `(k, side, side, c)` to the same shape, or to None.
+        """
+        tensors, shown = self.tensors(picture)
+        found = redraw(tensors)
+        if found is None:
+            return None
+        return np.stack([self.join(one, shown) for one in np.moveaxis(found, -1, 0)], -1)
+
     def reduced(self, picture: np.ndarray) -> np.ndarray:
         """Return a picture `(h, w, c)` as it is before windows are cut."""
         import cv2
@@ -81,7 +100,9 @@ def of_picture(values: np.ndarray) -> float:
     return float(np.mean(np.sort(values)[-count:]))
 
 
-def choose(print_of_data: dict, side: int | None = None, *, fine: bool = False) -> View:
+def choose(
+    print_of_data: dict, side: int | None = None, *, fine: bool = False, scans: bool = False
+) -> View:
     """Return the view that suits a data set.
 
     Windows where the mean picture explains little (a texture) and pictures are much larger than
@@ -91,11 +112,49 @@ def choose(print_of_data: dict, side: int | None = None, *, fine: bool = False) 
         print_of_data: What `fingerprint.fingerprint` returns.
         side: Of the square; None chooses by the pictures' size.
         fine: Whether the detector takes large squares at no training cost (the encoder).
+        scans: Whether the pictures are scans: the encoder compares whole ones.
+
+    Raises:
+        UserError: a square that is too large for the detector.
     """
+    most = MOST_LOOKED if fine else MOST_TRAINED
+    if side and side > most:
+        raise UserError(
+            f"--side: expected at most {most} pixels for this detector"
+            f"{'' if fine else f' ({MOST_LOOKED} for the encoder)'}. Received: {side}."
+        )
     numbers = print_of_data["numbers"]
     longest = max(numbers[name]["q50"] for name in ("height", "width"))
+    texture = not print_of_data["is_aligned"]
     if fine:
-        return View(WHOLE, side or (48 if longest <= 48 else 160 if longest <= 192 else 224))
-    if not print_of_data["is_aligned"] and longest >= 128:
+        side = side or (48 if longest <= 48 else 160 if longest <= 192 else 224)
+        if texture and not scans and longest >= LARGER * side:
+            return View(WINDOWS, side, side * 3 // 4, LOOKED)
+        return View(WHOLE, side)
+    if texture and longest >= 128:
         return View(WINDOWS, side or 64, (side or 64) // 2, 512)
     return View(WHOLE, side or (32 if longest <= 48 else 64 if longest <= 400 else 128))
+
+
+def lost(view: View, print_of_data: dict, most: int) -> str:
+    """Return which details of the largest pictures a view does not show, "" where all are there.
+
+    Args:
+        view: How they are shown.
+        print_of_data: What `fingerprint.fingerprint` returns.
+        most: Side of the largest square that the detector takes; 0 where no side shows more.
+    """
+    sizes = [print_of_data["numbers"][name] for name in ("width", "height")]
+    size = [one["q100"] for one in sizes]
+    times = max(size) / (view.side if view.kind == WHOLE else view.longest)
+    if times < LOST:
+        return ""
+    remedy = " Cut into pieces they would be seen as they are."
+    if view.kind == WHOLE:
+        larger = min(most, 2 * view.side)
+        remedy = f" --side {larger} shows more, and takes longer." if larger > view.side else ""
+    before, after = ("x".join(f"{max(1, n / by):.0f}" for n in size) for by in (1, times))
+    return (
+        f"Pictures of {'' if [one['q0'] for one in sizes] == size else 'up to '}{before} are shown "
+        f"at {after}: details of less than about {2 * times:.0f} pixels are not seen.{remedy}"
+    )

@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks.quality.tables import odds
 from benchmarks.rows import append
 from gantools.core import Stream
+from gantools.errors import UserError
 from gantools.metrics.detection import auroc
 
 STEPS = 500
@@ -112,6 +113,11 @@ RIVALS = {
 def main(data, only, seeds):
     """Measure all detectors on the same items."""
     for name in only:
+        try:
+            SETS[name](data, 0)
+        except UserError as error:
+            click.echo(f"{name}: left out. {error}")
+            continue
         for rival, fit in RIVALS.items():
             areas, clocks = [], []
             for seed in range(seeds):

@@ -16,23 +16,24 @@ from gantools.errors import UserError
 FEATURES, EPOCHS = 128, 4
 
 
-def mnist(folder, split="train"):
+def mnist(folder, split="train", name="mnist"):
     """Return `(pictures (n, 28, 28, 1) uint8, labels (n,) int32)` in a fixed shuffled order.
 
     Args:
-        folder: Holds `mnist_images.npy.xz` (70 000 pictures, the last 10 000 for tests) and
-            `mnist_labels.npz` (`y_train`, `y_test`).
+        folder: Holds `NAME_images.npy.xz` (70 000 pictures, the last 10 000 for tests) and
+            `NAME_labels.npz` (`y_train`, `y_test`).
         split: "train" or "test".
+        name: "mnist", or "fashion" for Fashion-MNIST.
 
     Raises:
         UserError: the files are not there.
     """
     folder = Path(folder)
-    if not (folder / "mnist_images.npy.xz").exists():
-        raise UserError(f"Expected mnist_images.npy.xz in {folder}. Give its folder by --data.")
-    x = load_images(folder / "mnist_images.npy.xz").images
+    if not (folder / f"{name}_images.npy.xz").exists():
+        raise UserError(f"Expected {name}_images.npy.xz in {folder}. Give its folder by --data.")
+    x = load_images(folder / f"{name}_images.npy.xz").images
     x = x[:60_000] if split == "train" else x[60_000:]
-    y = np.load(folder / "mnist_labels.npz")[f"y_{split}"].astype(np.int32)
+    y = np.load(folder / f"{name}_labels.npz")[f"y_{split}"].astype(np.int32)
     order = np.random.default_rng(0).permutation(len(x))  # the files are sorted by class
     return x[order], y[order]
 

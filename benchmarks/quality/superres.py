@@ -18,16 +18,17 @@ from benchmarks.rows import append
 
 @click.command()
 @click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-def main(folders):
+@click.option("--only", multiple=True, metavar="'NAME xSCALE'", help="A network; repeat.")
+def main(folders, only):
     """Measure every shipped network on FOLDERS and print the means."""
     click.echo(f"{'network':10} {'folder':10} {'PSNR-Y':>7} {'bicubic':>8} {'SSIM-Y':>7}")
     for name, scale in shipped():
-        if name.endswith(TWIN):
-            continue  # for --strength, not by itself
+        label = f"{name} x{scale}"
+        if name.endswith(TWIN) or (only and label not in only):
+            continue  # twins are for --strength, not by themselves
         upscaler = Upscaler(load(name, scale))
         for folder in folders:
             score = mean(evaluate(folder, upscaler))
-            label = f"{name} x{scale}"
             click.echo(
                 f"{label:10} {folder.name:10} {score.network.psnr:7.2f} {score.bicubic.psnr:8.2f} "
                 f"{score.network.ssim:7.4f}"

@@ -4,11 +4,13 @@ game         Game, Turn, Shared: what a GAN is here
 duel         the two-player game
 model        AdversarialModel: the cycle, the same for every backend
 checks       what is refused before the first step
-gradients    the lines that differ by backend
-objectives, penalties, samplers, schedules, ema, layers, optimizers
+gradients, parallel   the lines that differ by backend, and those for several devices
+objectives, penalties, samplers, schedules, ema, layers, optimizers, augment, batch, ops
 pool         past fakes to show a discriminator again
+inversion, similarity   latents of given samples, likeness of pictures
 stream, state, callbacks   data order, exact resume, previews and logs
 health, observe, opponents, witnesses, bands, verdicts   whether a run is alive, and why not
+backend, probe   which backend, and whether it trains here
 testing      check_game, check_net: also for games of your own
 """
 

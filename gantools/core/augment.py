@@ -27,12 +27,20 @@ class Augment:
     Attributes:
         samplers: Name -> sampler of the random numbers that `draw` has to hold.
         memory: Name -> Keras layer with the state of the run.
+
+    Raises:
+        UserError: something that cannot be called.
     """
 
     samplers = {}
     memory = {}
 
     def __init__(self, function=None):
+        if function is not None and not callable(function):
+            raise UserError(
+                "augment must be DiffAugment, ADA or a callable (x, draw) -> x. "
+                f"Received: {function!r}."
+            )
         self._function = function
 
     def __call__(self, x, draw):

@@ -28,6 +28,7 @@ class Turn:
         when: Callable `logs -> bool scalar`: the update is made only where it is true, else as with
             `every`. `logs` are the values of this cycle so far by their logged names, this update's
             terms included, before the update: `lambda logs: logs["discriminator/accuracy"] <= 0.8`.
+            On several devices they are the means over all of them, so that all do the same.
             A turn with `when` or `every` above 1 logs "played", 1 or 0.
         weights: Weight of a term, 1 where absent: a number or a schedule of images seen. A name
             that is no term's is refused in the first step.

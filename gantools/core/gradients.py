@@ -1,7 +1,8 @@
-"""Value and gradient, input gradient and update: the only lines of the core that differ by backend.
+"""Value and gradient, input gradient and update: the lines of a step that differ by backend.
 
-Everything else is written once with `keras.ops`. All functions work inside a compiled step and
-eagerly. `state` is the list of every variable that the function may read or write.
+Everything else of it is written once with `keras.ops`; `parallel.py` has those of several devices.
+All functions work inside a compiled step and eagerly. `state` is the list of every variable that
+the function may read or write.
 """
 
 import contextlib
@@ -24,6 +25,37 @@ elif BACKEND == "jax":
     import jax
 else:
     raise ImportError(f"gantools.core trains on tensorflow, jax or torch. Received: {BACKEND!r}.")
+
+
+def _add_in_order():
+    """Let TensorFlow's tapes add gradients of one tensor in an order that cannot change.
+
+    A tape adds them by one AddN. It begins with the first addend whose memory is free to be written
+    over, and that depends on which operations have run by then: sums of three and more were rounded
+    otherwise on a busy machine, and in every run after some 220 updates, when the executor begins
+    to run short operations at once. Resumed runs then differed from uninterrupted ones in the last
+    bit (`tests/core/test_gradients.py`). A sum of two has no order. `ensure_shape` costs nothing
+    and keeps TensorFlow's optimizer from making one AddN of the sums again.
+    """
+    from tensorflow.python import pywrap_tfe
+    from tensorflow.python.eager import backprop
+
+    usual = backprop._default_vspace
+
+    def added(gradients):
+        if len(gradients) < 3 or not all(isinstance(g, tf.Tensor) for g in gradients):
+            return usual.aggregate_fn(gradients)
+        total = gradients[0]
+        for g in gradients[1:]:
+            total = tf.ensure_shape(total + g, total.shape)
+        return total
+
+    pywrap_tfe.TFE_Py_RegisterVSpace(usual._replace(aggregate_fn=added))
+
+
+if BACKEND == "tensorflow":
+    with contextlib.suppress(ImportError, AttributeError):  # names that TensorFlow may change
+        _add_in_order()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,10 @@
 
 `witnesses.py` measures, `observe.py` looks at a model, `verdicts.py` judges; this file decides when
 to look and what to do about it.
+
+When to look is a number of cycles that is settled once, at the first check, and then stands in the
+rows: the clock of a busy machine decides nothing later, and a run that goes on has its checks, and
+what follows from them, in the cycles of one that was never interrupted.
 """
 
 import json
@@ -17,6 +21,7 @@ from gantools.data.files import atomic
 from gantools.errors import UserError
 
 ACTIONS = ("warn", "stop", "rollback")
+TIMED = 0.1  # cycles that tell how fast a run is, of those between two checks
 
 
 class Health(Counting):
@@ -33,8 +38,8 @@ class Health(Counting):
         train: Samples of the training set, likewise; some thousands are enough. `observe.Rows` in
             place of an array spares a copy of them.
         every: Cycles between two checks, at least; the first check comes after as many.
-        budget: Largest share of the run's time for checks: the time between them is stretched to
-            keep it. None never stretches.
+        budget: Largest share of the run's time for checks from the second on. The first one is
+            timed, and `interval` is so many times `every` that the share is kept. None: `every`.
         path: JSON-lines file for a row a check; rows of cycles after the state that a run resumes
             from are dropped, and the others count on. None keeps them in memory.
         on_alarm: "warn" says it; "stop" also ends training; "rollback" also brings back the last
@@ -45,6 +50,8 @@ class Health(Counting):
 
     Attributes:
         rows: The rows so far, oldest first.
+        interval: Cycles between two checks, None before the first: the second check comes after
+            two intervals, the third after three. Rows in `path` bring back that of the run.
         alarms: Every alarm that this object raised: dicts of its cycle and its `Verdict`'s fields.
         spent: Seconds of checks in this `fit`.
         restored: Cycle that this `fit` brought back, or None.
@@ -77,17 +84,19 @@ class Health(Counting):
         self.path = Path(path) if path else None
         self.states = Path(states) if states else None
         self.rows, self.alarms, self.spent, self.restored = [], [], 0.0, None
+        self.interval = None
 
     def on_train_begin(self, logs=None):
-        """Take up the rows of the run so far, and say what cannot be judged."""
+        """Take up the rows of the run so far."""
         super().on_train_begin()
-        self._first = self.cycle
-        self._due, self._start = self.cycle + self.every, time.monotonic()
         self.spent, self.restored = 0.0, None
         self._sums, self._count, self._broken = {}, 0, False
         written = self.path and self.path.exists()
         rows = read_log(self.path) if written else self.rows
         self.rows = [row for row in rows if row["cycle"] <= self.cycle]
+        self.interval = self._settled(rows)
+        self._due, self._timed = self._next(), None
+        self._waiting = observe.out_of_balance(self.model)
         if written:
             with atomic(self.path) as part:
                 Path(part).write_text("".join(json.dumps(row) + "\n" for row in self.rows))
@@ -98,12 +107,15 @@ class Health(Counting):
     def on_train_batch_end(self, batch, logs=None):
         """Look at the losses, and check when due."""
         self.counted(batch)
+        self._timed = self._timed or (time.monotonic(), self.cycle)  # the first cycle compiles
         for name, value in (logs or {}).items():
             value = float(value)
             if not math.isfinite(value) and not self._broken:
                 self._add({"cycle": self.cycle, "not_finite": name})
-            self._sums[name] = self._sums.get(name, 0.0) + value
-        self._count += 1
+            if not self._waiting:
+                self._sums[name] = self._sums.get(name, 0.0) + value
+        self._count += not self._waiting
+        self._waiting = [name for name in self._waiting if not (logs or {}).get(f"{name}/played")]
         if self.cycle >= self._due and not self._broken:
             self._check()
 
@@ -121,20 +133,24 @@ class Health(Counting):
             if name in self._sums:
                 row[f"distance/{name}"] = self._sums[name] / self._count - balanced
         self._sums, self._count = {}, 0
+        self._waiting = observe.out_of_balance(model)
         if row.get("unseen") != self._unseen and "not_finite" not in row:
             self._unseen = row.get("unseen")
             self.say(f"Health sees only losses, weights and gradients: {self._unseen}.")
         row["seconds"] = time.monotonic() - start
-        self._add({name: None if _unwritable(value) else value for name, value in row.items()})
+        row = {name: None if _unwritable(value) else value for name, value in row.items()}
+        self._add(row, start)
         self.spent += time.monotonic() - start
-        self._plan(time.monotonic() - start)
+        self._due = self._next()
 
-    def _add(self, row):
-        """Keep a row, and act on the alarms that it begins."""
+    def _add(self, row, start=None):
+        """Keep a row, and act on the alarms that it begins.
+
+        Args:
+            row: The row.
+            start: When its check began; None for one that is no check.
+        """
         self.rows.append(row)
-        if self.path:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
         self._broken = "not_finite" in row
         found = self.verdicts()
         alarms = [verdict for verdict in found if verdict.state == "alarm"]
@@ -143,10 +159,16 @@ class Health(Counting):
         for verdict in new:
             self.alarms.append({"cycle": row["cycle"], **vars(verdict)})
             self.say(f"Cycle {row['cycle']}: {verdict.line()}")
+        if self.on_alarm == "rollback" and not new and not self._broken:
+            self._keep(all(verdict.state in ("ok", "note") for verdict in found))
+        if start is not None:
+            self.interval = self.interval or self._spaced(start)
+            row["interval"] = self.interval
+        if self.path:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
         if new and self.on_alarm != "warn":
             self._end(new[0])
-        elif self.on_alarm == "rollback" and not self._broken:
-            self._keep(all(verdict.state in ("ok", "note") for verdict in found))
 
     def _keep(self, healthy):
         """Save the state to go back to: a healthy one, and until there is one any finite one."""
@@ -178,14 +200,32 @@ class Health(Counting):
             "again, its settings are unchanged."
         )
 
-    def _plan(self, cost):
-        """Set the next check so that the share of time for checks stays within the budget."""
-        self._due = self.cycle + self.every
-        passed = time.monotonic() - self._start
-        if self.budget and passed > 0:
-            pace = (passed - self.spent) / (self.cycle - self._first)  # seconds a cycle
-            wait = ((self.spent + cost) / self.budget - passed) / max(pace, 1e-9)
-            self._due = self.cycle + max(self.every, math.ceil(wait))
+    def _settled(self, rows):
+        """Return the interval of a run, None before its first check."""
+        if not self.budget:
+            return self.every
+        known = [self.interval, *(row.get("interval") for row in rows)]
+        known = [interval for interval in known if interval and interval % self.every == 0]
+        return known[-1] if known else None
+
+    def _spaced(self, start):
+        """Return the interval that keeps the budget if checks take as long as the one that ends.
+
+        Args:
+            start: When it began.
+        """
+        began, first = self._timed
+        if self.cycle - first < max(1, TIMED * self.every):
+            return None  # this start has only begun: its next check tells
+        pace = (self.cycle - first) / max(start - began, 1e-9)  # cycles a second
+        wait = (time.monotonic() - start) / self.budget * pace
+        return self.every * max(1, math.ceil(wait / self.every))
+
+    def _next(self):
+        """Return the cycle of the next check: it follows from the cycle and the interval alone."""
+        if self.cycle < self.every or self.interval is None:
+            return (self.cycle // self.every + 1) * self.every
+        return max(2, self.cycle // self.interval + 1) * self.interval
 
 
 def _unwritable(value) -> bool:

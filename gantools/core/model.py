@@ -179,12 +179,7 @@ class AdversarialModel(keras.Model):
         due = self.cycle.value % turn.every == 0
         if turn.when is None:
             return due
-        if parallel.loss_share() != 1.0:
-            raise UserError(
-                f"Turn {turn.name!r} has a condition, on which TensorFlow's replicas may not agree."
-                " Use one device, or JAX or PyTorch."
-            )
-        logs = dict(zip(logs, parallel.averaged(list(logs.values())), strict=True))
+        logs = dict(zip(logs, parallel.agreed(list(logs.values())), strict=True))
         return ops.logical_and(due, turn.when(logs))
 
     def _loss(self, turn, batch, draw):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
-from gantools.core import opponents, witnesses
+from gantools.core import opponents, parallel, witnesses
 from gantools.core.objectives import LOG2
 
 SCORED = 1000  # samples of each kind that the discriminator scores
@@ -58,7 +58,8 @@ def observe(model, held_out=None, train=None, seed=0) -> dict:
 
     Returns:
         Name -> number, or "not_finite" -> what is not finite. Witnesses that cannot be measured are
-        absent or None, and "unseen" says why where the players could not be compared.
+        absent or None, and "unseen" says why where the players could not be compared. "waiting"
+        names a player that no turn has moved yet: nothing is measured of it.
     """
     game = model.game
     broken = next((f"a weight of the {n}" for n, p in game.players.items() if not _finite(p)), None)
@@ -66,11 +67,15 @@ def observe(model, held_out=None, train=None, seed=0) -> dict:
         return {"not_finite": broken}
     ratio = rate_ratio(model)
     row = gradient_norms(model) | ({} if ratio is None else {"rate_ratio": ratio})
+    still = waiting_players(model)
+    row |= {"waiting": " and the ".join(still)} if still else {}
     held, trained = _pick(held_out, seed), _pick(train, seed)
     real = held if trained is None or _count(held) >= ENOUGH else trained
     reason = "there are no reals" if real is None else opponents.blocked(game, real)
     if not reason and _count(real) < ENOUGH:
         reason = f"there are only {_count(real)} reals, {ENOUGH} are needed"
+    if not reason and "generator" in still:
+        reason = "its generator waits, and has not moved yet"
     if reason:
         return row | {"unseen": reason}
     # What is made of one half is compared with the other: its original would be its twin.
@@ -86,6 +91,8 @@ def observe(model, held_out=None, train=None, seed=0) -> dict:
         return {"not_finite": "a sample of the generator"}
     row |= _without_discriminator(real, fake["features"])
     row |= _of_latents(model, drawn, real, fake["features"])
+    if "discriminator" in still:
+        return row
     scored = {"real": opponents.scores(model, real), "fake": fake["scores"]}
     row["auc"] = witnesses.auc(scored["real"], scored["fake"])
     row["blindness"] = row["neighbours"] - row["auc"]
@@ -98,14 +105,43 @@ def observe(model, held_out=None, train=None, seed=0) -> dict:
     return row
 
 
+def waiting(model) -> list[str]:
+    """Return the turns that pause, by `when` or `every`, and have not been played yet."""
+    return [
+        turn.name
+        for turn in model.game.turns
+        if turn.pauses
+        and not opponents.numpy(parallel.value_of(model.optimizer.parts[turn.name].iterations))
+    ]
+
+
+def waiting_players(model) -> list[str]:
+    """Return the players that only such turns move: they are as they were made."""
+    still, turns = waiting(model), model.game.turns
+    moved = {player for turn in turns if turn.name not in still for player in turn.players}
+    held = (player for turn in turns if turn.name in still for player in turn.players)
+    return [player for player in dict.fromkeys(held) if player not in moved]
+
+
+def out_of_balance(model) -> list[str]:
+    """Return the turns of `waiting` whose losses the game's balance is about.
+
+    Until these are played the losses of all sides mean nothing: they are zeros, or judged by a
+    player that has learned nothing.
+    """
+    sides = {name.partition("/")[0] for name in model.game.equilibrium}
+    return [name for name in waiting(model) if name in sides]
+
+
 def gradient_norms(model) -> dict:
     """Return turn -> RMS norm of its recent gradients, as "gradient/TURN".
 
     It is read from the running second moment that Adam and RMSprop keep anyway, so it costs no
-    pass; turns with other optimizers are left out.
+    pass; turns with other optimizers, and turns that wait, are left out.
     """
-    norms = {}
-    for name, part in model.optimizer.parts.items():
+    norms, still = {}, waiting(model)
+    parts = ((name, part) for name, part in model.optimizer.parts.items() if name not in still)
+    for name, part in parts:
         moments = [v for v in getattr(part, "_velocities", None) or [] if v is not None]
         if moments:
             total = sum(float(np.sum(opponents.numpy(v.value))) for v in moments)

@@ -108,6 +108,19 @@ def averaged(tensors):
     return [part.view_as(t).to(t.dtype) for part, t in zip(parts, tensors, strict=True)]
 
 
+def agreed(scalars):
+    """Return logged scalars averaged over all shares of the batch: what every replica sees alike.
+
+    TensorFlow sums gradients by itself, and Keras averages logs after the step; a condition needs
+    the averages within.
+    """
+    if BACKEND == "tensorflow" and replicas() > 1:
+        context = tf.distribute.get_replica_context()
+        floats = [keras.ops.cast(scalar, "float32") for scalar in scalars]
+        return context.all_reduce(tf.distribute.ReduceOp.MEAN, floats)
+    return averaged(scalars)
+
+
 def stripe(batches):
     """Yield batches, in a process of several only its own stripe of every array.
 

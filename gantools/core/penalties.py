@@ -69,6 +69,9 @@ def GradientPenalty(weight=10.0, *, sided="two", every=1):
         sided: "two" as above; "one" for relu(|g| - 1)^2; "zero" for |g|^2.
         every: Updates from one that has the penalty to the next.
 
+    Raises:
+        UserError: another `sided`.
+
     Source: Gulrajani et al. 2017, arXiv 1704.00028, eq. 3; "zero": Thanh-Tung et al. 2019,
     arXiv 1902.03984.
     """
@@ -78,7 +81,7 @@ def GradientPenalty(weight=10.0, *, sided="two", every=1):
         "zero": lambda squared: squared,
     }
     if sided not in forms:
-        raise ValueError(f"sided must be one of {sorted(forms)}. Received: sided={sided!r}")
+        raise UserError(f"sided must be one of {', '.join(forms)}. Received: sided={sided!r}.")
     return Penalty("gp", "between", weight, forms[sided], every)
 
 

@@ -125,13 +125,28 @@ def _assign(model, arrays, place):
     }
     if not model.compiled:
         arrays = {n: array for n, array in arrays.items() if not n.startswith("optimizer/")}
+    remedy = "Use the settings of that run or a new folder."
+    fill(variables, arrays, f"{place} is the state of another game", remedy)
+
+
+def fill(variables, arrays, complaint, remedy):
+    """Give variables the arrays of their names.
+
+    Args:
+        variables: Name -> Keras variable.
+        arrays: Name -> NumPy array.
+        complaint: What to say where they do not belong together, the beginning of a sentence.
+        remedy: What to do then, a sentence.
+
+    Raises:
+        UserError: names or shapes differ; no variable is changed.
+    """
     wrong = sorted(set(variables) ^ set(arrays))
-    wrong += [n for n in set(variables) & set(arrays) if variables[n].shape != arrays[n].shape]
+    wrong += [n for n in variables if n in arrays and variables[n].shape != arrays[n].shape]
     if wrong:
         raise UserError(
-            f"{place} is the state of another game: {len(wrong)} of {len(variables)} variables "
-            f"differ in name or shape, for example {wrong[0]}. Use the settings of that run or a "
-            "new folder."
+            f"{complaint}: {len(wrong)} of {len(variables)} variables differ in name or shape, for "
+            f"example {wrong[0]}. {remedy}"
         )
     for name, v in variables.items():
         v.assign(ops.convert_to_tensor(arrays[name], v.dtype))

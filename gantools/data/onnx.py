@@ -1,36 +1,53 @@
 """ONNX files written by hand: nested protocol-buffer messages, so that nothing must be installed.
 
 Source: onnx.proto3 of github.com/onnx/onnx, the field numbers of ModelProto, GraphProto, NodeProto,
-TensorProto and AttributeProto.
+TensorProto, AttributeProto and OperatorSetIdProto.
 """
 
 import struct
 
 import numpy as np
 
-OPSET, IR_VERSION = 15, 8
-TYPES = {"float32": 1, "uint8": 2, "int64": 7}  # onnx.TensorProto.DataType
+OPSET = 15  # what every engine reads
+AXES_ARE_INPUTS = 18  # the opset from which reductions take them so
+IR_9 = 19  # the opset from which files are of IR version 9, before of 8
+LEARNING, LEARNING_OPSET = "ai.onnx.ml", 2  # the domain of LabelEncoder
+TYPES = {  # onnx.TensorProto.DataType
+    "float32": 1, "uint8": 2, "int64": 7, "string": 8, "bool": 9, "float64": 11,
+}  # fmt: skip
 
 
 class Graph:
-    """Nodes and constants under construction; every tensor is known by its name."""
+    """Nodes and constants under construction; every tensor is known by its name.
 
-    def __init__(self):
-        self.nodes, self.constants, self.count = [], [], 0
+    Args:
+        opset: Version of the operations.
+        prefix: Of the names that are made up here, where others could be the same.
+    """
+
+    def __init__(self, opset=OPSET, prefix=""):
+        self.opset, self.prefix = opset, prefix
+        self.nodes, self.constants, self.count, self.domains = [], [], 0, {}
 
     def constant(self, array, name=None):
-        """Add an array of float32, uint8 or int64 and return its name."""
+        """Add an array of one of `TYPES` and return its name; texts are an array of objects."""
         array = np.asarray(array)
-        name = name or f"constant_{len(self.constants)}"
+        name = name or f"{self.prefix}constant_{len(self.constants)}"
         body = b"".join(_number(1, size) for size in array.shape)
-        body += _number(2, TYPES[array.dtype.name])
-        data = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes()
-        self.constants.append(body + _bytes(8, name) + _bytes(9, data))
+        if array.dtype == object:
+            body += _number(2, TYPES["string"]) + _bytes(8, name)
+            body += b"".join(_bytes(6, text) for text in array.ravel())
+        else:
+            body += _number(2, TYPES[array.dtype.name]) + _bytes(8, name)
+            data = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"))
+            body += _bytes(9, data.tobytes())
+        self.constants.append(body)
         return name
 
     def numbers(self, *values):
         """Add a list of integers and return its name."""
-        return self.constant(np.array(values, np.int64), f"numbers_{len(self.constants)}")
+        name = f"{self.prefix}numbers_{len(self.constants)}"
+        return self.constant(np.array(values, np.int64), name)
 
     def node(self, operation, *inputs, out=None, **attributes):
         """Add an operation and return the name of its result, or of each of several.
@@ -39,16 +56,35 @@ class Graph:
             operation: Name in ONNX, for example "Conv".
             *inputs: Names of tensors, "" for one that is left out.
             out: Name of the result; None makes one up; names of several results.
-            **attributes: Floats, ints, texts or sequences of ints.
+            **attributes: Floats, ints, texts, sequences of ints or of texts, or a `body`. The axes
+                of a reduction are given so for every opset.
         """
+        if operation.startswith("Reduce") and self.opset >= AXES_ARE_INPUTS:
+            axes = attributes.pop("axes", None)
+            inputs = inputs if axes is None else (*inputs, self.numbers(*axes))
         self.count += 1
-        out = out or f"{operation}_{self.count}"
+        out = out or f"{self.prefix}{operation}_{self.count}"
         body = b"".join(_bytes(1, name) for name in inputs)
         body += b"".join(_bytes(2, name) for name in ([out] if isinstance(out, str) else out))
-        body += _bytes(3, f"node_{self.count}") + _bytes(4, operation)
+        body += _bytes(3, f"{self.prefix}node_{self.count}") + _bytes(4, operation)
         body += b"".join(_bytes(5, _attribute(*item)) for item in attributes.items())
+        if operation == "LabelEncoder":
+            body += _bytes(7, LEARNING)
+            self.domains[LEARNING] = LEARNING_OPSET
         self.nodes.append(body)
         return out
+
+    def place(self, texts, known):
+        """Add a look-up of texts and return the name of their places in `known`, int64.
+
+        Args:
+            texts: Name of a tensor of texts.
+            known: List of distinct texts; any other text has the place `len(known)`.
+        """
+        return self.node(
+            "LabelEncoder", texts, keys_strings=list(known),
+            values_int64s=list(range(len(known))), default_int64=len(known),
+        )  # fmt: skip
 
     def reshape(self, x, *shape, out=None):
         """Add a reshape: 0 keeps a side, one -1 is found."""
@@ -70,9 +106,21 @@ class Graph:
         Args:
             name: Name of the graph.
             inputs, outputs: Name -> shape; a side None is any size.
-            kind: "float32" or "uint8", of all inputs and outputs; or name -> kind of those that are
-                not float32.
+            kind: One of `TYPES`, of all inputs and outputs; or name -> kind of those that are not
+                float32.
             facts: Key -> text, kept with the model.
+        """
+        model = _number(1, 8 if self.opset < IR_9 else 9) + _bytes(2, "gantools")
+        model += _bytes(7, self.body(name, inputs, outputs, kind))
+        for domain, version in {"": self.opset, **self.domains}.items():
+            model += _bytes(8, _bytes(1, domain) + _number(2, version))
+        pairs = (facts or {}).items()
+        return model + b"".join(_bytes(14, _bytes(1, k) + _bytes(2, text)) for k, text in pairs)
+
+    def body(self, name, inputs, outputs, kind="float32"):
+        """Return the bytes of the graph alone: what an operation such as Loop repeats.
+
+        Such a graph knows the tensors of the one around it. Args: as for `file`.
         """
         kinds = {} if isinstance(kind, str) else kind
         default = kind if isinstance(kind, str) else "float32"
@@ -83,12 +131,7 @@ class Graph:
         graph = b"".join(_bytes(1, node) for node in self.nodes) + _bytes(2, name)
         graph += b"".join(_bytes(5, constant) for constant in self.constants)
         graph += b"".join(_bytes(11, value) for value in known[0])
-        graph += b"".join(_bytes(12, value) for value in known[1])
-        opset = _bytes(1, "") + _number(2, OPSET)
-        model = _number(1, IR_VERSION) + _bytes(2, "gantools")
-        model += _bytes(7, graph) + _bytes(8, opset)
-        pairs = (facts or {}).items()
-        return model + b"".join(_bytes(14, _bytes(1, k) + _bytes(2, text)) for k, text in pairs)
+        return graph + b"".join(_bytes(12, value) for value in known[1])
 
 
 def same_padding(side, kernel, stride):
@@ -121,13 +164,17 @@ def _value(name, shape, kind):
 
 
 def _attribute(name, value):
-    """Return an AttributeProto of a float, a number, a text or several numbers."""
+    """Return an AttributeProto of a float, a number, a text, a graph, or several texts or ints."""
     if isinstance(value, float):
         body, kind = _varint(2 << 3 | 5) + struct.pack("<f", value), 1
     elif isinstance(value, int):
         body, kind = _number(3, value), 2
     elif isinstance(value, str):
         body, kind = _bytes(4, value), 3
+    elif isinstance(value, bytes):
+        body, kind = _bytes(6, value), 5
+    elif any(isinstance(item, str) for item in value):
+        body, kind = b"".join(_bytes(9, item) for item in value), 8
     else:
         body, kind = b"".join(_number(8, item) for item in value), 7
     return _bytes(1, name) + body + _number(20, kind)

@@ -11,7 +11,8 @@ E and the discriminators are spectrally normalised; scores come from averaged ne
 
 Differs from the paper:
 - means in place of sums, which changes no order; one Adam moves the three discriminators;
-- E is also pulled by 1 x |x - G(E(x))|_1, for the minutes that a CPU has, unless `faithful=True`;
+- E is also pulled by 1 x |x - G(E(x))|_1, for the minutes that a CPU has; GroupNorm in G;
+  `faithful=True`: no pull, batch norm in G, the paper's rate;
 - small: narrow networks; tiny: for tests; points `(d,)` get dense networks.
 """
 

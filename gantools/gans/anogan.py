@@ -9,10 +9,11 @@ f is the discriminator's last convolution. The latent is searched for every pict
 starts, with both networks frozen (`gantools.core.inversion`).
 
 Differs from the paper:
-- means in place of sums, so that the size of the picture does not shift the weight of f; Adam with
-  a falling rate, 150 steps and 4 restarts in place of 500 steps from one start; no norm but
-  GroupNorm in G; an averaged G; `faithful=True` has DCGAN's batch norm, sums, 500 steps, one start;
-- small: narrow networks and a penalty R1; tiny: for tests; points `(d,)` get dense networks.
+- means in place of sums, so that the size of the picture does not shift the weight of f; 150 steps
+  and 4 restarts in place of 500 steps from one start; GroupNorm in G and no norm in D; a penalty
+  R1, an averaged G; `faithful=True` has sums, 500 steps, one start, DCGAN's batch norms and rate,
+  and neither penalty nor average;
+- Adam with a falling rate searches z; small: narrow; tiny: for tests; points `(d,)` get dense nets.
 """
 
 import keras

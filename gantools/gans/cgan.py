@@ -26,7 +26,7 @@ import keras
 
 from gantools.core import R1, R2, Ema, duel, in_order, labels, normal, uniform
 from gantools.gans.recipe import Recipe
-from gantools.gans.settings import choose
+from gantools.gans.settings import check_word, choose
 from gantools.nets import conditional, dcgan
 
 TITLE = "Conditional Generative Adversarial Nets"
@@ -81,9 +81,10 @@ def game(size="small", shape=(28, 28, 1), *, classes=10, seed=0, **overrides) ->
             `nets.conditional.mlp_*`).
 
     Raises:
-        UserError: an unknown `condition`.
+        UserError: an unknown `condition`, `objective` or `optimizer`.
     """
     s = choose(SIZES, size, overrides)
+    check_word(s, "optimizer", ("adam", "sgd"))
     nets = {name: s[name] for name in ("embed", "generator", "discriminator")}
     latent = (uniform if s["condition"] == "branches" else normal)(s["generator"]["latent"])
     description = duel(

@@ -22,11 +22,10 @@ import keras
 from keras import ops
 
 from gantools.core import Ema, Game, Linear, Turn, objective, uniform
-from gantools.errors import UserError
 from gantools.gans import domains
 from gantools.gans.balance import balanced
 from gantools.gans.recipe import Recipe
-from gantools.gans.settings import choose
+from gantools.gans.settings import check_word, choose
 from gantools.nets import discogan
 
 TITLE = "Learning to Discover Cross-Domain Relations with GANs"
@@ -58,10 +57,12 @@ def game(size="small", shape=(64, 64, 3), *, target=None, seed=0, **overrides) -
             rho rises), `batch` (None: the form's), `half_life` of the averaged generators in
             images or None, `generator` and `discriminator` (dicts, see `nets.discogan`; for points,
             widths are hidden units).
+
+    Raises:
+        UserError: another `form`, or samples "a" and "b" of other sides.
     """
     s = choose(SIZES, size, overrides)
-    if s["form"] not in FORMS:
-        raise UserError(f"form must be code or paper. Received: form={s['form']!r}.")
+    check_word(s, "form", tuple(FORMS))
     repeats, half, decay, batch = FORMS[s["form"]]
     target = domains.same_sides(shape, target, points=True)
     players = {

@@ -9,9 +9,9 @@ Zenati et al. 2018, "Efficient GAN-Based Anomaly Detection", arXiv 1802.06222.
 f is D's last hidden layer; "cross_e" has -log D(G(E(x)), E(x)) in its place.
 
 Differs from the paper:
-- means in place of sums (`faithful=True`: sums);
-- E is also pulled by 1 x |x - G(E(x))|_1, without which it often does not invert G in the minutes
-  that a CPU has; `faithful=True` has not, and rates of 1e-5;
+- means in place of sums; GroupNorm in G; E is also pulled by 1 x |x - G(E(x))|_1, without which it
+  often does not invert G in the minutes that a CPU has; `faithful=True`: sums, batch norm in G and
+  E, no pull, and rates of 1e-5, by which it learns little in minutes;
 - small: narrow networks, averaged G and E as in the authors' code; tiny: for tests; points `(d,)`
   get dense networks.
 """

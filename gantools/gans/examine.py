@@ -42,7 +42,8 @@ def examine(run: Path, data: Path | None = None) -> dict:
         row = {"cycle": int(model.cycle), **observe.observe(model, held_out, train, seed=i)}
         rows.append(row | gradient_changes(row, before) | _distances(run, model))
     found = verdicts.judge(rows)
-    if "overfitting" not in rows[-1] and "auc_gap" not in rows[-1]:
+    unjudged = not {"overfitting", "auc_gap", "waiting"} & set(rows[-1])
+    if unjudged:
         found.append(_unjudged(rows[-1]))
     return {
         "schema": 1,
@@ -149,13 +150,26 @@ def _relabelled(loaded: Material, settings) -> Material:
 def _distances(run, model) -> dict:
     """Return the distances from balance, from the newest lines of the log."""
     path = run / "log.jsonl"
-    lines = read_log(path)[-LINES:] if path.exists() else []
-    found = {}
+    if not path.exists():
+        return {}
+    sides = {name.partition("/")[0] for name in model.game.equilibrium}
+    turns = [turn for turn in model.game.turns if turn.name in sides]
+    lines, found = _since_all_play(read_log(path), turns)[-LINES:], {}
     for name, balanced in model.game.equilibrium.items():
         values = [line[name] for line in lines if line.get(name) is not None]
         if values:
             found[f"distance/{name}"] = sum(values) / len(values) - balanced
     return found
+
+
+def _since_all_play(lines, turns) -> list:
+    """Return the lines of a log in all of whose cycles every turn has been played before."""
+    first = 0
+    for name in (f"{turn.name}/played" for turn in turns if turn.pauses):
+        begun = next((i for i, line in enumerate(lines) if line.get(name)), len(lines))
+        both = begun < len(lines) and lines[begun][name] < 1  # cycles before it as well
+        first = max(first, begun + both)
+    return lines[first:]
 
 
 def _unjudged(row) -> verdicts.Verdict:

@@ -8,11 +8,13 @@ networks", Medical Image Analysis 54, doi 10.1016/j.media.2019.01.010; after arX
 with means over elements; f is the critic's last activation. G and critic are a Wasserstein GAN.
 
 Differs from the paper:
-- E learns beside G from the first cycle on; with `faithful=True` first G and critic alone play
-  (`game`), then E alone (`encoder_stage`): WGAN-GP with 5 critic updates, batch norm in G, RMSProp;
-- paper: faithful, so that no command trains E; from Python `encoder_stage` does;
-- the non-saturating loss with R1 and one critic update in place of WGAN-GP: 4 times cheaper;
-- plain convolutions, E's code is not squashed; small: narrow; tiny: for tests; points get dense.
+- E learns beside G from the first cycle on; the non-saturating loss with R1 and one critic update
+  in place of WGAN-GP: 4 times cheaper; GroupNorm in G, which is averaged; with `faithful=True`
+  first G and critic alone play (`game`), then E alone (`encoder_stage`): WGAN-GP of weight 10 with
+  5 critic updates, batch norm in G, the paper's rates, RMSProp, no average;
+- paper: faithful, so that `gantools train` trains no E; `gantools anomaly --faithful` does;
+- plain convolutions, no norm in the critic, E's code is not squashed; small: narrow; tiny: for
+  tests; points get dense.
 """
 
 import dataclasses

@@ -23,7 +23,7 @@ import keras
 
 from gantools.core import duel, uniform
 from gantools.gans.recipe import Recipe
-from gantools.gans.settings import choose
+from gantools.gans.settings import check_word, choose
 from gantools.nets import mlp
 
 TITLE = "Generative Adversarial Nets"
@@ -61,8 +61,12 @@ def game(size="small", shape=(28, 28, 1), *, seed=0, **overrides) -> Recipe:
         seed: Seed of the initial weights.
         **overrides: Of the size's settings: `objective`, `k`, `optimizer` ("adam" or "sgd"),
             `rate`, `batch`, `generator` and `discriminator` (dicts, see `nets.mlp`).
+
+    Raises:
+        UserError: an unknown `objective` or `optimizer`.
     """
     s = choose(SIZES, size, overrides)
+    check_word(s, "optimizer", ("adam", "sgd"))
     output = "linear" if len(shape) == 1 else "tanh"
     net = {"output": output, **s["generator"]}
     description = duel(

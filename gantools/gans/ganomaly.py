@@ -13,8 +13,8 @@ Differs from the paper:
   pictures (the digit 1 scores below chance in the authors' code);
 - scores in inference mode, nothing scaled by the test set; the published code uses the statistics
   of each test batch and picks the best epoch on the test set;
-- small: GroupNorm, narrow networks; `faithful=True`: batch norm; D is not started anew when its
-  loss vanishes; tiny: for tests; points `(d,)` get dense networks.
+- GroupNorm; `faithful=True`: batch norm and the paper's rate; D is not started anew when its loss
+  vanishes; small: narrow networks; tiny: for tests; points `(d,)` get dense networks.
 """
 
 import keras

@@ -19,7 +19,7 @@ import keras
 
 from gantools.core import Ema, duel, uniform
 from gantools.gans.recipe import Recipe
-from gantools.gans.settings import choose
+from gantools.gans.settings import check_word, choose
 from gantools.nets import dcgan
 
 TITLE = "Least Squares Generative Adversarial Networks"
@@ -60,8 +60,12 @@ def game(size="small", shape=(32, 32, 3), *, seed=0, **overrides) -> Recipe:
         **overrides: Of the size's settings: `objective` ("least_squares" or
             "least_squares_pearson"), `rate`, `batch`, `half_life` of the averaged generator in
             images or None, `generator` and `discriminator` (dicts, see `nets.dcgan`).
+
+    Raises:
+        UserError: another `objective`.
     """
     s = choose(SIZES, size, overrides)
+    check_word(s, "objective", ("least_squares", "least_squares_pearson"))
     description = duel(
         dcgan.generator(shape, seed=seed, **s["generator"]),
         dcgan.discriminator(shape, seed=seed, **s["discriminator"]),

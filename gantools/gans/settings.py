@@ -7,6 +7,8 @@ from keras import ops
 from gantools.core import Linear, SpectralNormalization
 from gantools.errors import UserError
 
+EXTENT = ("batch", "generator", "discriminator", "hidden", "latent", "widths")  # how large it is
+
 
 def choose(sizes: Mapping[str, dict], size: str, overrides: Mapping) -> dict:
     """Return a copy of `sizes[size]` with overrides.
@@ -14,7 +16,9 @@ def choose(sizes: Mapping[str, dict], size: str, overrides: Mapping) -> dict:
     Args:
         sizes: A game's SIZES: name -> settings.
         size: Name of a size.
-        overrides: Setting -> value. A dict changes single entries: `generator={"width": 8}`.
+        overrides: Setting -> value. A dict changes single entries: `generator={"width": 8}`. With
+            `faithful=True`, of games that have it, everything but `EXTENT` is that of "paper":
+            rates, weights, penalties and averages are as much of a method as its losses.
 
     Raises:
         UserError: no such size or no such setting.
@@ -27,10 +31,24 @@ def choose(sizes: Mapping[str, dict], size: str, overrides: Mapping) -> dict:
         raise UserError(
             f"Unknown settings {', '.join(unknown)}. This game has: {', '.join(settings)}."
         )
+    if overrides.get("faithful"):
+        settings |= {k: value for k, value in sizes["paper"].items() if k not in EXTENT}
     for name, value in overrides.items():
         old = settings[name]
         settings[name] = {**old, **value} if isinstance(old, dict) else value
     return settings
+
+
+def check_word(settings: Mapping, name: str, words: tuple[str, ...]) -> None:
+    """Refuse a setting that is none of the words that a game knows.
+
+    Raises:
+        UserError: another word.
+    """
+    if settings[name] not in words:
+        raise UserError(
+            f"{name} must be one of {', '.join(words)}. Received: {name}={settings[name]!r}."
+        )
 
 
 def spectral(layer):

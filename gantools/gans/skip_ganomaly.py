@@ -11,8 +11,8 @@ with means over elements; f is D's last activation.
 Differs from the paper:
 - shortcuts of a U-Net copy anomalies as they are: G sees damaged pictures (noise in regions, or
   "damaged" of the batch) and must give the good ones, and the first shortcut is left out;
-  `faithful=True` has all shortcuts, batch norm and, as the code, noise added to the input and the
-  features' distance in D's loss too, and squares in place of |x - x'|_1 in A;
+  `faithful=True` has all shortcuts, batch norm, the paper's rate and, as the code, noise added to
+  the input, the features' distance in D's loss too, and squares in place of |x - x'|_1 in A;
 - scores in inference mode, nothing scaled by the test set; small: narrow; tiny: for tests.
 """
 

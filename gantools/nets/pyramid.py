@@ -2,6 +2,11 @@
 
 One family serves all of them: pictures `(h, w, c)` pass strided convolutions, points `(d,)` dense
 layers. No layer knows a batch unless `norm_kind` is "batch": scores need inference to be training.
+
+All follow the resolution: the last of the widths, for as many more halvings as it takes until the
+shorter side of the smallest map has at most `largest` pixels. Three halvings make maps of 4 pixels
+of 28 and 32, 6 of 48 and 8 of 64; of 96 and 128 pixels there are four. Without, the hidden layer of
+the paper's EGBAD would have 33 M weights at 128 pixels.
 """
 
 import math
@@ -14,6 +19,7 @@ from gantools.nets.blocks import (
     base_of,
     check_shape,
     crop,
+    further_halvings,
     layer_seed,
     norm,
     picture,
@@ -23,6 +29,7 @@ from gantools.nets.blocks import (
 from gantools.nets.dcgan import double
 
 HE = scaled(math.sqrt(2))
+LARGEST = 8  # pixels of the shorter side of the smallest map
 
 
 def encoder(
@@ -32,6 +39,7 @@ def encoder(
     widths: tuple[int, ...] = (16, 32, 64),
     norm_kind: str = "none",
     output: str = "linear",
+    largest: int | None = LARGEST,
     wrap=unchanged,
     name: str = "encoder",
     seed: int = 0,
@@ -44,13 +52,14 @@ def encoder(
         widths: Channels of the halvings, or units of the dense layers.
         norm_kind: "none", "layer" or "batch", never on the first layer nor on points.
         output: "linear", or "tanh" for latents in [-1, 1].
+        largest: Longest allowed shorter side of the smallest map; None: as `widths` have it.
         wrap: Applied to every layer with a kernel, for example spectral normalisation.
         name: Of the model; encoders of different names have different weights.
         seed: Same seed, same weights.
     """
     make = Layers(layer_seed(seed, name), HE, wrap)
     inputs = keras.Input(tuple(shape), name="x")
-    x = _flat(_halved(make, inputs, widths, norm_kind))
+    x = _flat(_halved(make, inputs, _lengthened(widths, shape, largest), norm_kind))
     code = make.dense(x, "code", latent, init=scaled(1.0), dtype="float32")
     return keras.Model(inputs, picture(code, output, name="z"), name=name)
 
@@ -62,13 +71,15 @@ def decoder(
     widths: tuple[int, ...] = (64, 32, 16),
     norm_kind: str = "none",
     up: str = "subpixel",
+    largest: int | None = LARGEST,
     name: str = "generator",
     seed: int = 0,
 ) -> keras.Model:
     """Return a generator `(batch, latent)` -> pictures in [-1, 1], or points of any range.
 
     Args:
-        shape, latent, name, seed: As for `encoder`.
+        shape, latent, largest, name, seed: As for `encoder`; it is the first width that is
+            repeated.
         widths: Channels of the first size and of every doubling but the last, or units of the
             dense layers.
         norm_kind: As for `encoder`; on pictures not on the output.
@@ -82,6 +93,7 @@ def decoder(
         out = make.dense(x, "out", shape[0], init=scaled(1.0), dtype="float32")
         return keras.Model(z, out, name=name)
     shape = check_shape(shape, 2 ** len(widths))
+    widths = _lengthened(widths[::-1], shape, largest)[::-1]
     base, bias = base_of(shape[:-1], 2 ** len(widths)), norm_kind != "batch"
     x = make.dense(x, "dense", math.prod(base) * widths[0], use_bias=bias)
     x = keras.layers.Reshape((*base, widths[0]))(x)
@@ -100,18 +112,19 @@ def pair(
     widths=(16, 32, 64),
     up_norm="layer",
     down_norm="none",
+    largest=LARGEST,
     wrap=unchanged,
     seed=0,
 ) -> dict[str, keras.Model]:
     """Return {"generator": z to sample, "encoder": sample to z}, one the other's mirror.
 
     Args:
-        shape, latent, widths, seed: As for `encoder`.
+        shape, latent, widths, largest, seed: As for `encoder`.
         up_norm, down_norm: Norms of the two on pictures; points have none.
         wrap: Applied to the encoder's layers with a kernel.
     """
     up_norm, down_norm = (up_norm, down_norm) if len(shape) > 1 else ("none", "none")
-    nets = {"latent": latent, "seed": seed}
+    nets = {"latent": latent, "largest": largest, "seed": seed}
     return {
         "generator": decoder(shape, widths=tuple(widths)[::-1], norm_kind=up_norm, **nets),
         "encoder": encoder(shape, widths=widths, norm_kind=down_norm, wrap=wrap, **nets),
@@ -125,6 +138,7 @@ def judge(
     codes: tuple[int, ...] = (64,),
     hidden: int = 0,
     norm_kind: str = "none",
+    largest: int | None = LARGEST,
     wrap=unchanged,
     name: str = "discriminator",
     seed: int = 0,
@@ -139,7 +153,7 @@ def judge(
         hidden: Units of the layer under the score; 0: none.
         norm_kind: "none", "layer" or "batch", never on the first layer nor on points.
         wrap: Applied to every layer with a kernel.
-        name, seed: As for `encoder`.
+        largest, name, seed: As for `encoder`.
 
     Returns:
         Model, a tensor (of one input) or dict -> [logits `(batch, 1)`, features `(batch, f)`]:
@@ -151,7 +165,8 @@ def judge(
     points = [x for x in given.values() if len(x.shape) == 2]
     streams = []
     if pictures:
-        streams.append(_flat(_halved(make, _joined(pictures), widths, norm_kind)))
+        longer = _lengthened(widths, pictures[0].shape[1:], largest)
+        streams.append(_flat(_halved(make, _joined(pictures), longer, norm_kind)))
     if points:
         x = _joined(points)
         for i, units in enumerate(codes if pictures else widths):
@@ -170,6 +185,7 @@ def unet(
     widths: tuple[int, ...] = (16, 32, 64),
     norm_kind: str = "none",
     up: str = "subpixel",
+    largest: int | None = LARGEST,
     shallowest: int = 0,
     seed: int = 0,
 ) -> keras.Model:
@@ -179,9 +195,11 @@ def unet(
         shape: `(height, width, channels)`.
         widths: Channels of the halvings.
         norm_kind, up, seed: As for `decoder`.
+        largest: As for `encoder`.
         shallowest: Halvings before the first shortcut: 0 has them all, which lets anomalies pass.
     """
     shape = check_shape(shape, 2 ** len(widths))
+    widths = _lengthened(widths, shape, largest)
     make, bias = Layers(layer_seed(seed, "unet"), HE), norm_kind != "batch"
     inputs = keras.Input(shape, name="x")
     padded = tuple(2 ** len(widths) * side for side in base_of(shape[:-1], 2 ** len(widths)))
@@ -199,6 +217,13 @@ def unet(
         x = keras.layers.Concatenate()([x, levels[i]]) if i >= shallowest else x
     x = double(make, x, "out", shape[-1], 4, up, init=scaled(0.5))
     return keras.Model(inputs, picture(crop(x, shape[:-1]), "tanh"), name="generator")
+
+
+def _lengthened(widths, shape, largest) -> tuple[int, ...]:
+    """Repeat the last width until pictures of a shape end in small maps; points stay."""
+    widths = tuple(widths)
+    more = further_halvings(shape[:-1], 2 ** len(widths), largest) if len(shape) > 1 else 0
+    return widths + widths[-1:] * more
 
 
 def _halved(make, x, widths, norm_kind):

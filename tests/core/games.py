@@ -49,6 +49,18 @@ def wgan_gp(*, dropout=0.0, norm=True, rate=None, **options):
     return model
 
 
+def waiting(*, norm=False, rate=keras.optimizers.SGD):
+    """Return a compiled game whose critic moves only while it gives reals no low scores."""
+    game = duel(
+        numbered(generator(norm=norm), 1),
+        numbered(critic(), 2),
+        when=lambda logs: logs["discriminator/real"] >= -0.295,
+    )
+    model = AdversarialModel(game, seed=7)
+    model.compile({turn.name: rate(1e-2) for turn in game.turns})
+    return model
+
+
 def points(n=256, seed=0):
     return np.random.default_rng(seed).normal(size=(n, 2)).astype("float32")
 

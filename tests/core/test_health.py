@@ -1,15 +1,18 @@
 """The callback: when it looks, what it writes, what it does about an alarm, also after a resume."""
 
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from gantools.core import AdversarialModel, Stream, duel, normal, observe
 from gantools.core.callbacks import Checkpoints, read_log
 from gantools.core.health import Health, gradient_changes
 from gantools.core.testing import same_state
+from gantools.core.verdicts import judge
 from gantools.errors import UserError
 
 from .games import critic, generator, numbered, points, wgan_gp
@@ -148,28 +151,80 @@ def test_divergence_goes_back_to_a_finite_state(tmp_path, seen):
     assert health.restored == int(model.cycle) == 2
 
 
-def test_checks_are_spaced_out_to_the_budget(monkeypatch):
-    monkeypatch.setattr("gantools.core.health.time.monotonic", lambda: 10.0)
-    health = Health(every=10, budget=0.02)
-    health._first, health.cycle, health._start, health.spent = 0, 100, 0.0, 0.1
-    health._plan(0.1)  # 0.2 s of 10 s: the next check may come at once
-    assert health._due == 110
-    health.spent = 0.5
-    health._plan(0.5)  # 1 s needs 50 s: 40 s more, at 0.095 s a cycle
-    assert health._due == 100 + 422
+class Clock(keras.callbacks.Callback):
+    """Stands in for the module `time` of health.py: a second a cycle, `cost` seconds a check."""
+
+    def __init__(self, cost=0.5, cycle=1.0):
+        super().__init__()
+        self.now, self.cost, self.cycle = 0.0, cost, cycle
+
+    def monotonic(self):
+        return self.now
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.now += self.cycle
+
+    def observe(self, model, *args, **kwargs):
+        self.now += self.cost
+        return dict(GOOD)
 
 
-def test_every_fit_counts_the_time_of_its_own_checks(seen):
-    """The seconds of earlier calls once were set against the time of the last: no check came."""
+@pytest.fixture
+def clocked(monkeypatch):
+    """Play some cycles under a clock; return the callback."""
+
+    def play(model, cycles, clock, health):
+        monkeypatch.setattr("gantools.core.health.time", clock)
+        monkeypatch.setattr(observe, "observe", clock.observe)
+        fit(model, cycles, clock, health)
+        return health
+
+    return play
+
+
+def test_checks_are_spaced_out_to_the_budget(clocked):
+    clock = Clock(cost=0.5)  # 2 % of 25 seconds: the next multiple of 4 cycles is 28
+    health = clocked(light(), 90, clock, Health(every=4, budget=0.02))
+    assert [row["cycle"] for row in health.rows] == [4, 56, 84]
+    assert {row["interval"] for row in health.rows} == {health.interval} == {28}
+    assert health.spent == pytest.approx(1.5)
+    shares = [0.5 * n / (row["cycle"] + 0.5 * n) for n, row in enumerate(health.rows, 1)]
+    assert max(shares[1:]) <= 0.02
+
+
+def test_cheap_checks_come_as_often_as_they_may(clocked):
+    health = clocked(light(), 13, Clock(cost=0.01), Health(every=4, budget=0.02))
+    assert [row["cycle"] for row in health.rows] == [4, 8, 12]
+
+
+@pytest.mark.parametrize("first", [4, 20, 70])
+def test_a_run_that_goes_on_has_the_checks_of_an_uninterrupted_one(clocked, tmp_path, first):
+    """The clock of the second start is another: a check seems to cost three times as much."""
+    path, model = tmp_path / "health.jsonl", light()
+    clocked(model, first, Clock(), Health(every=4, path=path))
+    model.save(tmp_path / "states")
+    clocked(model, 90 - first, Clock(), Health(every=4, path=path))  # its rows are dropped again
+    assert [row["cycle"] for row in read_log(path)] == [4, 56, 84]
+    again = light()
+    again.restore(tmp_path / "states")
+    clocked(again, 90 - first, Clock(cost=1.5), Health(every=4, path=path))
+    assert [row["cycle"] for row in read_log(path)] == [4, 56, 84]
+    assert {row["interval"] for row in read_log(path)} == {28}
+
+
+def test_short_starts_have_their_checks_too(seen):
+    """Counted from each start, a check in every fourth cycle of starts of three never came."""
     seen(lambda cycle: GOOD)
-    model, health = light(), Health(every=2, budget=0.9)
-    for _ in range(2):
-        fit(model, 2, health)
-        health.spent = 1e6  # as after checks of days
-    fit(model, 5, health)
-    assert [row["cycle"] for row in health.rows][:3] == [2, 4, 6]
-    assert health.spent < 1e6
-    assert health._due < 1000
+    model, health = light(), Health(every=4, budget=None)
+    for _ in range(3):
+        fit(model, 3, health)
+    assert [row["cycle"] for row in health.rows] == [4, 8]
+
+
+def test_a_start_that_has_timed_no_cycle_settles_nothing(clocked):
+    health = clocked(light(), 3, Clock(cost=0.5), Health(every=1, budget=0.25))
+    assert [row["cycle"] for row in health.rows] == [1, 2]  # the next: after two intervals
+    assert [row["interval"] for row in health.rows] == [None, 2]
 
 
 def test_rows_in_memory_are_those_before_the_cycle_that_a_fit_begins_with(tmp_path, seen):
@@ -231,3 +286,42 @@ def test_real_faults(case):
 
     watch, _ = health.play(case, cycles=10_000)
     assert health.passed(case, watch.alarms), json.dumps(watch.alarms)
+
+
+def test_a_player_that_waits_is_not_judged_until_it_has_moved():
+    """srgan's discriminator waits while the generator learns alone: not blind, and no balance."""
+    begun = lambda logs: logs["generator/calls"] > 3
+    game = duel(numbered(generator(norm=False), 1), numbered(critic(), 2), when=begun)
+    second, first = game.turns
+    calls = lambda model: ops.cast(model.cycle.value + 1, "float32")
+    terms = lambda model, *args: (first.terms(model, *args), {"calls": calls(model)})
+    game = replace(game, turns=(replace(first, terms=terms), second))
+    model = AdversarialModel(game, seed=7)
+    model.compile({t.name: keras.optimizers.Adam(1e-3) for t in game.turns})
+    health = Health(points(300), points(), every=1, budget=None)
+    fit(model, 5, health)
+    of_discriminator = {"auc", "blindness", "p_real", "overfitting", "gradient/discriminator"}
+    of_discriminator |= {"distance/discriminator/adv", "distance/generator/adv"}
+    for row in health.rows[:3]:
+        assert row["waiting"] == "discriminator"
+        assert not of_discriminator & set(row)
+        assert {"neighbours", "diversity", "gradient/generator"} <= set(row)
+    assert not {v.witness for v in judge(health.rows[:3])} & of_discriminator
+    for row in health.rows[3:]:
+        assert "waiting" not in row
+        assert {"auc", "blindness", "gradient/discriminator"} <= set(row)
+    assert not {"distance/generator/adv"} & set(health.rows[3])  # the cycle in which it began
+    assert {"distance/discriminator/adv", "distance/generator/adv"} <= set(health.rows[4])
+
+
+def test_nothing_is_compared_with_a_generator_that_waits():
+    game = duel(numbered(generator(norm=False), 1), numbered(critic(), 2))
+    first, second = game.turns
+    never = replace(second, when=lambda logs: logs["generator/adv"] < -1.0)
+    model = AdversarialModel(replace(game, turns=(first, never)))
+    model.compile({t.name: keras.optimizers.Adam(1e-3) for t in game.turns})
+    said = []
+    health = Health(points(300), every=1, budget=None, say=said.append)
+    fit(model, 2, health)
+    assert "diversity" not in health.rows[-1]
+    assert said[0].endswith("its generator waits, and has not moved yet.")

@@ -8,6 +8,7 @@ from keras import layers, ops
 from gantools.core import R1, R2, AdversarialModel, Dragan, GradientPenalty, duel
 from gantools.core.gradients import value_and_grad
 from gantools.core.penalties import scores_and_penalties
+from gantools.errors import UserError
 
 pytestmark = pytest.mark.backends
 
@@ -138,5 +139,5 @@ def test_silent_loss_of_second_order_is_an_error():
 
 
 def test_sided_is_checked():
-    with pytest.raises(ValueError, match="sided must be one of"):
+    with pytest.raises(UserError, match="sided must be one of two, one, zero. Received: sided='bo"):
         GradientPenalty(1.0, sided="both")

@@ -68,6 +68,44 @@ def test_several_results_kinds_and_facts():
     assert session.get_modelmeta().custom_metadata_map == facts
 
 
+def test_texts_are_looked_up_and_compared():
+    onnx, runtime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    graph = Graph(20, "/")
+    graph.node("Identity", graph.place("word", ["ä", "b", "c_1"]), out="place")
+    graph.node("Equal", "word", graph.constant(np.array("b", object)), out="same")
+    shapes = {"word": (None,)}, {"place": (None,), "same": (None,)}
+    content = graph.file("g", *shapes, {"word": "string", "place": "int64", "same": "bool"})
+    model = onnx.load_from_string(content)
+    onnx.checker.check_model(model, full_check=True)
+    assert {o.domain: o.version for o in model.opset_import} == {"": 20, "ai.onnx.ml": 2}
+    assert all(name.startswith("/") for node in model.graph.node[:1] for name in node.output)
+    words = np.array(["c_1", "ä", "", "b", "z"], object)
+    place, same = runtime.InferenceSession(content).run(None, {"word": words})
+    assert place.tolist() == [2, 0, 3, 1, 3] and same.tolist() == [0, 0, 0, 1, 0]
+
+
+@pytest.mark.parametrize(("opset", "version"), [(15, 8), (18, 8), (20, 9)])
+def test_reductions_and_loops_of_every_opset(opset, version):
+    """x is halved until all of it is below 1, and then averaged."""
+    onnx, runtime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    graph, body = Graph(opset), Graph(opset, "loop/")
+    half = body.node("Mul", "loop/x", "half")  # known from around it
+    most = body.node("ReduceMax", half, axes=(0,), keepdims=0)
+    more = body.node("GreaterOrEqual", most, body.constant(np.float32(1)))
+    ins = {"loop/step": (), "loop/more": (), "loop/x": (3,)}
+    kinds = {"loop/step": "int64", "loop/more": "bool", more: "bool"}
+    inner = body.body("loop", ins, {more: (), half: (3,)}, kinds)
+    graph.constant(np.float32(0.5), "half")
+    x = graph.node("Loop", "", graph.constant(np.array(True)), "x", body=inner)
+    graph.node("ReduceMean", x, axes=(0,), keepdims=0, out="y")
+    content = graph.file("g", {"x": (3,)}, {"y": ()})
+    model = onnx.load_from_string(content)
+    onnx.checker.check_model(model, full_check=True)
+    assert model.ir_version == version
+    x = np.array([1, 9, 2], np.float32)
+    assert runtime.InferenceSession(content).run(None, {"x": x})[0] == pytest.approx(12 / 16 / 3)
+
+
 @pytest.mark.parametrize(
     ("side", "kernel", "stride", "expected"),
     [(8, 3, 1, (1, 1)), (8, 4, 2, (1, 1)), (7, 4, 2, (1, 2)), (8, 3, 2, (0, 1)), (4, 1, 2, (0, 0))],

@@ -2,11 +2,15 @@
 
 from importlib import import_module
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from gantools.core import Stream
+from gantools.errors import UserError
+from gantools.gans.settings import EXTENT, choose
+from gantools.nets import pyramid
 
 # steps and settings that give the bound in a few seconds
 RUNS = {
@@ -116,3 +120,55 @@ def test_score_of_a_picture_depends_on_it_alone_whatever_the_norms(name, faithfu
         np.testing.assert_allclose(mixed[part], values[order], rtol=1e-4, atol=1e-7, err_msg=part)
         np.testing.assert_allclose(alone[part][0], values[3], rtol=1e-4, atol=1e-7, err_msg=part)
         np.testing.assert_allclose(values[7], values[0], rtol=1e-4, atol=1e-7, err_msg=part)
+
+
+PUBLISHED = {  # the papers' rates, and what they have no weight for
+    "anogan": (2e-4, {}),
+    "f_anogan": (1e-4, {}),
+    "egbad": (1e-5, {"pixels": 0.0}),
+    "alad": (2e-4, {"pixels": 0.0}),
+    "ganomaly": (2e-4, {"pixels": 50.0}),
+    "skip_ganomaly": (2e-4, {"pixels": 40.0}),
+}
+
+
+@pytest.mark.parametrize("name", SIX)
+def test_faithful_is_the_paper_but_for_its_size(name):
+    module = import_module(f"gantools.gans.{name}")
+    for size in ("tiny", "small"):
+        found = choose(module.SIZES, size, {"faithful": True})
+        for key, value in found.items():
+            assert value == module.SIZES[size if key in EXTENT else "paper"][key], key
+        assert choose(module.SIZES, size, {"faithful": True, "rate": 1.0})["rate"] == 1.0
+    recipe, (rate, weights) = module.game("tiny", (16, 16, 1), faithful=True), PUBLISHED[name]
+    for optimizer in recipe.optimizers.values():
+        assert float(optimizer.learning_rate) == pytest.approx(rate)
+    assert dict(recipe.game.turns[-1].weights) == weights
+    assert bool(recipe.game.ema) == (name in ("egbad", "alad"))  # as their authors' code
+    layers = [type(one) for player in recipe.game.players.values() for one in player.layers]
+    assert keras.layers.GroupNormalization not in layers
+    assert keras.layers.BatchNormalization in layers
+
+
+def test_the_published_anogan_has_batch_norms_and_no_penalty():
+    module = import_module("gantools.gans.anogan")
+    ours, theirs = (module.game("tiny", (16, 16, 1), faithful=true).game for true in (False, True))
+    for game, norms in ((ours, False), (theirs, True)):
+        judge = game.players["discriminator"]
+        assert any("moving" in v.path for v in judge.variables) == norms
+        assert bool(game.turns[0].penalties) != norms
+
+
+def test_a_state_of_networks_that_did_not_follow_the_resolution_is_refused(tmp_path, monkeypatch):
+    module = import_module("gantools.gans.ganomaly")
+    make = lambda: module.game("tiny", (48, 48, 1)).model()
+    with monkeypatch.context() as before:
+        before.setattr(pyramid, "_lengthened", lambda widths, shape, largest: tuple(widths))
+        make().save(tmp_path)
+    model = make()
+    first = model.game.players["encoder"].get_weights()
+    with pytest.raises(UserError, match="another game: .* differ in name or shape") as told:
+        model.restore(tmp_path)
+    assert str(told.value).endswith("Use the settings of that run or a new folder.")
+    for a, b in zip(first, model.game.players["encoder"].get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)  # nothing was taken

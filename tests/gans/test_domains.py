@@ -166,7 +166,7 @@ def test_discogan_as_published():
     critics, generators = recipe.game.turns
     assert critics.weights == {"a": 1.0, "b": 1.0, "decay": 1e-4}
     assert generators.weights == {"adv": 1.0, "match": 0.0, "recon": 1.0, "decay": 1e-4}
-    with pytest.raises(UserError, match="form must be code or paper. Received: form='codes'"):
+    with pytest.raises(UserError, match="form must be one of code, paper. Received: form='codes'"):
         load_game("discogan")("tiny", SHAPE, form="codes")
 
 

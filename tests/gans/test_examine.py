@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from gantools import record
 from gantools.cli import main
+from gantools.core import Turn
 from gantools.core.observe import observe
 from gantools.core.opponents import made_of_reals
 from gantools.data.synthetic import digits
@@ -20,7 +21,7 @@ from gantools.gans.folder import build
 from gantools.gans.material import load
 from gantools.registry import GAMES
 
-from .tiny_data import tiny_arrays
+from .tiny_data import pictures, tiny_arrays
 
 
 @pytest.fixture
@@ -54,6 +55,36 @@ def test_games_that_make_their_samples_of_reals_are_known(name):
     known = dict(tiny_arrays(name, (16, 16, 3), 2))
     known["x"] = known["x"] / np.float32(127.5) - 1
     assert made_of_reals(model, known) == (name in ("srgan", "esrgan", "restorer"))
+
+
+def test_a_discriminator_that_waits_gets_no_verdict_and_no_note(tmp_path):
+    """It once was noted 1.386 below the balance, the value of zeros in place of its losses."""
+    np.savez(tmp_path / "shapes.npz", images=pictures(600, (16, 16, 3)))
+    words = ["train", "srgan", "--data", tmp_path / "shapes.npz", "-o", tmp_path / "run", "-q"]
+    words = [str(word) for word in (*words, "--size", "tiny", "--set", "pretrain=8", "--steps")]
+    assert main([*words, "1"]) == DONE
+    found = examine.examine(tmp_path / "run")
+    assert [row["waiting"] for row in found["checks"]] == ["discriminator"] * 3
+    witnesses = {verdict["witness"] for verdict in found["verdicts"]}
+    assert "diversity" in witnesses
+    assert not witnesses & {"blindness", "overfitting", "auc_gap", "p_real"}
+    assert not [v for v in found["verdicts"] if v["state"] == "note"]
+    assert main([*words, "5"]) == DONE
+    found = examine.examine(tmp_path / "run")
+    assert "waiting" not in found["checks"][0]
+    assert {"blindness", "p_real"} <= {verdict["witness"] for verdict in found["verdicts"]}
+
+
+def test_balance_is_told_of_cycles_that_all_play():
+    turn = Turn("discriminator", (), None, when=bool)
+    played = lambda *shares: [{"cycle": i, "discriminator/played": p} for i, p in enumerate(shares)]
+    since = lambda *shares: [x["cycle"] for x in examine._since_all_play(played(*shares), [turn])]
+    assert since(0.0, 0.0) == []
+    assert since(0.0, 0.4, 1.0, 1.0) == [2, 3]  # of the line in which it begins a part is missing
+    assert since(0.0, 1.0, 0.3) == [1, 2]  # afterwards it may pause
+    assert since(0.5, 1.0) == [1]
+    still = Turn("discriminator", (), None)
+    assert examine._since_all_play([{"cycle": 7}], [still]) == [{"cycle": 7}]
 
 
 def test_other_pictures_take_the_place_of_those_set_aside(trained, tmp_path):

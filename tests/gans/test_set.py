@@ -47,6 +47,7 @@ def test_a_setting_trains_goes_on_and_is_kept(train, tmp_path):
         ("objektive=minimax", "no setting 'objektive'. It has: objective, k, optimizer, rate, gen"),
         ("classes=3", "no setting 'classes'. It has: objective"),
         ("objective=minmax", "Unknown objective 'minmax'. Known: minimax, nonsaturating"),
+        ("optimizer=rmsprop", "optimizer must be one of adam, sgd. Received: optimizer='rmsprop'"),
         ("objective=3", "to be a word, such as objective=nonsaturating. Received: 3"),
         ("k=two", "to be a whole number, such as k=1. Received: two"),
         ("k=1.5", "to be a whole number, such as k=1. Received: 1.5"),

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from gantools.nets import dcgan, r3gan
+from gantools.nets import dcgan, pyramid, r3gan
 from gantools.nets.blocks import further_halvings
 from gantools.registry import load_game
 
@@ -23,6 +23,17 @@ COUNTS = {
     "r3gan D": {(28, 28, 1): 135_776, (32, 32, 3): 139_232},
 }
 GAMES = ("dcgan", "cgan", "infogan", "bigan", "r3gan")
+DETECTORS = ("anogan", "f_anogan", "egbad", "alad", "ganomaly", "skip_ganomaly")
+SIDES = {28: 4, 32: 4, 48: 6, 64: 8, 96: 6, 128: 8}  # side of a picture: of the smallest map
+PYRAMIDS = {  # shape, options -> networks
+    "pair": lambda shape, **options: list(
+        pyramid.pair(shape, latent=5, widths=(3, 4, 6), **options).values()
+    ),
+    "judge": lambda shape, **options: [
+        pyramid.judge({"x": shape, "y": shape, "z": (5,)}, widths=(3, 4, 6), hidden=7, **options)
+    ],
+    "unet": lambda shape, **options: [pyramid.unet(shape, widths=(3, 4, 6), **options)],
+}
 
 
 def smallest_map(net):
@@ -77,3 +88,41 @@ def test_further_convolutions_are_like_the_last_one():
     net = dcgan.discriminator((128, 128, 3), **{**dcgan.CPU_DISCRIMINATOR, "widths": (4, 5, 6)})
     kernels = [net.get_layer(f"down{i}").kernel.shape for i in range(4)]
     assert kernels == [(5, 5, 3, 4), (3, 3, 4, 5), (3, 3, 5, 6), (3, 3, 6, 6)]
+
+
+@pytest.mark.parametrize("name", PYRAMIDS)
+@pytest.mark.parametrize("side", SIDES)
+def test_pyramids_end_in_small_maps(name, side):
+    shape = (side, side, 2)
+    nets, plain = (PYRAMIDS[name](shape, **options) for options in ({}, {"largest": None}))
+    for net in nets:
+        assert smallest_map(net) == SIDES[side]
+        if net.name == "generator":
+            assert net.output_shape == (None, *shape)
+            x = np.zeros((2, *net.input_shape[1:]), "float32")
+            assert net(x).shape == (2, *shape)
+    for net, without in zip(nets, plain, strict=True) if side <= 64 else ():
+        pairs = zip(net.get_weights(), without.get_weights(), strict=True)
+        assert all(np.array_equal(a, b) for a, b in pairs)  # as it always was
+
+
+def test_the_shorter_side_decides_of_pyramids_too():
+    net = pyramid.decoder((48, 160, 1), widths=(8, 4, 2))
+    assert smallest_map(net) == 6
+    assert net.output_shape == (None, 48, 160, 1)
+    further = pyramid.encoder((160, 224, 1), widths=(2, 4, 8))
+    assert [further.get_layer(f"down{i}").filters for i in range(5)] == [2, 4, 8, 8, 8]
+    points = pyramid.encoder((160,), widths=(2, 4, 8))
+    assert sum("dense" in layer.name for layer in points.layers) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [*((name, "small") for name in DETECTORS), ("egbad", "paper")]
+)
+def test_detectors_of_the_literature_at_128_pixels(name, size):
+    players = load_game(name)(size, (128, 128, 1)).game.players
+    widest = {"small": 64, "paper": 128}[size]  # channels of the smallest map
+    for player, net in players.items():
+        kernels = [w.shape[0] for w in net.weights if len(w.shape) == 2]
+        assert max(kernels, default=0) <= 8 * 8 * (widest + 8), player  # a code stands beside it
+    keras.backend.clear_session()

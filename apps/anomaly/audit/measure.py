@@ -208,12 +208,13 @@ def to_grey(pixels: np.ndarray) -> np.ndarray:
     return grey.astype(np.float32) / np.float32(scale)
 
 
-def _sheet(looks, *, extra=None, facts=(), unreadable=(), **columns):
+def _sheet(looks, *, labels, extra=None, facts=(), unreadable=(), **columns):
     names = looks[0].numbers if looks else ()
     numbers = {name: np.array([one.numbers[name] for one in looks]) for name in names}
     blocks = [np.insert(one.blocks, 0, i, axis=1) for i, one in enumerate(looks)]
     return Sheet(
-        **{name: np.asarray(values) for name, values in columns.items()},
+        **{name: np.asarray(values, None if values else str) for name, values in columns.items()},
+        labels=np.asarray(labels, int),
         digests=np.array([one.digest.hex() for one in looks]),
         hashes=np.array([one.hash for one in looks], np.uint64),
         thumbs=np.stack([one.thumb for one in looks]) if looks else np.zeros((0, THUMB, THUMB)),

@@ -44,8 +44,8 @@ def audit(collection: Collection, reader: Reader | None = None, *, to_score=Fals
         to_score: Whether they are only to be scored by a kept model: then any number will do.
 
     Raises:
-        UserError: there is only one picture to learn from, none can be read, or a mask does not
-            belong to its picture.
+        UserError: there is only one picture to learn from, there is none to learn from that can be
+            read, or a mask does not belong to its picture.
     """
     items = collection.items
     if collection.table is not None:
@@ -59,12 +59,12 @@ def audit(collection: Collection, reader: Reader | None = None, *, to_score=Fals
         )
     reader = reader or Reader(items)
     sheet = measure(items, reader.pixels)
-    if not len(sheet):
+    if not len(sheet) and not to_score:
         reason = sheet.unreadable[0][1]
         raise UserError(
             f"None of {len(items)} pictures can be read. The first: {reason}", ALL_FAILED
         )
-    found = audit_sheet(sheet)
+    found = audit_sheet(sheet) if len(sheet) else contents.unreadable(sheet)
     if to_score:
         found = [one for one in found if one.rule not in (contents.TOO_FEW, ALIKE_THROUGHOUT)]
     found += contents.readings(reader.notes)

@@ -24,8 +24,8 @@ from .memory import Cells, Gaussian, Nearby, Neighbours, top_mean, unit
 SCHEMA = 2
 BATCH = 16
 MEMORY = 6000  # patches
-SIDES = {48: 96, 192: 160}  # pictures up to that many pixels are shown at that size; others at 224
-LARGEST = 224
+SIDES = {48: 96, 192: 160, 224: 224}  # pictures up to so many pixels are shown at that size
+STEP = 32  # pixels by which larger ones are rounded up
 CHANNELS = (1, 3)
 HELD, MOST_HELD = 0.1, 200  # normals that only set the level of the maps
 # Chosen by `benchmarks.quality.ranking`, one vote a data set: a mean AUROC of .921 on pictures that
@@ -88,13 +88,11 @@ class Encoder:
         if len(pictures) < 10:
             raise UserError(f"Expected at least 10 normals. Received: {len(pictures)}.")
         self.shape = tuple(pictures.shape[1:])
-        self.side = self.side or next(
-            (s for m, s in SIDES.items() if m >= max(self.shape[:2])), LARGEST
-        )
+        self.side = self.side or side_for(max(self.shape[:2]))
         self._open()
         held, kept = held_out(len(pictures), groups, share=HELD, least=2, most=MOST_HELD, seed=seed)
         traits = self.traits or self.traits_of(pictures)
-        seen = self._described(pictures[kept], progress)
+        seen = self._described(pictures, kept, progress)
         for name, (source, kind, options) in MEMORIES.items():
             rows = seen[source]
             if kind is Neighbours:
@@ -122,46 +120,23 @@ class Encoder:
 
     def parts(self, pictures):
         """Return name -> raw scores `(n,)` float64, higher is odder; NaN for NaN pictures."""
-        pictures, found = given(pictures, self.shape), []
-        for where, seen in self._looks(pictures):
-            cells = seen["cells"]
-            near, placed = self._near(cells), self._memories["cells"].score(cells)
-            more = {}
-            if self.facts["scan"]:
-                inside = self._inside(pictures[where], cells)
-                near = np.where(inside, near, near.min(axis=(1, 2), keepdims=True))
-                nearby = self._nearby(seen, inside)
-                more = {"enc_near_max": nearby.max(axis=(1, 2)), "enc_near_top": _top(nearby)}
-            found.append(
-                {name: self._memories[name].score(seen[MEMORIES[name][0]]) for name in WHOLE}
-                | more
-                | {
-                    "enc_patch_mean": near.mean(axis=(1, 2)),
-                    "enc_patch_top": _top(near),
-                    "enc_patch_max": near.max(axis=(1, 2)),
-                    "enc_cell_top": _top(placed),
-                    "enc_cell_mean": placed.mean(axis=(1, 2)),
-                }
-            )
-        lost = ~np.isfinite(pictures).all(axis=(1, 2, 3))
-        parts = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
-        return {name: np.where(lost, np.nan, values) for name, values in parts.items()}
+        return self.parts_and_maps(pictures, maps=False)[0]
 
     def maps(self, pictures):
         """Return heat-maps `(n, h, w)` float32: 1 is the 99.9 % level of held-out normals."""
-        found, (height, width) = [], self.shape[:2]
-        pictures = given(pictures, self.shape)
-        for where, seen in self._looks(pictures):
-            cells = seen["cells"]
-            if self.facts["scan"]:
-                near = self._nearby(seen, self._inside(pictures[where], cells))
-            else:
-                aligned = self.facts["aligned"]
-                near = self._memories["cells"].score(cells) if aligned else self._near(cells)
-            for one in near.astype(np.float32):
-                large = cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR)
-                found.append(large / self.level)
-        return np.stack(found).astype(np.float32)
+        return self.parts_and_maps(pictures)[1]
+
+    def parts_and_maps(self, pictures, maps=True):
+        """Return both, or None for the maps; every picture passes the network once."""
+        pictures, found, heat = given(pictures, self.shape), [], []
+        for where, seen in self._looks(pictures, np.arange(len(pictures))):
+            apart = self._apart(pictures[where], seen)
+            found.append(self._parts(seen, apart))
+            heat += self._heat(apart) if maps else []
+        lost = ~np.isfinite(pictures).all(axis=(1, 2, 3))
+        parts = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+        parts = {name: np.where(lost, np.nan, values) for name, values in parts.items()}
+        return parts, np.stack(heat) if maps else None
 
     def rescale(self, level):
         """Make what was `level` on the maps 1."""
@@ -207,15 +182,15 @@ class Encoder:
         content, names = efficientnet.graph(weights, self.side, channels, BATCH)
         self._engine = Engine(content, BATCH, names, threads=self.threads)
 
-    def _looks(self, pictures):
-        """Yield `(slice, descriptions)`.
+    def _looks(self, pictures, rows):
+        """Yield `(rows, descriptions)` of some pictures, a few at a time.
 
         Descriptions are "gap" `(n, 152)`, "late" `(n, 192)` and "last" `(n, 320)`, averages over
         places, and "cells" `(n, side / 16, side / 16, 152)`.
         """
-        for first in range(0, len(pictures), BATCH):
-            where = slice(first, first + BATCH)
-            shown = np.stack([_resized(p, self.side) for p in pictures[where]])
+        for first in range(0, len(rows), BATCH):
+            where = rows[first : first + BATCH]
+            shown = np.stack([_resized(pictures[row], self.side) for row in where])
             out = self._engine.run(shown)
             fine, coarse = out["fine"], out["coarse"]
             gap = np.concatenate([a.mean(axis=(1, 2)) for a in (fine, coarse)], axis=1)
@@ -224,21 +199,54 @@ class Encoder:
             cells = np.concatenate([unit(fine), unit(coarse)], axis=-1)
             yield where, {"gap": gap, "late": out["late"], "last": out["last"], "cells": cells}
 
-    def _described(self, pictures, progress):
-        found = []
-        for where, seen in self._looks(pictures):
+    def _described(self, pictures, rows, progress):
+        found, done = [], 0
+        for where, seen in self._looks(pictures, rows):
             found.append(seen)
+            done += len(where)
             if progress:
-                progress(min(1.0, where.stop / len(pictures)))
+                progress(done / len(rows))
         return {name: np.concatenate([seen[name] for seen in found]) for name in found[0]}
 
-    def _near(self, cells):
-        found = self._memories["patches"].score(cells.reshape(-1, cells.shape[-1]))
-        return found.reshape(cells.shape[:3])
+    def _apart(self, pictures, seen):
+        """Return the distances of all places, each `(n, side / 16, side / 16)`.
 
-    def _nearby(self, seen, inside):
-        """Return the distances of the places of scans to the normals most alike, 0 outside."""
-        return np.where(inside, self._memories["nearby"].score(seen["gap"], seen["cells"]), 0)
+        "near" to patches of normals anywhere, "placed" to those at that place; of scans "nearby" to
+        the normals most alike, 0 outside, and "near" is the least of the picture there.
+        """
+        cells = seen["cells"]
+        near = self._memories["patches"].score(cells.reshape(-1, cells.shape[-1]))
+        near = near.reshape(cells.shape[:3])
+        found = {"near": near, "placed": self._memories["cells"].score(cells)}
+        if self.facts["scan"]:
+            inside = self._inside(pictures, cells)
+            found["near"] = np.where(inside, near, near.min(axis=(1, 2), keepdims=True))
+            nearby = self._memories["nearby"].score(seen["gap"], cells)
+            found["nearby"] = np.where(inside, nearby, 0)
+        return found
+
+    def _parts(self, seen, apart):
+        near, placed, nearby = (apart.get(name) for name in ("near", "placed", "nearby"))
+        found = {name: self._memories[name].score(seen[MEMORIES[name][0]]) for name in WHOLE}
+        if nearby is not None:
+            found |= {"enc_near_max": nearby.max(axis=(1, 2)), "enc_near_top": _top(nearby)}
+        return found | {
+            "enc_patch_mean": near.mean(axis=(1, 2)),
+            "enc_patch_top": _top(near),
+            "enc_patch_max": near.max(axis=(1, 2)),
+            "enc_cell_top": _top(placed),
+            "enc_cell_mean": placed.mean(axis=(1, 2)),
+        }
+
+    def _heat(self, apart):
+        """Return heat-maps, a list of `(h, w)` float32."""
+        which = "nearby" if self.facts["scan"] else "placed" if self.facts["aligned"] else "near"
+        size = self.shape[1::-1]
+        maps = apart[which].astype(np.float32)
+        return [
+            (cv2.resize(one, size, interpolation=cv2.INTER_LINEAR) / self.level).astype(np.float32)
+            for one in maps
+        ]
 
     def _inside(self, pictures, cells):
         """Return where the object is, bool `(n, side / 16, side / 16)`."""
@@ -248,6 +256,11 @@ class Encoder:
             np.stack([cv2.resize(m, (side, side), interpolation=cv2.INTER_AREA) for m in masks])
             > 0.5
         )
+
+
+def side_for(longest):
+    """Return the pixels at which pictures of a longest side are shown to the network."""
+    return next((s for most, s in SIDES.items() if most >= longest), -(-longest // STEP) * STEP)
 
 
 def _top(maps):
@@ -264,5 +277,13 @@ def _resized(picture, side):
 
 
 def _alike(pictures):
-    """Return the share of the variance that the mean picture explains."""
-    return float(1 - np.var(pictures - pictures.mean(axis=0)) / max(np.var(pictures), 1e-12))
+    """Return the share of the variance that the mean picture explains.
+
+    A few pictures at a time: those of a fit can be hundreds of megabytes.
+    """
+    mean, parts = pictures.mean(axis=0, dtype=np.float64), range(0, len(pictures), BATCH)
+    left, whole = (
+        sum(np.square(pictures[i : i + BATCH] - centre).sum() for i in parts)
+        for centre in (mean, mean.mean())
+    )
+    return float(1 - left / max(whole, 1e-12 * pictures.size))

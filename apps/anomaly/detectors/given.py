@@ -1,4 +1,4 @@
-"""Pictures that a detector is given: checked, or refused in a sentence."""
+"""Pictures and points that a detector is given: checked, or refused in a sentence."""
 
 import numpy as np
 
@@ -33,3 +33,20 @@ def given(
     if np.fmin.reduce(pictures, None) < -1.001 or np.fmax.reduce(pictures, None) > 1.001:
         raise UserError("Expected values in [-1, 1]. Received: others.")
     return pictures
+
+
+def given_points(points, shape: tuple[int] | None = None) -> np.ndarray:
+    """Return points as `(n, d)` float32.
+
+    Args:
+        points: Array of such a shape; NaN is let through, as for pictures.
+        shape: `(d,)`; None while fitting.
+
+    Raises:
+        UserError: another shape, or none at all.
+    """
+    points = np.asarray(points, np.float32)
+    if points.ndim != 2 or not points.size or shape not in (None, points.shape[1:]):
+        wanted = "d" if shape is None else f"{shape[0]}"
+        raise UserError(f"Expected points (n, {wanted}). Received: {points.shape}.")
+    return points

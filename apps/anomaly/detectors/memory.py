@@ -118,7 +118,7 @@ class Cells:
 
     def score(self, x):
         """Return the distance at every place, `(n, h, w)` float64, of vectors `(n, h, w, d)`."""
-        apart = (x @ self.basis - self.mean).astype(np.float64)
+        apart = x.astype(np.float64) @ self.basis - self.mean  # in float32 by the batch's order
         white = np.einsum("nhwi,hwij->nhwj", apart, self.whiten)
         return np.sqrt(np.sum(np.square(white), axis=-1))
 

@@ -1,7 +1,8 @@
 """The detectors of the literature, trained and scored like the default one.
 
 They are games of `gantools.gans`; scoring needs Keras, unlike the default detector. `ranking` is
-the score of the paper alone; the other parts explain.
+the score of the paper alone; the other parts explain. All but `PICTURES_ONLY` also take points
+`(n, d)`, the rows of a table; those have no maps.
 """
 
 from importlib import import_module
@@ -14,11 +15,12 @@ from gantools.quiet import import_core
 
 from . import restoration, stored
 from .fitting import train
-from .given import given
+from .given import given, given_points
 from .held import held_out
 
 SCHEMA = 1
 NAMES = ("anogan", "f_anogan", "egbad", "alad", "ganomaly", "skip_ganomaly")
+PICTURES_ONLY = ("skip_ganomaly",)
 FEWEST = 20  # normals
 HELD, MOST_HELD = 0.1, 100  # normals that only set the level of the maps
 
@@ -48,20 +50,25 @@ class Named:
         self.ranking, self.facts = (name,), {}
         self.shape = self.seed = self.model = self.level = None
 
-    def fit(self, pictures, *, groups=None, minutes=1.5, seed=0, out=None, progress=None):
-        """Learn what normal is; arguments as for `auto.Auto.fit`.
+    def fit(self, x, *, groups=None, minutes=1.5, seed=0, out=None, progress=None):
+        """Learn what normal is; arguments as for `auto.Auto.fit`, or points `(n, d)` float32.
 
         Raises:
-            UserError: too few pictures, or of another form.
+            UserError: too few normals, or of another form.
         """
-        pictures = given(pictures)
-        if len(pictures) < FEWEST:
-            raise UserError(f"Expected at least {FEWEST} normals. Received: {len(pictures)}.")
+        self.shape = None  # of an earlier fit
+        x = self._given(x)
+        if len(x) < FEWEST:
+            raise UserError(f"Expected at least {FEWEST} normals. Received: {len(x)}.")
         core = import_core()
-        self.shape, self.seed = tuple(pictures.shape[1:]), seed
-        held, kept = held_out(len(pictures), groups, share=HELD, least=4, most=MOST_HELD, seed=seed)
-        rest, recipe = pictures[kept], self._recipe()
+        self.shape, self.seed = tuple(x.shape[1:]), seed
+        held, kept = [], slice(None)
+        if x.ndim > 2:
+            held, kept = held_out(len(x), groups, share=HELD, least=4, most=MOST_HELD, seed=seed)
+        rest, recipe = x[kept], self._recipe()
         options = {"seed": seed, "out": out, "steps": self.steps}
+        if self.settings.get("faithful"):
+            options["falling"] = 1.0  # the papers' rates stand still
         two = self.name == "f_anogan" and "encoder" not in recipe.optimizers
         share = 2 / 3 if two else 1.0
         stream = core.Stream(_enough(rest, recipe.batch), recipe.batch, **_of(recipe), seed=seed)
@@ -73,16 +80,17 @@ class Named:
             options["out"] = Path(out) / "encoder" if out else None
             stream = core.Stream(_enough(rest, second.batch), second.batch, seed=seed)
             train(second, stream, minutes=minutes / 3, progress=progress, **options)
-        self.level = np.ones(self.shape[:2], np.float32)
-        found = self._residual(pictures[held])
-        self.level = np.maximum(np.quantile(found, 0.999), 1e-6).astype(np.float32)
+        self.level = np.float32(1)
+        if len(held):
+            found = self._residual(x[held])
+            self.level = np.maximum(np.quantile(found, 0.999), 1e-6).astype(np.float32)
         return self
 
-    def parts(self, pictures):
-        """Return name -> raw scores `(n,)` float64, higher is odder; NaN for NaN pictures."""
-        pictures = given(pictures, self.shape)
-        lost = ~np.isfinite(pictures).all(axis=(1, 2, 3))
-        found = self._explained(np.where(lost[:, None, None, None], 0, pictures))[0]
+    def parts(self, x):
+        """Return name -> raw scores `(n,)` float64, higher is odder; NaN for what holds NaN."""
+        x = self._given(x)
+        lost = ~np.isfinite(x).all(axis=tuple(range(1, x.ndim)))
+        found = self._explained(np.where(lost.reshape(-1, *(1,) * (x.ndim - 1)), 0, x))[0]
         return {name: np.where(lost, np.nan, values) for name, values in found.items()}
 
     def maps(self, pictures):
@@ -94,33 +102,49 @@ class Named:
         self.level = np.float32(self.level * level)
 
     def restored(self, pictures):
-        """Return what the generator makes of the pictures, `(n, h, w, c)` float32."""
-        return self._explained(given(pictures, self.shape))[1]
+        """Return what the generator makes of pictures `(n, h, w, c)` or points, float32."""
+        return self._explained(self._given(pictures))[1]
 
     def save(self, folder):
         """Write the detector into a folder: arrays and JSON, nothing that can run."""
-        settings = {"detector": self.name, "size": self.size, "seed": self.seed}
-        settings |= {"shape": list(self.shape), "settings": self.settings, "facts": self.facts}
-        settings["level"] = float(self.level)
-        arrays = {name: np.array(v.value) for name, v in self._variables().items()}
-        stored.write(folder, "named", SCHEMA, settings, arrays)
+        stored.write(folder, "named", SCHEMA, *self.__getstate__())
 
     @classmethod
     def load(cls, folder, threads=None):
         """Return a saved detector.
 
         Raises:
-            UserError: the folder holds none, or one of another version.
+            UserError: the folder holds none, or one of another version or of other networks.
         """
-        s, arrays = stored.read(folder, "named", SCHEMA)
-        found = cls(s["detector"], s["size"], settings=s["settings"], threads=threads)
-        found.shape, found.seed, found.facts = tuple(s["shape"]), s["seed"], s["facts"]
-        found.level = np.float32(s["level"])
-        import_core()
-        found.model = found._recipe().model(found.seed)
-        for name, v in found._variables().items():
-            v.assign(arrays[name])
+        found = cls.__new__(cls)
+        found.__setstate__(stored.read(folder, "named", SCHEMA))
         return found
+
+    def __getstate__(self):
+        """Return `(settings, arrays)`: what a folder holds, and a copy of an estimator."""
+        settings = {"detector": self.name, "size": self.size, "seed": self.seed}
+        settings |= {"shape": list(self.shape), "settings": self.settings, "facts": self.facts}
+        settings["level"] = float(self.level)
+        return settings, {name: np.array(v.value) for name, v in self._variables().items()}
+
+    def __setstate__(self, state):
+        s, arrays = state
+        Named.__init__(self, s["detector"], s["size"], settings=s["settings"])
+        self.shape, self.seed, self.facts = tuple(s["shape"]), s["seed"], s["facts"]
+        self.level = np.float32(s["level"])
+        import_core()
+        self.model = self._recipe().model(self.seed)
+        from gantools.core.state import fill
+
+        fill(self._variables(), arrays, "This detector has other networks", "Fit it again.")
+
+    def _given(self, x):
+        """Return pictures or points, checked; which of them, the fitted ones say, else `x`."""
+        if len(np.shape(x) if self.shape is None else self.shape) > 2:
+            return given(x, self.shape)
+        if self.name in PICTURES_ONLY:
+            raise UserError(f"{self.name} redraws pictures. Received: points.")
+        return given_points(x, self.shape)
 
     def _game(self):
         return import_module(f"gantools.gans.{self.name}")

@@ -12,6 +12,8 @@ import numpy as np
 from gantools.data.files import atomic
 from gantools.errors import UserError
 
+from .untrained import Untrained
+
 ROWS = 256  # items scored at once
 WIDE = 1500  # values an item above which the axes come from at most so many items
 SCHEMA = 1
@@ -38,11 +40,15 @@ class Knn:
         limit: Most normals kept, drawn at random; None keeps all.
         seed: Of that draw.
 
+    Attributes:
+        shapes: Of pictures, `(n, 2)` rows and columns of each normal in its square, else None.
+
     Source: Ramaswamy et al. 2000, doi 10.1145/342009.335437, with the mean of the k distances.
     """
 
     def __init__(self, neighbours=5, limit=None, seed=0):
         self.neighbours, self.limit, self.seed = neighbours, limit, seed
+        self.shapes = None
 
     def fit(self, x):
         """Keep the normals `(n, ...)`."""
@@ -69,6 +75,7 @@ class Knn:
     def arrays(self):
         """Return the arrays that `from_arrays` needs."""
         stored = {"normals": self.normals, "mean": self.mean, "squares": self.squares}
+        stored |= {} if self.shapes is None else {"shapes": self.shapes}
         return {"neighbours": np.array(self.neighbours), **stored}
 
     @classmethod
@@ -76,6 +83,7 @@ class Knn:
         """Return the fitted detector."""
         knn = cls(int(arrays["neighbours"]))
         knn.normals, knn.mean, knn.squares = (arrays[k] for k in ("normals", "mean", "squares"))
+        knn.shapes = arrays.get("shapes")
         return knn
 
     def _set(self, normals):
@@ -120,9 +128,9 @@ class Pca:
         return np.concatenate([np.mean(part, axis=1) for part in squares])
 
     def residual(self, x):
-        """Return `(n, d)`: what the plane does not explain, for explanations."""
+        """Return `(n, d)` float32: what the plane does not explain, for explanations."""
         centred = flat(x) - self.mean
-        return centred - (centred @ self.axes.T) @ self.axes
+        return (centred - _product(_product(centred, self.axes.T), self.axes)).astype(np.float32)
 
     def arrays(self):
         """Return the arrays that `from_arrays` needs."""
@@ -165,8 +173,9 @@ class Mahalanobis:
 
     def score(self, x):
         """Return `(n,)` squared distances."""
-        white = [(part - self.mean) @ self.whiten for part in _parts(x)]
-        return np.concatenate([np.sum(part.astype(np.float64) ** 2, axis=1) for part in white])
+        white = [_product(part - self.mean, self.whiten) for part in _parts(x)]
+        white = [part.astype(np.float32).astype(np.float64) for part in white]
+        return np.concatenate([np.sum(part**2, axis=1) for part in white])
 
     def arrays(self):
         """Return the arrays that `from_arrays` needs."""
@@ -295,15 +304,17 @@ REFERENCES = {
     "forest": Forest,
     "mean": partial(OneNumber, "mean"),
     "sd": partial(OneNumber, "sd"),
+    "untrained": Untrained,
 }
-# Tables are narrow: all axes count, surprises among them. One number of a row means nothing.
+# Tables are narrow: all axes count, surprises among them. One number of a row means nothing, and a
+# row has no places that convolutions could look at.
 TABLE_REFERENCES = {
     "knn5": Knn,
     "pca80": partial(Pca, 0.8),
     "mahalanobis": partial(Mahalanobis, None),
     "forest": Forest,
 }
-KINDS = {kind.__name__: kind for kind in (Knn, Pca, Mahalanobis, Forest, OneNumber)}
+KINDS = {kind.__name__: kind for kind in (Knn, Pca, Mahalanobis, Forest, OneNumber, Untrained)}
 
 
 def save(path, detector):
@@ -356,6 +367,16 @@ def _path_length(n):
     safe = np.maximum(n, 3)
     long = 2 * (np.log(safe - 1) + np.euler_gamma) - 2 * (safe - 1) / safe
     return np.where(n <= 1, 0, np.where(n <= 2, 1, long))
+
+
+def _product(x, matrix):
+    """Return the float64 product of rows and a matrix, to be rounded to float32.
+
+    BLAS adds up in another order for other numbers of rows, and for a row at another place: in
+    float32 a twentieth to a sixth of the numbers changed in their last bit. Rounded from float64
+    they do not, so that a score is its item's alone, and equal rows tie.
+    """
+    return x.astype(np.float64) @ matrix
 
 
 def _parts(x, rows=ROWS):

@@ -38,6 +38,19 @@ def restorer_graph(weights, shape, batch, *, level, only_rotation=False):
     return content, tuple(shapes)
 
 
+def redrawing_graph(weights, shape, batch):
+    """Return the ONNX file of a restorer alone: "x" `(batch, h, w, c)` in, "restored" out.
+
+    Args:
+        weights: Of the generator, see `restorer_graph`.
+        shape, batch: As there.
+    """
+    net = Network(weights, batch)
+    net.generator(net.graph.node("Transpose", "x", perm=(0, 3, 1, 2)), shape)
+    sizes = (batch, *shape)
+    return net.graph.file("restorer", {"x": sizes}, {"restored": sizes})
+
+
 def weights_of(players):
     """Return the weights of Keras models: "player/layer/weight" -> array, in the models' order."""
     found = {}

@@ -44,8 +44,8 @@ def evaluation(data, out, seeds, floors, ablate, as_json, quiet, **chosen):
 
     check_names(floors, FIGURES)
     say, place = teller(quiet), free_for_figures(out)  # before the work
-    job, looked = opened(required(data), chosen, "eval", say)
     first = Settings.of(chosen)
+    job, looked = opened(required(data), chosen, "eval", say)
     bar = lambda number: Bar(f"fit {number + 1}: training", quiet)  # noqa: E731
     found = measure(job, looked, first, seeds, ablate=ablate, say=say, bar=bar)
     private = holds_dicom(looked.collection.items)

@@ -1,1 +1,1 @@
-"""A fitted model as one ONNX file from pixels to p."""
+"""A fitted model as one ONNX file from pixels or cells to p."""

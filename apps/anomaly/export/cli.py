@@ -21,10 +21,11 @@ from ..cli import options
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
 @options("quiet")
 def export(model, out, size, deep, overwrite, quiet):
-    """Write a model as one ONNX file: pixels in, score, p, parts and heat-map out.
+    """Write a model as one ONNX file: pixels or cells in; score, p, parts and heat-map out.
 
-    Everything between decoded pixels and p is in the file; its metadata say how pixels are made
-    ready. Models of the encoder, the restorer and the reference rows can be exported.
+    Everything between decoded pixels, or the cells of a table, and p is in the file; its metadata
+    say how they are made ready. Models of the encoder, the restorer and the reference rows can be
+    exported, and those of tables.
     """
     from gantools.data.files import atomic
 
@@ -39,7 +40,8 @@ def export(model, out, size, deep, overwrite, quiet):
     with atomic(out) as part:
         part.write_bytes(content)
     parts = ", ".join(found.judge.ranking)
-    teller(quiet)(f"{out}: {len(content) / 1e6:.1f} MB; score and p of {parts}, and the map.")
+    heat = "" if found.is_table else ", and the map"
+    teller(quiet)(f"{out}: {len(content) / 1e6:.1f} MB; score and p of {parts}{heat}.")
 
 
 def parsed(size):

@@ -1,7 +1,8 @@
 """A fitted model as one ONNX file from pixels to p, for programs without this package.
 
-In the graph: levels, the view with its resizing, networks, distances, scales, the combined score
-and its rank among held-out normals. Outside: decoding a file, and bringing it to one size.
+In the graph: levels, the mask of scans, the view with its resizing, networks, distances, scales,
+the combined score and its rank among held-out normals. Outside: decoding a file, and bringing it to
+one size.
 """
 
 from importlib import import_module
@@ -12,10 +13,12 @@ from gantools.data.onnx import TYPES, Graph
 from gantools.errors import UserError
 
 from .. import fitted
-from ..calibration.parts import HIGH
+from ..settings import LITERATURE
 from ..views import WHOLE
-from . import graph_views
-from .graph_pieces import constant, count_at_least, mean, separable
+from . import graph_foreground, graph_views, tabular
+from .graph_foreground import foreground
+from .graph_judge import facts_of, judged
+from .graph_pieces import constant, separable
 from .graph_rows import score
 
 # kind: module and classes: one for what all members share, or None, and one a member
@@ -24,14 +27,13 @@ GRAPHS = {
     "restorer": (".graph_restorer", None, "RestorerGraph"),
     "references": (".graph_rows", None, "SimpleGraph"),
 }
-TIES = "An item whose score equals that of calibration normals gets the largest p of the tie."
 
 
 def exported(model, size=None, *, deep=None) -> bytes:
-    """Return the ONNX file of a model of pictures.
+    """Return the ONNX file of a model of pictures; of a table see `tabular`.
 
     Args:
-        model: `fitted.Fitted`.
+        model: `fitted.Fitted`, or `tables.model.FittedTable`, of which nothing else is asked.
         size: `(height, width)` of the pictures that will come; None takes the model's square.
         deep: Whether they come as float32 shares of their range instead of uint8; None takes
             float32 where the training pictures were deeper than 8 bits.
@@ -44,20 +46,28 @@ def exported(model, size=None, *, deep=None) -> bytes:
     Raises:
         UserError: a model that cannot be exported.
     """
-    _check(model, size)
+    _check(model, size, deep)
+    if model.is_table:
+        return tabular.exported(model)
     size = (*(size or (model.view.side,) * 2), model.levels.channels)
     deep = (model.levels.low, model.levels.high) != (0, 1) if deep is None else deep
-    g = Graph()
+    g = Graph(graph_foreground.OPSET) if _looks_for_objects(model) else Graph()
     picture = _levels(g, model.levels, deep)
+    if model.levels.masked:
+        inside = g.node("Cast", foreground(g, picture, size), to=TYPES["bool"])
+        picture = g.node("Where", inside, picture, constant(g, -1))
     tensors, count, where = graph_views.shown(g, picture, model.view, size)
     small = separable(g, picture, graph_views.squared(fitted.PIXELS), *size[:2])
     graphs = _graphs(g, tensors, count, model)
     parts = [_parts(g, *one, graph_views.flat(g, small), count, model.judge.ranking)
              for one in zip(graphs, model.members, strict=True)]  # fmt: skip
-    _judged(g, parts, model.judge)
+    g.reshape(judged(g, parts, model.judge), -1, out="parts")
     heat = [graph.heat() for graph in graphs]
     heat = heat[0] if len(heat) == 1 else g.node("Mean", *heat)
-    g.reshape(graph_views.joined(g, heat, model.view, where), 1, *size[:2], out="map")
+    heat = graph_views.joined(g, heat, model.view, where)
+    if model.levels.masked:  # looked for again, as the program does
+        heat = g.node("Mul", heat, g.reshape(foreground(g, picture, size), 1, *size[:2]))
+    g.reshape(heat, 1, *size[:2], out="map")
     shapes = {"score": (1,), "p": (1,), "parts": (len(model.judge.ranking),)}
     shapes |= {"map": (1, *size[:2])}
     kinds = {} if deep else {"pixels": "uint8"}
@@ -72,12 +82,8 @@ def facts(model, size, deep) -> dict[str, str]:
         size: `(height, width, channels)`.
         deep: As for `exported`.
     """
-    return {
-        "detector": model.kind,
-        "parts": ",".join(model.judge.ranking),
+    return facts_of(model) | {
         "pixels": recipe(model, size, deep),
-        "p": f"Share of normals at least as odd, by {model.judge.calibration.rule().held}. {TIES} "
-        "Normals that were fitted on are not recognised.",
         "map": "1 is the level that 99.9 % of normal pixels stay under.",
     }
 
@@ -96,28 +102,31 @@ def recipe(model, size, deep) -> str:
     else:
         lines.append("Pictures of this size come as they are; the graph resizes them.")
     if model.levels.masked:
-        lines.append("All but the object on its dark background is 0; the map there means nothing.")
+        lines.append("The patient is found in them as they come: nothing is to be made black.")
     return " ".join(lines)
 
 
-def _check(model, size):
-    if model.is_table:
-        raise UserError("A model of a table cannot be exported: only models of pictures can.")
-    if model.kind not in GRAPHS:
+def _check(model, size, deep):
+    kinds = ("auto", "references") if model.is_table else tuple(GRAPHS)
+    if model.kind in LITERATURE:
         raise UserError(
             f"The detector '{model.kind}' scores with Keras and cannot be exported. Fit with "
-            f"--detector {', '.join(GRAPHS)}."
+            f"--detector {' or '.join(kinds)}."
         )
-    if any(member.detector.facts.get("scan") for member in model.members):
-        raise UserError(
-            "This encoder looks for the object on a dark background, which a graph cannot do. Fit "
-            f"with --detector {' or '.join(k for k in GRAPHS if k != 'encoder')}."
-        )
+    if model.is_table:
+        if size is not None or deep is not None:
+            raise UserError("--size, --deep and --bytes are for models of pictures, not of tables.")
+        return
     if model.view.kind != WHOLE and size is None:
         raise UserError(
             "This model cuts windows from pictures of any size; a graph has one size. "
             "Give --size HEIGHTxWIDTH."
         )
+
+
+def _looks_for_objects(model):
+    """Return whether the object on a dark background is looked for."""
+    return model.levels.masked or any(m.detector.facts.get("scan") for m in model.members)
 
 
 def _levels(g, levels, deep):
@@ -143,7 +152,7 @@ def _graphs(g, x, count, model):
 
 
 def _parts(g, graph, member, small, count, ranking):
-    """Return the raw parts `(parts,)` of one member."""
+    """Return the raw parts `(1, parts)` of one member."""
     found = []
     for name in ranking:
         try:
@@ -155,29 +164,4 @@ def _parts(g, graph, member, small, count, ranking):
             raise UserError(
                 f"The part '{name}' cannot be exported. Fit with --without {name}."
             ) from error
-    return g.node("Concat", *found, axis=0)
-
-
-def _judged(g, parts, judge):
-    """Add "score", "p" and "parts", as `Judge.judged`."""
-    rows = [_combined(g, one, scale) for one, scale in zip(parts, judge.scales, strict=True)]
-    folds = judge.calibration.folds if judge.is_crossed else (judge.calibration,)
-    counts = [
-        count_at_least(g, fold.scores, row, fold.weights if fold.groups else None)
-        for fold, row in zip(folds, rows, strict=True)
-    ]
-    n = judge.calibration.size
-    counted = g.node("Sum", constant(g, [1]), *counts)
-    g.node("Div", counted, constant(g, n + 1), out="p")
-    g.node("Mean", *rows, out="score")
-    g.node("Mean", *parts, out="parts")
-
-
-def _combined(g, parts, scales):
-    """Return the score `(1,)` of raw parts, as `PartScales.combine`."""
-    median, q90 = np.array(scales.median), np.array(scales.q90)
-    moved = g.node("Sub", parts, constant(g, median))
-    moved = g.node("Mul", moved, constant(g, 1 / (q90 - median)))
-    moved = g.node("Clip", moved, constant(g, 0), constant(g, HIGH))
-    moved = g.node("Log", g.node("Add", moved, constant(g, 1)))
-    return g.reshape(mean(g, moved, 0), 1)
+    return g.reshape(g.node("Concat", *found, axis=0), 1, -1)

@@ -1,8 +1,23 @@
 """The encoder's parts and maps as nodes of an ONNX graph, see `encoder`."""
 
+from functools import cached_property
+
+import cv2
+
 from ..detectors import efficientnet, encoder
 from ..detectors.memory import Gaussian
-from .graph_pieces import cells, constant, gaussian, mean, neighbours, separable, top_mean, unit
+from .graph_foreground import foreground
+from .graph_pieces import (
+    cells,
+    constant,
+    gaussian,
+    mean,
+    nearby,
+    neighbours,
+    separable,
+    top_mean,
+    unit,
+)
 from .graph_views import resized
 
 
@@ -18,11 +33,27 @@ class EncoderLooks:
 
     def __init__(self, g, x, count, detector):
         side, (height, width, channels) = detector.side, detector.shape
+        self.shown, self.shape = x, detector.shape
         x = separable(g, x, lambda p: encoder._resized(p[..., None], side)[..., 0], height, width)
         x = g.node("Clip", x, constant(g, -1), constant(g, 1))
         efficientnet.graph(efficientnet.load_weights(), side, channels, count, into=(g, x))
         self.g, self.count, self.side = g, count, side // 16
         self.seen = {"late": "late", "last": "last", "gap": self._gap(), "cells": self._cells()}
+
+    @cached_property
+    def inside(self):
+        """Where the object of scans is, bool `(k, side / 16, side / 16)`, as `Encoder._inside`."""
+        g, (height, width, _) = self.g, self.shape
+        masks = [
+            foreground(g, g.cut(self.shown, 0, i, i + 1), self.shape) for i in range(self.count)
+        ]
+        masks = masks[0] if self.count == 1 else g.node("Concat", *masks, axis=0)
+
+        def reduced(mask):
+            return cv2.resize(mask, (self.side,) * 2, interpolation=cv2.INTER_AREA)
+
+        masks = g.reshape(separable(g, masks, reduced, height, width), 0, self.side, self.side)
+        return g.node("Greater", masks, constant(g, 0.5))
 
     def _gap(self):
         means = [mean(self.g, name, 1, 2) for name in ("fine", "coarse")]
@@ -64,6 +95,8 @@ class EncoderGraph:
             "enc_patch_max": ("patches", "max"),
             "enc_cell_top": ("cells", "top"),
             "enc_cell_mean": ("cells", "mean"),
+            "enc_near_max": ("nearby", "max"),
+            "enc_near_top": ("nearby", "top"),
         }[name]
         near = self._maps(maps)
         if how == "top":
@@ -74,18 +107,28 @@ class EncoderGraph:
     def heat(self):
         """Return the heat-maps `(k, h, w)`, as `Encoder.maps` gives them."""
         side = self.looks.side
-        near = self._maps("cells" if self.detector.facts["aligned"] else "patches")
+        facts = self.detector.facts
+        near = self._maps("nearby" if facts["scan"] else "cells" if facts["aligned"] else "patches")
         near = resized(self.g, near, (side, side), self.detector.shape[:2])
         return self.g.node("Mul", near, constant(self.g, 1 / self.detector.level))
 
     def _maps(self, name):
         """Return the distances of all places, `(k, side / 16, side / 16)`."""
         if name not in self.made:
+            make = {"cells": cells, "nearby": self._nearby, "patches": self._near}[name]
             memory, x = self.detector._memories[name], self.looks.seen["cells"]
-            self.made[name] = cells(self.g, memory, x) if name == "cells" else self._near(memory, x)
+            self.made[name] = make(self.g, memory, x)
         return self.made[name]
 
-    def _near(self, memory, x):
-        rows = self.g.reshape(x, -1, memory.vectors.shape[1])
-        near = neighbours(self.g, memory, rows)
-        return self.g.reshape(near, self.looks.count, self.looks.side, self.looks.side)
+    def _near(self, g, memory, x):
+        rows = g.reshape(x, -1, memory.vectors.shape[1])
+        near = neighbours(g, memory, rows)
+        near = g.reshape(near, self.looks.count, self.looks.side, self.looks.side)
+        if not self.detector.facts["scan"]:
+            return near
+        least = g.node("ReduceMin", near, axes=(1, 2), keepdims=1)
+        return g.node("Where", self.looks.inside, near, least)
+
+    def _nearby(self, g, memory, x):
+        near = nearby(g, memory, self.looks.seen["gap"], x)
+        return g.node("Where", self.looks.inside, near, constant(g, 0))

@@ -7,7 +7,7 @@ itself: so the graph resizes as the program does.
 
 import numpy as np
 
-from gantools.data.onnx import TYPES
+from ..detectors.memory import ALIKE
 
 HEIGHT = 0.25  # of the impulses that matrices are read off by: overshoots are not clipped
 
@@ -122,15 +122,20 @@ def cells(g, memory, x):
     return g.node("Sqrt", total(g, square(g, g.node("Squeeze", white, g.numbers(3))), -1))
 
 
-def count_at_least(g, values, scores, weights=None):
-    """Return how many constants of `values` are at least as large as `scores` `(1,)`: `(1,)`.
-
-    With weights: the sum of theirs.
-    """
-    over = g.node("LessOrEqual", scores, constant(g, values))
-    over = g.node("Cast", over, to=TYPES["float32"])
-    over = over if weights is None else g.node("Mul", over, constant(g, weights))
-    return total(g, over, 0, keep=1)
+def nearby(g, memory, wholes, cells):
+    """Return `memory.Nearby.score` `(k, h, w)` of wholes `(k, d)` and places `(k, h, w, e)`."""
+    height, width = memory.cells.shape[1:3]
+    alike = g.node("MatMul", unit(g, wholes), constant(g, memory.wholes.T))
+    _, near = extreme(g, alike, min(ALIKE, len(memory.wholes)), 1)
+    others = g.node("Gather", constant(g, memory.cells), near, axis=0)  # (k, 20, h, w, e)
+    others = g.node("Pad", others, g.numbers(0, 0, 1, 1, 0, 0, 0, 1, 1, 0), mode="edge")
+    own, least = g.node("Unsqueeze", cells, g.numbers(1)), []
+    for y in range(3):
+        for x in range(3):
+            other = g.cut(g.cut(others, 2, y, y + height), 3, x, x + width)
+            apart = total(g, square(g, g.node("Sub", other, own)), -1)
+            least.append(g.node("ReduceMin", apart, axes=(1,), keepdims=0))
+    return g.node("Sqrt", g.node("Min", *least))
 
 
 def _impulse(i, length, across):

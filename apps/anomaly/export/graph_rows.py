@@ -1,4 +1,4 @@
-"""The reference rows as nodes of an ONNX graph: small pictures in, raw scores out."""
+"""The reference rows as nodes of an ONNX graph: items in, raw scores out."""
 
 import cv2
 import numpy as np
@@ -9,12 +9,12 @@ from .graph_views import flat, resized
 
 
 def score(g, row, x):
-    """Return `row.score` `(1,)` of one flat picture `(1, d)`.
+    """Return `row.score` `(n,)` of items `(n, d)`.
 
     Args:
         g: `Graph`.
         row: A fitted reference.
-        x: Name of the picture.
+        x: Name of the items.
 
     Raises:
         KeyError: a kind of row that has no graph.
@@ -23,7 +23,7 @@ def score(g, row, x):
 
 
 def residual(g, plane, x):
-    """Return `references.Pca.residual` `(1, d)`."""
+    """Return `references.Pca.residual` `(n, d)`."""
     centred = g.node("Sub", x, constant(g, plane.mean))
     along = g.node("MatMul", centred, constant(g, plane.axes.T))
     return g.node("Sub", centred, g.node("MatMul", along, constant(g, plane.axes)))
@@ -77,14 +77,16 @@ def _forest(g, row, x):
     """Walk all trees at once, as many steps as the deepest has; a leaf is its own child."""
     s = row.state
     left, right, column = (indices(g, s[key]) for key in ("left", "right", "column"))
-    cut, flat = constant(g, _below(s["cut"])), g.reshape(x, -1)
-    node = indices(g, np.zeros((len(s["left"]), 1)))
+    cut, columns = constant(g, _below(s["cut"])), g.node("Transpose", x, perm=(1, 0))
+    count = g.cut(g.node("Shape", x), 0, 0, 1)
+    every = g.node("Concat", g.numbers(len(s["left"])), count, axis=0)
+    node = g.node("Expand", g.numbers(0), every)  # (trees, n)
 
     def here(values):
         return g.node("GatherElements", values, node, axis=1)
 
     for _ in range(_depth(s)):
-        value = g.node("Gather", flat, here(column))
+        value = g.node("GatherElements", columns, here(column), axis=0)
         low = g.node("LessOrEqual", value, here(cut))
         node = g.node("Where", low, here(left), here(right))
     paths = total(g, here(constant(g, s["depth"])), 0)

@@ -31,12 +31,15 @@ class Subject:
 
     Attributes:
         name, group, kind, label: As in `items.Item`.
+        left: Letter of what lies on the left of its pictures on the card: "R" the patient's right,
+            "A" the front; "" unknown.
     """
 
     name: str
     group: str | None = None
     kind: str = ""
     label: int | None = None
+    left: str = ""
 
 
 @dataclass
@@ -172,7 +175,7 @@ def join(outcomes) -> Outcome:
     scored = Scored(
         [item.name for item in items],
         [text for one in parts for text in one.hashes],
-        {n: np.concatenate([one.parts[n] for one in parts]) for n in parts[0].parts},
+        _joined_parts(parts),
         np.concatenate([one.scores for one in parts]),
         np.concatenate([one.p for one in parts]),
         {name: text for one in parts for name, text in one.errors.items()},
@@ -199,6 +202,20 @@ def _check_whole(shares):
         raise UserError(
             f"Expected each of {count} shards once. Missing or given twice: {', '.join(wrong)}."
         )
+
+
+def _joined_parts(scored):
+    """Return the parts of all shards; where every item is broken, a shard knows no names of theirs.
+
+    Args:
+        scored: One `Scored` a shard.
+    """
+    names = max((one.parts for one in scored), key=len)
+    gone = [np.full(len(one.scores), np.nan) for one in scored]
+    return {
+        name: np.concatenate([s.parts.get(name, n) for s, n in zip(scored, gone, strict=True)])
+        for name in names
+    }
 
 
 def _shifted(outcomes, name):

@@ -144,7 +144,7 @@ def write_groups(path, groups, rules) -> None:
 
 def group_rows(groups, rules):
     """Return one dict a group with the keys `GROUP_COLUMNS`, the oddest first."""
-    names = sorted(groups, key=lambda name: (_last(groups[name][2]), -groups[name][1], name))
+    names = sorted(groups, key=lambda n: (_last(groups[n][2]), _last(-groups[n][1]), n))
     p = [groups[name][2] for name in names]
     words = [word for name, q in zip(names, p, strict=True) for word in rules[name].verdicts([q])]
     columns = zip(names, p, adjusted(p), words, strict=True)

@@ -20,6 +20,7 @@ from . import outputs
 
 SIDE, CARDS = 160, 60  # pixels of a thumbnail; cards of the oddest items
 ROWS = 5000  # of the table of all items; the rest is in scores.csv
+LEFT = {"R": "the patient's right is on the left", "A": "the front is on the left"}
 ASSETS = Path(__file__).with_name("report_assets")
 
 
@@ -38,6 +39,7 @@ class Case:
         group_p: p-value of its group, NaN if unknown.
         reasons: `reasons.Reason`s of a table's row.
         stream: Value of the martingale after it, or None.
+        left: A key of `LEFT`: what lies on the left of its own pictures; "" unknown.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Case:
     group_p: float = float("nan")
     reasons: tuple = ()
     stream: float | None = None
+    left: str = ""
 
 
 @dataclass(frozen=True)
@@ -176,10 +179,7 @@ def _card(number, case):
         "overlay": "map",
     }
     figures = "".join(
-        f'<figure class="{kind}">{picture(case.pictures[kind], _alt(case, text), side=SIDE)}'
-        f"<figcaption>{text}</figcaption></figure>"
-        for kind, text in captions.items()
-        if kind in case.pictures
+        _figure(case, kind, text) for kind, text in captions.items() if kind in case.pictures
     )
     known = {0: "labelled normal", 1: "labelled anomalous"}.get(case.label, "")
     facts = [
@@ -199,6 +199,17 @@ def _card(number, case):
     )
 
 
+def _figure(case, kind, text):
+    """Return a picture of a card; the nearest normal may have been taken from another side."""
+    left = case.left if kind != "nearest" else ""
+    alt = f"{case.name}: {text}, p {case.p:.3g}" + (f", {LEFT[left]}" if left else "")
+    mark = f' data-left="{left}"' if left else ""
+    return (
+        f'<figure class="{kind}"{mark}>{picture(case.pictures[kind], alt, side=SIDE)}'
+        f"<figcaption>{text}</figcaption></figure>"
+    )
+
+
 def _reasons(case):
     head = ("column", "value", "typical", "nearest normal", "z", "drop of the score")
     rows = [
@@ -206,10 +217,6 @@ def _reasons(case):
         for r in case.reasons
     ]
     return table(head, rows, numbers=(4, 5)) if rows else ""
-
-
-def _alt(case, what):
-    return f"{case.name}: {what}, p {case.p:.3g}"
 
 
 def _all(c):

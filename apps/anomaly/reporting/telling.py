@@ -4,13 +4,12 @@ import numpy as np
 
 from gantools import record
 
-from .. import loading
 from ..calibration import drift, stream, units
 from ..calibration.calibrate import FLAGGED, adjusted
 from ..evaluation.evaluate import HEAD, evaluate, pixel_figures, truths
 from ..model_files import write_json
 from ..scans.medical import title_of
-from . import outputs, report
+from . import cards, outputs, report
 from .outcome import Outcome, Subject
 from .wording import method, sentences
 
@@ -28,15 +27,16 @@ def pictures_outcome(looked, items, scored, model, maps, order=None) -> Outcome:
     """
     shown = oddest(scored)[: report.CARDS]
     pictures = {
-        int(i): _pictures(looked, _explains(scored, model, i), items[i], maps.get(i))
+        int(i): cards.pictures(looked, _explains(scored, model, i), items[i], maps.get(i))
         for i in shown
         if items[i].name not in scored.errors
     }
+    left = {items[i].name: cards.left_of(items[i]) for i in pictures}
     light, values = stream_of(looked, items, scored, model, order)
     return Outcome(
         title_of(looked.collection), looked.collection.description,
-        [Subject(i.name, i.group, i.kind, i.label) for i in items], scored, model.judge, model.rows,
-        _told_of(model), tuple(looked.audit.findings),
+        [Subject(i.name, i.group, i.kind, i.label, left.get(i.name, "")) for i in items], scored,
+        model.judge, model.rows, _told_of(model), tuple(looked.audit.findings),
         (*lights(items, scored, model, looked), *light), looked.print,
         pixel_figures(list(truths(items, scored, maps))), pictures, {}, values,
     )  # fmt: skip
@@ -112,9 +112,13 @@ def stream_of(looked, items, scored, model, order):
 
 
 def oddest(scored):
-    """Return item numbers, the oddest first, those without a p-value last."""
-    p = np.nan_to_num(scored.p, nan=np.inf)
-    return np.lexsort((-np.nan_to_num(scored.scores, nan=-np.inf), p))
+    """Return item numbers, the oddest first, those without a p-value last.
+
+    Of equal ones by name, the shorter first: row 2 before row 10, and in shards as in the whole.
+    """
+    p, names = np.nan_to_num(scored.p, nan=np.inf), np.array(scored.names)
+    odd = -np.nan_to_num(scored.scores, nan=-np.inf)
+    return np.lexsort((names, np.char.str_len(names), odd, p))
 
 
 def tell(out, outcome, settings, command, say) -> dict:
@@ -179,16 +183,18 @@ def _cases(outcome, rule):
     verdicts, discovered = rule.verdicts(scored.p), adjusted(scored.p)
     judges, side = scored.halves or ((outcome.judge,), np.zeros(len(outcome.items), int))
     bars = [judge.bars(scored.parts) for judge in judges]
-    shown = {*outcome.pictures, *outcome.reasons}
-    for i in oddest(scored):
+    order = oddest(scored)  # of shards, more are at hand than cards
+    shown = {*order[: report.CARDS].tolist()} & {*outcome.pictures, *outcome.reasons}
+    for i in order.tolist():
         item, group = outcome.items[i], scored.groups.get(outcome.items[i].group or "")
         own = {n: float(v[i]) for n, v in bars[side[i]].items()} if i in shown else {}
         case = report.Case(
             item.name, float(scored.scores[i]), float(scored.p[i]), float(discovered[i]),
             verdicts[i], item.group or "", item.kind, item.label, own,
-            outcome.pictures.get(int(i), {}), scored.errors.get(item.name, ""),
-            group[2] if group else float("nan"), tuple(outcome.reasons.get(int(i), ())),
-            outcome.stream[i] if outcome.stream else None,
+            outcome.pictures.get(i, {}) if i in shown else {}, scored.errors.get(item.name, ""),
+            group[2] if group else float("nan"),
+            tuple(outcome.reasons.get(i, ()) if i in shown else ()),
+            outcome.stream[i] if outcome.stream else None, item.left,
         )  # fmt: skip
         cases.append(case)
     return cases
@@ -244,26 +250,6 @@ def _reasons(looked, items, scored, model, shown):
         own = [i for i in shown if _explains(scored, model, i) is one]
         found |= one.reasons(looked.reader, items, own)
     return {int(i): found[int(i)] for i in shown}
-
-
-def _pictures(looked, model, item, heat):
-    picture = loading.to_levels(looked.reader.pixels(item), model.levels)
-    displayed = _displayed(looked.reader, item, picture)
-    shown = {"input": outputs.to_bytes(displayed)}
-    near = outputs.to_bytes(model.nearest(picture))
-    shown["nearest"] = np.kron(near, np.ones((4, 4, 1), np.uint8))
-    restored = model.restored(picture)
-    if restored is not None:
-        shown["restored"] = outputs.to_bytes(restored)
-    if heat is not None:
-        shown["overlay"] = outputs.overlay(displayed, heat)
-    return {name: report.thumbnail(pixels) for name, pixels in shown.items()}
-
-
-def _displayed(reader, item, picture):
-    """Return what people see of an item: a DICOM frame by its own window, else the picture."""
-    found = reader.displayed(item) if hasattr(reader, "displayed") else None
-    return picture if found is None else found.astype(np.float32) / 127.5 - 1
 
 
 def _flat(data, prefix=""):

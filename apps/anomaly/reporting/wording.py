@@ -13,6 +13,7 @@ KINDS = {
     "references": "Simple distances to the normals rank the items; no network is used.",
     "table": "Simple distances to the normal rows rank the rows.",
 }
+DRAWN = "What the cards show as if normal was drawn by a restoration GAN, which ranks nothing."
 
 
 def sentences(outcome, rule, found) -> tuple[str, ...]:
@@ -25,6 +26,8 @@ def sentences(outcome, rule, found) -> tuple[str, ...]:
     """
     scored = outcome.scored
     count, flagged = int(np.isfinite(scored.p).sum()), int(rule.flags(scored.p).sum())
+    if not count:
+        return (f"None of {len(scored.p)} items has a p-value: the list says why.",)
     sure = int(np.sum(adjusted(scored.p) <= FALSE_SHARE))
     about = "about" if rule.unit == "normals" else "at most about"  # of groups a bound is known
     first = (
@@ -98,8 +101,10 @@ def _seen_sentence(outcome):
 
 
 def method(outcome) -> tuple[str, ...]:
-    """Return how the scores were made, in three sentences."""
+    """Return how the scores were made, in a few sentences."""
     fit, (first, second) = outcome.model["fit"], outcome.model["calibration"]
+    settings = outcome.model["settings"]
+    published = ", as published," if settings.get("faithful") else ""
     grouped = f" of {outcome.judge.calibration.size} groups" if outcome.judge.is_grouped else ""
     split = (
         f"Fitted on {fit} normals; {first} others scale the parts and {second} more{grouped} give "
@@ -108,11 +113,15 @@ def method(outcome) -> tuple[str, ...]:
         else f"{fit} normals{grouped} in {len(outcome.judge.scales)} folds: each fold is held "
         "against a detector that did not see it."
     )
-    return (
+    told = [
         KINDS.get(
             outcome.model["kind"],
-            f"The detector {outcome.model['kind']} of the literature ranks the items.",
+            f"The detector {outcome.model['kind']} of the literature{published} ranks the items.",
         ),
-        f"{split} Seed {outcome.model['settings']['seed']}.",
+        f"{split} Seed {settings['seed']}.",
         f"Parts that rank, with equal weight: {', '.join(outcome.judge.ranking)}.",
-    )
+        outcome.model.get("lost", ""),
+    ]
+    if settings.get("restoration") and outcome.model["kind"] == "encoder":
+        told.append(DRAWN)
+    return tuple(line for line in told if line)

@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 
 DARK = 0.9  # share of the normals with a black background, from which a data set is one of scans
+BORDER, DARKEST = 0.8, 64  # share of the border that is darker than that, or than Otsu's threshold
+DARK_END, RISE = 80, 0.1  # percentile of the border, and share of the range that an object is above
 
 
 def foreground(picture: np.ndarray) -> np.ndarray:
@@ -19,9 +21,10 @@ def foreground(picture: np.ndarray) -> np.ndarray:
     blurred = cv2.GaussianBlur(grey, (0, 0), max(1.0, min(grey.shape) / 64))
     cut_at, _ = cv2.threshold(blurred, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     border = np.concatenate([blurred[0], blurred[-1], blurred[:, 0], blurred[:, -1]])
-    if (border < min(cut_at, 64)).mean() < 0.8:
+    if (border < min(cut_at, DARKEST)).mean() < BORDER:
         return np.ones(grey.shape, bool)
-    inside = (blurred > np.percentile(border, 80) + 0.1 * float(np.ptp(blurred))).astype(np.uint8)
+    above = np.percentile(border, DARK_END) + RISE * float(np.ptp(blurred))
+    inside = (blurred > above).astype(np.uint8)
     count, parts, boxes, _ = cv2.connectedComponentsWithStats(inside)
     if count < 2:
         return np.ones(grey.shape, bool)

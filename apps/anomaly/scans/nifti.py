@@ -7,7 +7,7 @@ from threading import Lock
 
 import numpy as np
 
-from gantools.errors import ALL_FAILED, UserError, missing_extra
+from gantools.errors import UserError, missing_extra
 
 from .medical import is_nifti
 
@@ -41,7 +41,7 @@ def describe(items):
         `(items, notes)`.
 
     Raises:
-        UserError: nibabel is missing, or none of the files can be used.
+        UserError: nibabel is missing.
     """
     library()
     made, notes = [], []
@@ -69,11 +69,6 @@ def describe(items):
                     facts=item.facts + facts,
                 )
             )
-    if all(item.trouble for item in made):
-        raise UserError(
-            f"None of {len(items)} NIfTI files can be used. The first: {made[0].trouble}",
-            ALL_FAILED,
-        )
     return made, notes
 
 
@@ -212,6 +207,26 @@ def read_slice(path, index: int, spacing: float | None = None) -> np.ndarray:
         shrink = h < plane.shape[0] and w < plane.shape[1]
         plane = cv2.resize(plane, (w, h), interpolation=cv2.INTER_AREA if shrink else 1)
     return plane[..., None]
+
+
+def upright(pixels: np.ndarray) -> np.ndarray:
+    """Return a slice `(h, w, c)` of `read_slice` as radiologists see it.
+
+    Up is the front of the patient, or the head; on the left is the patient's right, in sagittal
+    slices the front.
+    """
+    return np.ascontiguousarray(pixels.transpose(1, 0, 2)[::-1, ::-1])
+
+
+def left_of(path) -> str:
+    """Return what lies on the left of `upright` slices: "R" the patient's right, "A" the front.
+
+    "" where the file does not say how the patient lay.
+    """
+    header = library().load(path).header
+    if not (header["qform_code"] or header["sform_code"]):
+        return ""
+    return "A" if slice_axis(_Turned(path)) == 0 else "R"
 
 
 def read_mask_slice(path, source, index: int, like) -> np.ndarray:

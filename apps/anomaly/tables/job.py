@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -15,13 +16,15 @@ from ..calibration.drift import Fingerprint
 from ..calibration.judge import Judge, Raw
 from ..calibration.split import bucket, full_folds, is_few, split, undivided
 from ..detectors import baselines
+from ..detectors.named import FEWEST, Named
 from ..dividing import enough, shared_out
 from ..halves import halves
 from ..items import Collection, Item
 from ..job import FOLDS
+from ..settings import Settings
 from . import model as fitted_table
 from .columns import texts_of
-from .model import FittedTable, Rows, TableMember
+from .model import GAMES, KIND, FittedTable, Rows, TableMember
 from .rows import Roles, find_roles, label_note, labels_of, may_be_role, parts_of, read
 from .transform import DIGITS, TableTransform, split_by_time, telling
 
@@ -152,20 +155,24 @@ def look(
 def fit(looked, settings, *, out=None, say=lambda line: None, progress=None) -> FittedTable:
     """Fit and calibrate on the normal rows of the training part.
 
-    Args and Raises: as for `job.fit`; nothing is kept in `out`.
+    Args and Raises: as for `job.fit`.
     """
     start, normals = time.perf_counter(), looked.normals()
-    ranking = settings.ranked(fitted_table.ROWS)
-    if settings.detector not in ("auto", "references"):
-        raise UserError(f"--detector {settings.detector} needs pictures. For a table give auto.")
+    kind = _kind(settings.detector)
+    if settings.restoration:
+        raise UserError("--restoration draws pictures. Received: a table.")
+    ranking = settings.ranked(fitted_table.ROWS if kind == KIND else (kind,))
+    task = _Task(looked, normals, settings, kind, ranking, out, progress)
+    if task.kind != KIND:
+        say(f"Fitting {task.kind} on {len(normals)} normal rows, some held out.")
     crossed = is_few(normals) and looked.roles.time is None
-    model = (_crossed if crossed else _held_out)(looked, normals, settings, ranking)
+    model = (_crossed if crossed else _held_out)(task)
     for note in model.members[0].transform.notes:
         say(note)
     model.inputs = Fingerprint.fit(*looked.numbers())
     model.facts |= {
         "settings": settings.to_dict(), "seconds": round(time.perf_counter() - start, 1),
-        "detector": {"width": model.members[0].transform.width},
+        "detector": model.members[0].facts,
         "roles": {**asdict(looked.roles), "features": list(looked.known_by())},
     }  # fmt: skip
     say(model.judge.sentence(model.judge.rule(settings.fpr, settings.confidence)))
@@ -212,7 +219,70 @@ def _first(looked, labels, parts, say):
         say(line.replace(" on 32-pixel pictures", ""))
 
 
-def _held_out(looked, normals, settings, ranking):
+@dataclass(frozen=True)
+class _Task:
+    """What every member of one job shares.
+
+    Attributes:
+        looked, settings, out, progress: Of `fit`.
+        normals: Rows to fit on and to calibrate with.
+        kind: Of `FittedTable`.
+        ranking: Parts that rank.
+    """
+
+    looked: LookedTable
+    normals: list[Item]
+    settings: Settings
+    kind: str
+    ranking: tuple[str, ...]
+    out: str | Path | None = None
+    progress: object = None
+
+    def enough(self, count):
+        """Refuse to train on fewer normals than a game needs.
+
+        Raises:
+            UserError: `count` is below that.
+        """
+        if self.kind != KIND and count < FEWEST:
+            raise UserError(
+                f"--detector {self.kind}: expected at least {FEWEST} normal rows to train on. "
+                f"Received: {count}, the other {len(self.normals) - count} are held out. Add "
+                "normal rows, or give --detector auto."
+            )
+
+    def member(self, items, number=0, count=1):
+        """Return a `TableMember` of some normals, the one of this number of so many."""
+        roles, training = self.looked.roles, {}
+        if self.kind != KIND:
+            faithful = {"faithful": True} if self.settings.faithful else {}
+            own = self.out and Path(self.out) / str(number)
+            training = {"detector": Named(self.kind, settings=faithful), "out": own}
+            training |= {"minutes": self.settings.minutes / count, "seed": self.settings.seed}
+            if self.progress:
+                training["progress"] = lambda share: self.progress((number + share) / count)
+        columns = self.looked.reader.take(items)
+        return TableMember.fit(columns, drop=roles.drop(), time=roles.time, **training)
+
+
+def _kind(detector):
+    """Return the kind of model that a detector makes of a table.
+
+    Raises:
+        UserError: it is one of pictures.
+    """
+    if detector in ("auto", "references"):
+        return KIND
+    if detector not in GAMES:
+        raise UserError(
+            f"--detector {detector} needs pictures. For a table give auto, or one of the "
+            f"literature: {', '.join(GAMES)}."
+        )
+    return detector
+
+
+def _held_out(task):
+    looked, normals, settings = task.looked, task.normals, task.settings
     seed, asked = settings.seed, settings.groups is not None
     if looked.roles.time is None:
         parts = split(normals, seed)
@@ -223,27 +293,31 @@ def _held_out(looked, normals, settings, ranking):
     first, second = ([normals[i] for i in part] for part in shared_out(rest, place, seed))
     if min(len(fit_on), len(first), len(second)) < 5:
         raise undivided(normals, asked=asked)
-    fit_on = [normals[i] for i in fit_on]
-    model, known = FittedTable((_member(looked, fit_on),)), _known(looked, normals)
+    task.enough(len(fit_on))
+    fit_on, known = [normals[i] for i in fit_on], _known(looked, normals)
+    model = FittedTable((task.member(fit_on),), kind=task.kind)
     a, b = (_raw(model, looked, items, known) for items in (first, second))
     hashes = [known[item.index] for item in fit_on]
-    model.judge = Judge.fit(ranking, a, b, hashes, [item.group for item in fit_on])
+    model.judge = Judge.fit(task.ranking, a, b, hashes, [item.group for item in fit_on])
     model.held = (a, b, hashes)
     model.facts = {"fit": len(fit_on), "calibration": [len(first), len(second)]}
     return model
 
 
-def _crossed(looked, normals, settings, ranking):
+def _crossed(task):
+    looked, normals, settings = task.looked, task.normals, task.settings
     parts = full_folds(normals, FOLDS, settings.seed, asked=settings.groups is not None)
+    pairs = list(zip(parts, parts[1:] + parts[:1], strict=True))
+    task.enough(len(normals) - max(len(fold) + len(following) for fold, following in pairs))
     known, members, scaling, held = _known(looked, normals), [], [], []
-    for number, fold in enumerate(parts):
-        following = parts[(number + 1) % len(parts)]
+    for number, (fold, following) in enumerate(pairs):
         rest = [n for i, n in enumerate(normals) if i not in {*fold, *following}]
-        members.append(_member(looked, rest))
+        members.append(task.member(rest, number, len(parts)))
         alone = FittedTable((members[-1],))
         scaling.append(_raw(alone, looked, [normals[i] for i in following], known))
         held.append(_raw(alone, looked, [normals[i] for i in fold], known))
-    model = FittedTable(tuple(members), Judge.crossed(ranking, scaling, held))
+    judge = Judge.crossed(task.ranking, scaling, held)
+    model = FittedTable(tuple(members), judge, kind=task.kind)
     model.facts = {"fit": len(normals), "calibration": [0, len(normals)]}
     return model
 
@@ -259,8 +333,3 @@ def _raw(model, looked, items, known):
     """Return the raw parts of normals under the hashes of `_known`."""
     hashes, groups = [known[item.index] for item in items], [item.group for item in items]
     return Raw(model.parts(looked.reader, items), hashes, groups)
-
-
-def _member(looked, items):
-    columns = looked.reader.take(items)
-    return TableMember.fit(columns, drop=looked.roles.drop(), time=looked.roles.time)

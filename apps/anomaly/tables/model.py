@@ -1,7 +1,11 @@
 """A fitted job on a table: transforms, distances to the normal rows, judge; without pickle.
 
+A detector of the literature may rank in place of the distances, which stay beside it. Scoring needs
+Keras only then.
+
 MODEL/members/0/detector/transform.json    how columns become numbers
 MODEL/members/0/detector/normals.npz       features of some rows that were fitted on, for reasons
+MODEL/members/0/detector/named.*           the detector of the literature, where there is one
 MODEL/members/0/references/                the distances
 """
 
@@ -19,6 +23,7 @@ from .. import fitted, model_files
 from ..calibration.drift import Fingerprint
 from ..calibration.judge import Judge, Raw
 from ..detectors import references
+from ..detectors.named import NAMES, PICTURES_ONLY, Named
 from .reasons import Reasons
 from .transform import TableTransform, first_of, row_hashes
 
@@ -27,6 +32,7 @@ NEIGHBOURS = 20_000  # normal rows that distances are measured to
 EXAMPLES = 2000  # normal rows kept for explanations
 REFERENCES = references.TABLE_REFERENCES | {"knn5": partial(references.Knn, limit=NEIGHBOURS)}
 ROWS = tuple(REFERENCES)
+GAMES = tuple(name for name in NAMES if name not in PICTURES_ONLY)
 SEEN = "This row was fitted on or calibrated with: no p can be given."
 
 
@@ -80,34 +86,59 @@ class TableMember:
         rows: Name -> fitted reference.
         normals: Some of the rows that were fitted on, name -> column; features only, for what is no
             feature (names, labels, groups) explains nothing and may say who somebody is.
+        detector: `Named`, fitted on the transformed rows, or None.
     """
 
     transform: TableTransform
     rows: dict
     normals: dict
+    detector: Named | None = None
 
     @classmethod
-    def fit(cls, columns, *, drop=(), time=None):
+    def fit(cls, columns, *, drop=(), time=None, detector=None, **training):
         """Fit on normal rows.
 
         Args:
             columns: Name -> `(n,)` column.
             drop: Columns that say nothing of the row itself: label, group, split.
             time: Column that orders the rows, or None.
+            detector: `Named` to train on the transformed rows, or None.
+            **training: Of its `fit`.
         """
         transform = TableTransform.fit(columns, drop=drop, time=time)
         x = transform.transform(columns)
         rows = {name: make().fit(x) for name, make in REFERENCES.items()}
+        if detector is not None:
+            detector.fit(x, **training)
         step = max(1, -(-len(x) // EXAMPLES))
-        return cls(transform, rows, {name: columns[name][::step] for name in transform.slices})
+        normals = {name: columns[name][::step] for name in transform.slices}
+        return cls(transform, rows, normals, detector)
 
-    def parts(self, x):
-        """Return part -> `(n,)` raw scores of transformed rows."""
-        return {name: row.score(x) for name, row in self.rows.items()}
+    @property
+    def facts(self):
+        """How wide a row is, and of a trained detector its facts; JSON values."""
+        trained = {} if self.detector is None else self.detector.facts
+        return {"width": self.transform.width, **trained}
+
+    def parts(self, x, names=None):
+        """Return part -> `(n,)` raw scores of transformed rows.
+
+        Args:
+            x: `(n, width)` float32.
+            names: Parts that are wanted; None for all. Only these are computed.
+        """
+        wanted = set(self.rows if names is None else names)
+        found = {}
+        if self.detector is not None and (names is None or wanted - set(self.rows)):
+            found = self.detector.parts(x)
+        found |= {name: row.score(x) for name, row in self.rows.items() if name in wanted}
+        return found if names is None else {name: found[name] for name in names}
 
     def save(self, folder):
         """Write what `model_files` does not."""
         make_folder(folder)
+        if self.detector is not None:
+            self.detector.save(folder)
         with atomic(folder / "transform.json") as part:
             part.write_text(json.dumps(self.transform.to_dict()), encoding="utf-8")
         arrays = {
@@ -118,8 +149,8 @@ class TableMember:
             np.savez_compressed(file, **arrays)
 
     @classmethod
-    def load(cls, folder):
-        """Return the member in a folder."""
+    def load(cls, folder, kind=KIND):
+        """Return the member in a folder; `kind` is that of `FittedTable`."""
         stored = json.loads((folder / "detector" / "transform.json").read_text(encoding="utf-8"))
         with np.load(folder / "detector" / "normals.npz", allow_pickle=False) as file:
             normals = {
@@ -128,7 +159,9 @@ class TableMember:
                 else a.astype(object)
                 for name in file.files
             }
-        return cls(TableTransform.from_dict(stored), model_files.load_rows(folder), normals)
+        detector = None if kind == KIND else Named.load(folder / "detector")
+        transform = TableTransform.from_dict(stored)
+        return cls(transform, model_files.load_rows(folder), normals, detector)
 
 
 @dataclass
@@ -140,6 +173,7 @@ class FittedTable:
         judge: `Judge`.
         inputs: `drift.Fingerprint` of the normals.
         facts: Counts, seconds, settings, roles of columns; JSON values.
+        kind: Name of the detector of the literature that ranks, else `KIND`.
     """
 
     members: tuple[TableMember, ...]
@@ -147,8 +181,9 @@ class FittedTable:
     inputs: Fingerprint | None = None
     facts: dict = field(default_factory=dict)
     held: tuple | None = None
+    kind: str = KIND
 
-    kind, rows, is_table = KIND, ROWS, True
+    rows, is_table = ROWS, True
 
     @property
     def features(self):
@@ -195,10 +230,12 @@ class FittedTable:
         hashes = [f if s else own for f, s, own in zip(first, seen, hashes, strict=True)]
         return Raw(parts, hashes, [item.group for item in items])
 
-    def score(self, reader, items, *, maps=None, progress=None, jobs=None) -> fitted.Scored:
+    def score(
+        self, reader, items, *, maps=None, progress=None, jobs=None, even_none=False
+    ) -> fitted.Scored:
         """Return scores and p-values of rows; those that were fitted on get NaN and a sentence.
 
-        `jobs` is not used: all rows are scored at once.
+        `jobs` is not used: all rows are scored at once. Nor is `even_none`: none is unreadable.
         """
         raw = self.raw(reader, items, progress=progress)
         return fitted.judged(self.judge, raw, items, SEEN)
@@ -208,8 +245,7 @@ class FittedTable:
         member, scales = self.members[0], self.judge.scales[0]
 
         def score(x):
-            parts = member.parts(x)
-            return scales.combine({name: parts[name] for name in self.judge.ranking})
+            return scales.combine(member.parts(x, self.judge.ranking))
 
         if not len(numbers):
             return {}
@@ -220,7 +256,7 @@ class FittedTable:
 
     def save(self, folder):
         """Write the model folder; an older one is replaced when the new one is whole."""
-        model_files.save(folder, self, {"detector": KIND})
+        model_files.save(folder, self, {"detector": KIND, "ranks": self.kind})
 
     @classmethod
     def load(cls, folder, threads=None) -> "FittedTable":
@@ -230,9 +266,11 @@ class FittedTable:
             UserError: the folder holds none, half of one, or one of another version.
         """
         stored = model_files.load(folder)
-        fitted.check_complete(folder, stored, ROWS, ("transform.json", "normals.npz"))
-        members = tuple(TableMember.load(one) for one in stored.members)
-        return cls(members, stored.judge, stored.inputs, stored.plan["facts"])
+        kind, files = stored.plan.get("ranks", KIND), ["transform.json", "normals.npz"]
+        files += [] if kind == KIND else ["named.json", "named.npz"]
+        model_files.check_complete(folder, stored, ROWS, files)
+        members = tuple(TableMember.load(one, kind) for one in stored.members)
+        return cls(members, stored.judge, stored.inputs, stored.plan["facts"], kind=kind)
 
 
 def load_model(folder, threads=None):

@@ -146,13 +146,13 @@ def test_a_model_that_was_copied_in_part_says_what_is_missing(fitted_tiles, tmp_
         assert name in str(failed.value)
         if path.parent != folder or path.name == "inputs.json":
             assert str(failed.value) == (
-                f"The model in {folder} is incomplete: expected 10 files beside plan.json and "
+                f"The model in {folder} is incomplete: expected 11 files beside plan.json and "
                 f"judge.json, {name} is missing. Copy it again, or fit it again."
             )
         (tmp_path / "aside").rename(path)
     load_model(folder)
     (folder / "members").rename(tmp_path / "members")
-    with pytest.raises(UserError, match="members/0/references/knn5.npz and 8 more files are miss"):
+    with pytest.raises(UserError, match="members/0/references/knn5.npz and 9 more files are miss"):
         load_model(folder)
 
 

@@ -152,3 +152,14 @@ def test_settings_leave_parts_out():
     assert Settings.of({"seed": 1, "schema": 9, "without": ["a"]}, fpr=0.3) == Settings(
         seed=1, without=("a",), fpr=0.3
     )
+
+
+def test_only_what_was_published_can_be_faithful():
+    assert Settings("egbad", faithful=True).changed(Settings("egbad").to_dict()) == [
+        "faithful False -> True"
+    ]
+    for name in ("auto", "encoder", "restorer", "references"):
+        with pytest.raises(UserError, match=f"--faithful: expected --detector anogan.*{name}"):
+            Settings(name, faithful=True)
+    old = {n: v for n, v in Settings("alad").to_dict().items() if n != "faithful"}
+    assert not Settings.of(old).faithful  # of a model that was stored before

@@ -11,6 +11,7 @@ from gantools.apps.anomaly.detectors import efficientnet
 from gantools.apps.anomaly.detectors.simple import Simple
 from gantools.apps.anomaly.halves import sides
 from gantools.apps.anomaly.reporting import report
+from gantools.apps.anomaly.reporting.cards import nearest
 from gantools.apps.anomaly.settings import Settings
 from gantools.apps.anomaly.tables import job as table_job
 from gantools.apps.anomaly.tables.model import Rows
@@ -79,10 +80,10 @@ def test_the_nearest_normal_and_the_bars_of_pictures_are_those_of_their_judge(
     own = 0
     for item, model in zip(items, used, strict=True):
         picture = loading.to_levels(reader.pixels(item), model.levels)
-        assert np.abs(model.nearest(picture) - picture).max() > 0.05
-        own += np.abs(last.nearest(picture) - picture).max() < 1e-3
+        assert np.abs(nearest(model, picture) - picture).max() > 0.05
+        own += np.abs(nearest(last, picture) - picture).max() < 1e-3
         near = found[item.name].pictures["nearest"]
-        shown = np.round(np.clip(model.nearest(picture), -1, 1) * 127.5 + 127.5).astype(np.uint8)
+        shown = np.round(np.clip(nearest(model, picture), -1, 1) * 127.5 + 127.5).astype(np.uint8)
         assert np.array_equal(near, report.thumbnail(np.kron(shown, np.ones((4, 4, 1), np.uint8))))
     assert own > 10  # the last model alone would show these items as their own neighbours
 

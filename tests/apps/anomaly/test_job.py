@@ -240,3 +240,10 @@ def test_halves_of_few_places_say_what_hangs_together(tmp_path):
     looked = job.look(layouts.find(tmp_path / "good"))
     with pytest.raises(UserError, match="groups and copies stay together, which leaves 3 of 24"):
         job.score_unsupervised(looked, Settings("references", seed=1), say=lambda line: None)
+
+
+def test_faithful_reaches_the_detector(fitted_tiles):
+    looked, _ = fitted_tiles
+    for faithful, wanted in ((True, {"faithful": True}), (False, {})):
+        task = job._task(looked, Settings("ganomaly", faithful=faithful), print)
+        assert task.new().name == "ganomaly" and task.new().settings == wanted

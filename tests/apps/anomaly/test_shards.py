@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections import Counter
 
 import numpy as np
@@ -12,7 +13,10 @@ from gantools.apps.anomaly.loading import Reader
 from gantools.apps.anomaly.scans.medical import in_all_shares
 
 from gantools import cli
-from gantools.errors import DONE, SOME_FAILED, USAGE
+from gantools.errors import ALL_FAILED, DONE, SOME_FAILED, USAGE
+
+from .scans.files import write_nifti
+from .tables.files import write
 
 FAST = ("--detector", "references", "-q")
 
@@ -32,6 +36,13 @@ def model(tile_folder, tmp_path_factory):
     rates = ("--fpr", "0.125", "--confidence", "0.6")
     assert run("fit", "--data", tile_folder, "--model", place, *FAST, *rates) == DONE
     return place
+
+
+def same_bytes(whole, merged):
+    """Return whether the tables of two folders are the same, byte by byte."""
+    names = [n for n in ("scores.csv", "groups.csv") if (whole / n).exists()]
+    assert names and [(merged / n).exists() for n in names] == [True] * len(names)
+    return all((whole / n).read_bytes() == (merged / n).read_bytes() for n in names)
 
 
 def wish(out):
@@ -120,11 +131,85 @@ def test_volumes_of_other_shares_are_not_opened(tmp_path, monkeypatch):
     assert run("merge", *(tmp_path / f"p{i}" for i in (1, 2)), "-o", tmp_path / "all") == (
         SOME_FAILED
     )
-    whole, merged = ({r["path"]: r["p"] for r in scores(tmp_path / n)} for n in ("whole", "all"))
-    assert whole == merged and "d2.nii.gz" in whole
+    assert same_bytes(tmp_path / "whole", tmp_path / "all")
+    assert "d2.nii.gz" in {row["path"] for row in scores(tmp_path / "all")}
     findings = json.loads((tmp_path / "all" / "audit.json").read_text())["findings"]
     (broken,) = (f["sentence"] for f in findings if f["rule"] == "unreadable")
     assert broken.startswith("Share ") and "d2.nii.gz" in broken
+
+
+def visits(path, count, seed, groups=False):
+    """Write a table; without groups of few values, so that most rows are equal to others."""
+    random, rows = np.random.default_rng(seed), []
+    for i in range(count):
+        row = {"kind": random.choice(["a", "b", "c"], p=[0.6, 0.3, 0.1]), "n": random.integers(3)}
+        if groups:
+            row |= {"who": f"w{i // 3}", "x": random.normal(), "y": random.normal(), "z": i % 7}
+        rows.append(row)
+    return write(path, rows)
+
+
+@pytest.mark.parametrize("groups", [False, True])
+def test_shares_of_a_table_have_the_bytes_of_the_whole(tmp_path, groups):
+    """Also of equal rows, and of those beyond the cards, which a share has reasons of."""
+    how = ("--groups", "who") if groups else ()
+    normals = visits(tmp_path / "n.csv", 400, 0, groups)
+    new = visits(tmp_path / "new.csv", 250, 1, groups)
+    assert run("fit", "--data", normals, "--model", tmp_path / "m", "-q", *how) == DONE
+    score = ("score", "--data", new, "--model", tmp_path / "m", "-q", *how, "-o")
+    assert run(*score, tmp_path / "whole") == DONE
+    for i in (1, 2, 3):
+        assert run(*score, tmp_path / f"p{i}", "--shard", f"{i}/3") == DONE
+    parts = [tmp_path / f"p{i}" for i in (2, 3, 1)]
+    assert run("merge", *parts, "-o", tmp_path / "all", "-q") == DONE
+    assert same_bytes(tmp_path / "whole", tmp_path / "all")
+    assert sum(bool(row["reason"]) for row in scores(tmp_path / "all")) == 60
+
+
+def test_a_share_of_which_every_item_is_broken_is_merged(model, tile_folder, tmp_path, capsys):
+    data = tmp_path / "data"
+    shutil.copytree(tile_folder / "test", data)
+    broken = sorted((data / "patch").iterdir())[:4]
+    for path in broken:
+        path.write_bytes(b"no picture")
+    how = ("--groups", r"(lot.+)_", "-q", "--model", model, "--data", data, "-o")
+    assert run("score", *how, tmp_path / "whole") == SOME_FAILED
+    codes = [run("score", *how, tmp_path / f"p{i}", "--shard", f"{i}/5") for i in range(1, 6)]
+    assert sorted(codes) == [DONE] * 4 + [ALL_FAILED]
+    lost = tmp_path / f"p{codes.index(ALL_FAILED) + 1}"
+    assert "error: none of 4 items can be scored. The first: Cannot read" in capsys.readouterr().err
+    assert {row["verdict"] for row in scores(lost)} == {"not scored"} and len(scores(lost)) == 4
+    parts = [tmp_path / f"p{i}" for i in range(1, 6)]
+    parts.insert(0, parts.pop(codes.index(ALL_FAILED)))  # the first knows no names of parts
+    assert run("merge", *parts, "-o", tmp_path / "all", "-q") == SOME_FAILED
+    assert same_bytes(tmp_path / "whole", tmp_path / "all")
+    assert run("score", *how, tmp_path / "lost", "--shard", "1/1") == SOME_FAILED
+    for path in data.rglob("*.png"):
+        path.write_bytes(b"no picture")
+    assert run("score", *how, tmp_path / "none") == ALL_FAILED  # of the whole nothing is written
+    assert not (tmp_path / "none" / "scores.csv").exists()
+    assert run("score", *how, tmp_path / "one", "--shard", "1/1") == ALL_FAILED
+    assert run("merge", tmp_path / "one", "-o", tmp_path / "nothing", "-q") == ALL_FAILED
+    assert len(scores(tmp_path / "nothing")) == 20
+
+
+def test_a_share_of_broken_volumes_is_merged(tmp_path):
+    pytest.importorskip("nibabel")
+    random, data = np.random.default_rng(0), tmp_path / "data"
+    for i in range(20):
+        write_nifti(tmp_path / "fit" / f"f{i}.nii.gz", random)
+    for i in range(4):
+        path = write_nifti(data / f"d{i}.nii.gz", random)
+        if i % 2:
+            path.write_bytes(path.read_bytes()[:300])
+    assert run("fit", "--data", tmp_path / "fit", "--model", tmp_path / "m", *FAST) == DONE
+    score = ("score", "--data", data, "--model", tmp_path / "m", "-q", "-o")
+    assert run(*score, tmp_path / "whole") == SOME_FAILED
+    codes = [run(*score, tmp_path / f"p{i}", "--shard", f"{i}/4") for i in (1, 2, 3, 4)]
+    assert sorted(codes) == [DONE, DONE, ALL_FAILED, ALL_FAILED]
+    parts = [tmp_path / f"p{i}" for i in (1, 2, 3, 4)]
+    assert run("merge", *parts, "-o", tmp_path / "all", "-q") == SOME_FAILED
+    assert same_bytes(tmp_path / "whole", tmp_path / "all")
 
 
 def test_every_share_knows_the_same_collection(tmp_path):

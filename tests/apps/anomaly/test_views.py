@@ -3,6 +3,8 @@ import pytest
 from gantools.apps.anomaly import views
 from gantools.apps.anomaly.views import View
 
+from gantools.errors import UserError
+
 
 def picture(height=40, width=56, channels=1, seed=0):
     return np.random.default_rng(seed).uniform(-1, 1, (height, width, channels)).astype(np.float32)
@@ -41,9 +43,10 @@ def test_the_score_of_a_picture_is_that_of_its_oddest_tenth():
     assert views.of_picture(np.arange(20.0)[::-1]) == 18.5
 
 
-def known(longest, aligned):
-    row = {"q50": longest}
-    return {"numbers": {"height": row, "width": row}, "is_aligned": aligned}
+def known(longest, aligned, *, short=None, least=None):
+    """Return what a fingerprint says of pictures of one size; the smallest may be another."""
+    height, width = ({"q0": least or n, "q50": n, "q100": n} for n in (short or longest, longest))
+    return {"numbers": {"height": height, "width": width}, "is_aligned": aligned}
 
 
 @pytest.mark.parametrize(
@@ -51,9 +54,50 @@ def known(longest, aligned):
     [(28, True, False, "whole", 32), (300, False, False, "windows", 64),
      (300, True, False, "whole", 64), (1000, True, False, "whole", 128),
      (28, True, True, "whole", 48), (160, False, True, "whole", 160),
-     (999, False, True, "whole", 224)],
+     (335, False, True, "whole", 224), (336, False, True, "windows", 224),
+     (999, True, True, "whole", 224)],
 )  # fmt: skip
 def test_the_view_suits_the_data(longest, aligned, fine, kind, side):
     view = views.choose(known(longest, aligned), fine=fine)
     assert (view.kind, view.side) == (kind, side)
     assert views.choose(known(longest, aligned), 96, fine=fine).side == 96
+    if fine:
+        assert views.choose(known(longest, aligned), fine=True, scans=True).kind == "whole"
+
+
+def test_a_square_too_large_to_be_trained_on_is_refused():
+    assert views.choose(known(999, True), 448, fine=True).side == 448
+    with pytest.raises(UserError, match=r"at most 256 pixels for this detector \(448 for the enc"):
+        views.choose(known(999, True), 300)
+    with pytest.raises(UserError, match="at most 448 pixels for this detector. Received: 512"):
+        views.choose(known(999, True), 512, fine=True)
+
+
+@pytest.mark.parametrize(
+    ("print_of_data", "view", "most", "wanted"),
+    [
+        (known(300, True), View("whole", 224), 448, ""),
+        (known(1024, False), View("windows", 224, 168, 1024), 448, ""),
+        (known(1024, True), View("whole", 224), 448,
+         "Pictures of 1024x1024 are shown at 224x224: details of less than about 9 pixels are not "
+         "seen. --side 448 shows more, and takes longer."),
+        (known(1200, True, short=600, least=100), View("whole", 128), 256,
+         "Pictures of up to 1200x600 are shown at 128x64: details of less than about 19 pixels are "
+         "not seen. --side 256 shows more, and takes longer."),
+        (known(4096, False), View("windows", 64, 32, 512), 256,
+         "Pictures of 4096x4096 are shown at 512x512: details of less than about 16 pixels are not "
+         "seen. Cut into pieces they would be seen as they are."),
+        (known(160, False), View("whole", 32), 0,
+         "Pictures of 160x160 are shown at 32x32: details of less than about 10 pixels are not "
+         "seen."),
+    ],
+)  # fmt: skip
+def test_what_is_not_seen_is_said(print_of_data, view, most, wanted):
+    assert views.lost(view, print_of_data, most) == wanted
+
+
+def test_a_picture_is_redrawn_in_its_own_size():
+    one = picture(40, 56, 3)
+    for view in (View("whole", 56), View("windows", 16, 8)):
+        np.testing.assert_allclose(view.redrawn(one, lambda x: x), one, atol=1e-5)
+        assert view.redrawn(one, lambda x: None) is None

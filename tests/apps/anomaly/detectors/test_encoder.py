@@ -69,8 +69,8 @@ def test_traits_are_taken_as_they_are_given(fitted):
 def test_groups_are_held_out_whole(monkeypatch):
     x, seen = np.repeat(discs(12, seed=3)[0], 3, axis=0), []
     monkeypatch.setattr(
-        Encoder, "_described", lambda self, p, progress, f=Encoder._described: (
-            seen.append(p), f(self, p, progress))[1],
+        Encoder, "_described", lambda self, p, rows, progress, f=Encoder._described: (
+            seen.append(p[rows]), f(self, p, rows, progress))[1],
     )  # fmt: skip
     Encoder().fit(x, groups=np.repeat(np.arange(12), 3))
     kept = {picture.tobytes() for picture in seen[0]}

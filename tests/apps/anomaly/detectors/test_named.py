@@ -41,6 +41,20 @@ def test_published_f_anogan_has_two_stages():
     assert np.isfinite(found.parts(pictures(2))["f_anogan"]).all()
 
 
+def test_a_published_detector_keeps_the_papers_rate_and_its_score(tmp_path):
+    settings = {"faithful": True, "batch": 4}
+    found = Named("egbad", "tiny", steps=14, settings=settings).fit(pictures(24))
+    rates = [float(one.learning_rate) for one in found.model.optimizer.parts.values()]
+    np.testing.assert_allclose(rates, 1e-5)  # ours would have fallen
+    x = pictures(3, seed=1)
+    apart = np.abs(x - found.restored(x)).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(found.parts(x)["residual"], apart, rtol=1e-4)  # sums, not means
+    found.save(tmp_path)
+    again = Named.load(tmp_path)
+    assert again.settings == settings
+    np.testing.assert_allclose(again.parts(x)["egbad"], found.parts(x)["egbad"], rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["egbad", pytest.param("anogan", marks=pytest.mark.slow)])
 def test_scoring_is_compiled_once(name, monkeypatch):
     from gantools.core import gradients
@@ -74,3 +88,16 @@ def test_errors(tmp_path):
         Named("alad").fit(pictures(5))
     with pytest.raises(UserError, match="holds no detector 'named'"):
         Named.load(tmp_path)
+
+
+def test_a_detector_of_other_networks_is_refused_in_a_sentence():
+    """Networks follow the resolution, which those of before did not: their weights do not fit."""
+    found = Named("ganomaly", "tiny", settings={"widths": (4, 8, 8)})
+    found.shape, found.seed, found.level = (16, 16, 1), 0, np.float32(1)
+    found.model = found._recipe().model(0)
+    settings, arrays = found.__getstate__()
+    again = Named.__new__(Named)
+    again.__setstate__((settings, arrays))
+    assert again.settings == {"widths": (4, 8, 8)}
+    with pytest.raises(UserError, match="has other networks: .* differ in name or shape.*Fit it"):
+        Named.__new__(Named).__setstate__(({**settings, "settings": {}}, arrays))

@@ -1,7 +1,5 @@
 """The exported file gives the numbers of the program, run where nothing of ours can be imported."""
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import cv2
@@ -16,18 +14,10 @@ from gantools.apps.anomaly.export import exporting
 from gantools import cli
 from gantools.errors import DONE, UserError
 
+from . import alone
+
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
-ALONE = """
-import sys
-for name in ("keras", "tensorflow", "torch", "jax", "openvino", "cv2", "sklearn", "gantools"):
-    sys.modules[name] = None
-import numpy as np, onnxruntime
-session = onnxruntime.InferenceSession(sys.argv[1])
-names = [output.name for output in session.get_outputs()]
-found = [session.run(None, {"pixels": one[None]}) for one in np.load(sys.argv[2])]
-np.savez(sys.argv[3], **{name: np.stack(rows) for name, rows in zip(names, zip(*found))})
-"""
 
 
 def tiles(count, seed=0, size=(32, 32), channels=1):
@@ -46,23 +36,11 @@ def odd(seed=1, size=(32, 32), channels=1):
     return np.concatenate([fresh, *blend, 255 - fresh[:2]])
 
 
-def alone(content, pixels, folder):
-    """Return the file's outputs for pictures, by an interpreter that has nothing but its engine."""
-    (folder / "s.onnx").write_bytes(content)
-    np.save(folder / "x.npy", pixels)
-    files = [folder / name for name in ("s.onnx", "x.npy", "found.npz")]
-    done = subprocess.run(
-        [sys.executable, "-c", ALONE, *map(str, files)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    with np.load(files[2]) as found:
-        return dict(found)
-
-
 def same(detector, content, pixels, x, folder):
     """Compare the file with `Detector.score` of the pictures `x`."""
     onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
-    found, wanted, judge = alone(content, pixels, folder), [], detector.model.judge
+    found, judge = alone.run(content, {"pixels": pixels[:, None]}, folder), detector.model.judge
+    wanted = []
     detector.model.raw(
         _Array(x), _items(len(x), None), maps=lambda number, item, heat: wanted.append(heat)
     )
@@ -128,7 +106,7 @@ def everything(detector):
     model, x = detector.model, odd(9, detector.model.members[0].detector.shape[:2],
                                    detector.model.levels.channels)  # fmt: skip
     raw = model.raw(_Array(x), _items(len(x), None))
-    names = [name for name in raw.members[0] if name not in ("pca95", "mean", "sd")]
+    names = [name for name in raw.members[0] if name not in ("pca95", "mean", "sd", "untrained")]
     scales = [PartScales.fit({n: parts[n] for n in names}) for parts in raw.members]
     model.judge = replace(model.judge, ranking=tuple(names), scales=tuple(scales))
     return names
@@ -144,6 +122,48 @@ def test_the_encoder(tmp_path, count, channels):
     x = odd(channels=channels)
     content = exporting.exported(detector.model, (32, 32))
     same(detector, content, x, x, tmp_path)
+
+
+def scans(count, seed=0, size=(72, 72), channels=1):
+    """Return heads on black with noise around them, uint8 `(n, h, w, c)`."""
+    random, (height, width) = np.random.default_rng(seed), size
+    y, x = np.mgrid[:height, :width]
+    head = ((y / height - 0.5) / 0.42) ** 2 + ((x / width - 0.5) / 0.33) ** 2 < 1
+    around = random.integers(0, 5, (count, *size, channels))
+    inside = tiles(count, seed, size, channels).astype(int)
+    return np.where(head[..., None], inside, around).astype(np.uint8)
+
+
+def sick(seed=1, size=(72, 72), channels=1):
+    """Return fresh heads, and some with a bright spot, and one picture without a background."""
+    x = scans(8, seed, size, channels)
+    for i in range(4, 8):
+        x[i, 30 : 34 + 2 * i, 28 : 38 + i] = 40 * i - 100
+    return np.concatenate([x, tiles(1, seed, size, channels)])
+
+
+def test_scans_are_masked_in_the_file(tmp_path):
+    detector = Detector("references", scans=True).fit(scans(70))
+    assert detector.model.levels.masked
+    x = sick()
+    content = exporting.exported(detector.model, x.shape[1:3])
+    found = same(detector, content, x, x, tmp_path)
+    assert (found["map"][:8, 0, :3] == 0).all() and found["map"][8, 0, :3].any()
+    facts = exporting.facts(detector.model, (72, 72, 1), False)
+    assert "nothing is to be made black" in facts["pixels"]
+
+
+@pytest.mark.skipif(not efficientnet.is_installed(), reason="needs the extra [encoder]")
+@pytest.mark.parametrize(
+    ("count", "channels"), [(80, 1), pytest.param(40, 3, marks=pytest.mark.slow)]
+)
+def test_the_encoder_on_scans(tmp_path, count, channels):
+    made = Detector("encoder", side=64, scans=True).fit(scans(count, channels=channels))
+    assert made.model.members[0].detector.facts["scan"] and made.model.levels.masked
+    assert {"enc_near_max", "enc_near_top", "enc_patch_max"} <= set(everything(made))
+    x = sick(channels=channels)
+    content = exporting.exported(made.model, x.shape[1:3])
+    same(made, content, x, x, tmp_path)
 
 
 def untrained(pictures, **_):
@@ -174,18 +194,11 @@ def test_the_restorer(tmp_path, monkeypatch, size, channels):
 
 
 def test_what_cannot_be_exported_gets_a_sentence():
-    rows = Detector().fit(np.random.default_rng(0).normal(size=(60, 3)))
-    with pytest.raises(UserError, match="of a table cannot be exported"):
-        exporting.exported(rows.model)
     pictures = Detector("references").fit(tiles(60))
     pictures.model.kind = "ganomaly"
-    with pytest.raises(UserError, match="'ganomaly' scores with Keras .* --detector encoder"):
+    with pytest.raises(UserError, match="'ganomaly' scores with Keras .* --detector encoder or"):
         exporting.exported(pictures.model)
-    pictures.model.kind = "encoder"
-    pictures.model.members[0].detector.facts = {"scan": True}
-    with pytest.raises(UserError, match="looks for the object .* --detector restorer or referen"):
-        exporting.exported(pictures.model)
-    pictures.model.kind, pictures.model.members[0].detector.facts = "references", {}
+    pictures.model.kind = "references"
     del pictures.model.members[0].rows["forest"]
     with pytest.raises(UserError, match="part 'forest' cannot be exported. Fit with --without"):
         exporting.exported(pictures.model)

@@ -3,6 +3,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,15 @@ def test_pictures_say_what_they_show(text):
     assert len(images) == 160
     assert all("alt=" in image and "data:image/jpeg" in image for image in images)
     assert "item 3.png: map, p 0." in text
+
+
+def test_the_letter_of_the_side_is_on_the_items_own_pictures(text):
+    assert '<figure class="input" data-left' not in text
+    case = replace(contents().cases[0], left="R")
+    marked = report.html(contents(cases=(case,)))
+    figures = re.findall(r'<figure class="(\w+)" data-left="R">', marked)
+    assert figures == ["input", "restored", "overlay"]
+    assert marked.count("the patient&#x27;s right is on the left") == 3
 
 
 def test_it_stays_small_with_many_items():

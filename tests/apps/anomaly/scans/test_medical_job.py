@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gantools.apps.anomaly import job, layouts
 from gantools.apps.anomaly.detectors import auto
-from gantools.apps.anomaly.reporting import telling
+from gantools.apps.anomaly.reporting import cards
 from gantools.apps.anomaly.scans import dicom_pixels, nifti
 from gantools.apps.anomaly.settings import Settings
 
@@ -144,7 +144,7 @@ def test_people_see_a_scan_by_its_own_window(tmp_path):
     looked = job.look(layouts.find(tmp_path))
     model, item = job.fit(looked, Settings("references")), looked.collection.items[0]
     heat = np.zeros((20, 24), np.float32)
-    found = telling._pictures(looked, model, item, heat)
+    found = cards.pictures(looked, model, item, heat)
     wanted = dicom_pixels.display(item.path)
     np.testing.assert_array_equal(found["input"], wanted)
     np.testing.assert_array_equal(found["overlay"][..., :1], wanted)

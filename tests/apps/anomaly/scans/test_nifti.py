@@ -1,6 +1,7 @@
 """NIfTI: slices in one orientation, and maps back where the patient is."""
 
 import itertools
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -169,15 +170,16 @@ def test_broken_volumes_are_one_sentence(tmp_path):
     draw = np.random.default_rng(0).normal(size=(24, 24, 24)).astype(np.float32)
     path = save(tmp_path / "v.nii.gz", draw)
     path.write_bytes(path.read_bytes()[:20_000])
-    with pytest.raises(UserError, match="truncated"):
-        layouts.find(tmp_path)
-    path.unlink()
-    save(tmp_path / "n.nii", np.full((4, 4, 4), np.nan, np.float32))
-    with pytest.raises(UserError, match="only NaN"):
-        layouts.find(tmp_path)
-    save(tmp_path / "n.nii", np.zeros((4, 4), np.float32))
-    with pytest.raises(UserError, match="three axes"):
-        layouts.find(tmp_path)
+    for data, sentence in (
+        (None, "truncated"), (np.full((4, 4, 4), np.nan), "only NaN"), (np.zeros((4, 4)), "three")
+    ):  # fmt: skip
+        if data is not None:
+            path.unlink(missing_ok=True)
+            save(tmp_path / "n.nii", data.astype(np.float32))
+        (item,) = layouts.find(tmp_path).items  # a row with its reason
+        assert sentence in item.trouble
+        with pytest.raises(UserError, match="None of 2 pictures can be read.*" + sentence):
+            audit(replace(layouts.find(tmp_path), items=(item, item)))
 
 
 def test_without_the_extra(tmp_path, monkeypatch):

@@ -31,7 +31,7 @@ def test_the_same_draws_give_the_same_picture(high):
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_damage_is_mostly_mild_and_moves_neither_colours_nor_places(high, scale):
+def test_damage_is_mild_and_moves_neither_colours_nor_places(high, scale):
     high = high[:, : 160 - 160 % scale]
     high = high[: 192 - 192 % scale]
     exact = resize(high, 1 / scale).astype(float)
@@ -44,13 +44,11 @@ def test_damage_is_mostly_mild_and_moves_neither_colours_nor_places(high, scale)
         assert abs(shift) < 0.03
 
 
-def test_noise_is_mostly_weak_and_at_times_as_strong_as_it_says():
+def test_noise_is_as_small_as_it_says():
     flat = np.full((200, 200, 3), 128, np.float32)
-    spread = [(degrade._noisy(flat, draw(i)) - flat).std() for i in range(200)]
-    least, most = degrade.NOISE
-    assert most / 2 < max(spread) <= most * 1.02  # counted light makes less of it
-    assert min(spread) > 0.65 * least
-    assert 1.3 < np.median(spread) < 3.2  # sqrt(0.3 * 20), at half light in half of all cases
+    spread = [(degrade._noisy(flat, draw(i)) - flat).std() for i in range(40)]
+    assert max(spread) <= degrade.NOISE * 1.02
+    assert np.mean(spread) > 0.2 * degrade.NOISE
     coloured = [np.ptp(degrade._noisy(flat, draw(i)), axis=2).max() > 0.01 for i in range(40)]
     assert 0.4 < np.mean(coloured) < 0.8  # the others are grey
 

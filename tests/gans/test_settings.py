@@ -1,0 +1,32 @@
+"""Settings that are words: what a game does not know is refused, not taken for something else."""
+
+import pytest
+
+from gantools.errors import UserError
+from gantools.registry import load_game
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("gan", {"optimizer": "rmsprop"}, "optimizer must be one of adam, sgd. Received: optimi"),
+        ("cgan", {"optimizer": "Adam"}, "optimizer must be one of adam, sgd"),
+        ("cgan", {"condition": "tiled"}, "condition must be one of branches, concatenation, proj"),
+        ("lsgan", {"objective": "hinge"}, "objective must be one of least_squares, least_squares_"),
+        ("gan", {"objective": "minmax"}, "Unknown objective 'minmax'"),
+        ("cgan", {"augment": "translation"}, "augment must be DiffAugment, ADA or a callable"),
+        ("dcgan", {"generator": {"up": "bilinear"}}, "up must be transpose, subpixel or nearest"),
+        ("dcgan", {"discriminator": {"norm_kind": "group"}}, "norm must be batch, layer, instance"),
+        ("sngan", {"critic": {"head": "max"}}, "head must be mean or sum"),
+    ],
+)
+def test_words_that_a_game_does_not_know(name, given, expected):
+    with pytest.raises(UserError, match=expected.replace("(", r"\(")):
+        load_game(name)("tiny", (16, 16, 1), **given)
+
+
+@pytest.mark.parametrize("name", ["gan", "cgan"])
+@pytest.mark.parametrize(("word", "kind"), [("sgd", "SGD"), ("adam", "Adam")])
+def test_optimizers_are_those_that_are_asked_for(name, word, kind):
+    recipe = load_game(name)("tiny", (16, 16, 1), optimizer=word)
+    assert {type(part).__name__ for part in recipe.optimizers.values()} == {kind}
