@@ -299,13 +299,13 @@ def unsquare(one: np.ndarray, place: Placement) -> np.ndarray:
 
 
 def window_corners(height: int, width: int, side: int, stride: int) -> np.ndarray:
-    """Return int `(k, 2)`: top left corners of windows that cover a picture.
+    """Return int `(k, 2)`: top left corners of windows that cover a picture, the last ones flush.
 
-    They are evenly spread, as few as lie at most `stride` apart. A picture smaller than the window
-    has one corner, (0, 0): `cut` draws its edge out.
+    A picture smaller than the window has one corner, (0, 0): `cut` draws its edge out.
     """
-    spare = [max(n - side, 0) for n in (height, width)]
-    rows, columns = (np.linspace(0, n, 1 - (-n // stride)).round().astype(int) for n in spare)
+    rows, columns = (
+        sorted({*range(0, max(n - side, 0) + 1, stride), max(n - side, 0)}) for n in (height, width)
+    )
     return np.array([(row, column) for row in rows for column in columns], int)
 
 

@@ -15,6 +15,7 @@ from gantools.errors import UserError
 
 from ..fingerprint import ALIGNED
 from ..scans.foreground import DARK, foreground
+from ..views import MOST_LOOKED
 from . import efficientnet, stored
 from .engine import Engine
 from .given import given
@@ -52,7 +53,7 @@ class Encoder:
 
     Args:
         side: Pixels at which pictures are shown to the network, a multiple of 32; None chooses by
-            the pictures' size.
+            the pictures' size, see `side_for`.
         threads: Processor threads; None leaves it to the engine.
         traits: What `traits_of` says of the normals of several encoders that judge together: each
             alone could come to another ranking. None finds them in `fit`.
@@ -260,7 +261,8 @@ class Encoder:
 
 def side_for(longest):
     """Return the pixels at which pictures of a longest side are shown to the network."""
-    return next((s for most, s in SIDES.items() if most >= longest), -(-longest // STEP) * STEP)
+    larger = min(-(-longest // STEP) * STEP, MOST_LOOKED)
+    return next((s for most, s in SIDES.items() if most >= longest), larger)
 
 
 def _top(maps):

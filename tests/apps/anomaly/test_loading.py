@@ -121,13 +121,6 @@ def test_windows_cover_everything_and_blend_to_what_they_were(shape):
     np.testing.assert_allclose(out, picture[..., 0], atol=1e-5)
 
 
-def test_windows_are_evenly_spread_and_no_more_than_needed():
-    corners = loading.window_corners(768, 200, 224, 168)
-    assert corners.tolist() == [[0, 0], [136, 0], [272, 0], [408, 0], [544, 0]]
-    assert len(loading.window_corners(1024, 1024, 224, 168)) == 36
-    assert loading.window_corners(24, 16, 16, 8).tolist() == [[0, 0], [8, 0]]
-
-
 def test_masks(tmp_path):
     mask = np.zeros((8, 8), np.uint8)
     mask[2:4, 3] = 255

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 from gantools.apps.anomaly.detectors import efficientnet
-from gantools.apps.anomaly.detectors.encoder import Encoder
+from gantools.apps.anomaly.detectors.encoder import Encoder, side_for
 
 from gantools.data.synthetic import SHAPES, shape_labels, shapes
 from gantools.errors import UserError
@@ -98,6 +98,19 @@ def test_colour_pictures_and_nan():
     x = np.concatenate([x[:2], np.full_like(x[:1], np.nan)])
     for values in found.parts(x).values():
         assert np.isfinite(values[:2]).all() and np.isnan(values[2])
+
+
+def test_the_network_sees_pictures_at_their_size_or_somewhat_larger():
+    sizes = (28, 49, 193, 225, 256, 448, 1000)
+    assert [side_for(n) for n in sizes] == [96, 160, 224, 256, 256, 448, 448]
+
+
+def test_parts_and_maps_are_those_of_each_alone(fitted):
+    x = discs(6, seed=9)[1]
+    parts, maps = fitted.parts_and_maps(x)
+    assert np.array_equal(maps, fitted.maps(x)) and fitted.parts_and_maps(x, maps=False)[1] is None
+    for name, values in fitted.parts(x).items():
+        assert np.array_equal(parts[name], values), name
 
 
 def test_errors(fitted):
