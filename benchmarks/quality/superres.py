@@ -36,8 +36,8 @@ def main(folders, only):
             command = f"gantools superres eval {folder.name} --model {name} --scale {scale}"
             append(
                 "superres", command=command, network=name, scale=scale, folder=folder.name,
-                psnr_y=round(score.network.psnr, 3), ssim_y=round(score.network.ssim, 4),
-                bicubic_psnr_y=round(score.bicubic.psnr, 3), engine=upscaler.engine().name,
+                psnr_y=round(score.network.psnr, 4), ssim_y=round(score.network.ssim, 4),
+                bicubic_psnr_y=round(score.bicubic.psnr, 4), engine=upscaler.engine().name,
             )  # fmt: skip
 
 

@@ -10,9 +10,8 @@ starts, with both networks frozen (`gantools.core.inversion`).
 
 Differs from the paper:
 - means in place of sums, so that the size of the picture does not shift the weight of f; 150 steps
-  and 4 restarts in place of 500 steps from one start; GroupNorm in G and no norm in D; a penalty
-  R1, an averaged G; `faithful=True` has sums, 500 steps, one start, DCGAN's batch norms and rate,
-  and neither penalty nor average;
+  and 4 restarts, not 500 steps from one start; GroupNorm in G, none in D; R1, an averaged G;
+  `faithful=True` has the paper's of all these, and DCGAN's batch norms and rate;
 - Adam with a falling rate searches z; small: narrow; tiny: for tests; points `(d,)` get dense nets.
 """
 
