@@ -8,8 +8,8 @@ Cup 99, one comes with scikit-learn. Everything is fitted on normals alone: 65 %
 to scale the parts, 25 % to calibrate; "combined" is the fixed mean of the four reference rows. No
 choice is made on test data. Beside them `--detector` trains GANs of the literature for `--steps`,
 as `gantools anomaly --detector` does for its minutes; KDD Cup 99 always has ALAD itself, with the
-paper's settings for this set but fewer steps (the paper: 100 epochs, 400 000), and once more with
-ten times its rate. Seconds are of the processor.
+paper's settings for this set but fewer steps (the paper: 100 epochs, 400 000), once more with ten
+times its rate, and as `gantools anomaly` trains it. Seconds are of the processor.
 """
 
 import time
@@ -38,7 +38,8 @@ STEPS, KDD_STEPS = 5_000, 30_000
 # them, too. Averages: decay 0.999 a step of 50.
 KDD = {"faithful": True, "rate": 1e-5, "batch": 50, "latent": 32, "hidden": 128}
 KDD |= {"widths": (128, 64), "half_life": 34_600}
-KDD_WAYS = {"as published, ": KDD, "10 times the rate, ": KDD | {"rate": 1e-4}}
+FASTER = KDD | {"rate": 10 * KDD["rate"]}
+KDD_WAYS = {"as published, ": ("paper", KDD), "10 times the rate, ": ("paper", FASTER), "": ()}
 KDD_KNOWN = ("alad", "egbad")
 
 
@@ -271,8 +272,7 @@ def games_of(name, detectors, steps, seed):
         return {f"{one}, {steps} steps": partial(Game, one, steps, seed) for one in detectors}
     found, steps = {}, steps or KDD_STEPS
     for one in dict.fromkeys(("alad", *detectors)):
-        for way, settings in KDD_WAYS.items() if one in KDD_KNOWN else [("", ())]:
-            how = ("paper", settings) if settings else ()
+        for way, how in KDD_WAYS.items() if one in KDD_KNOWN else [("", ())]:
             found[f"{one}, {way}{steps} steps"] = partial(Game, one, steps, seed, *how)
     return found
 

@@ -40,6 +40,7 @@ def test_alad_is_measured_by_its_own_protocol_with_the_settings_of_its_paper():
     games = tables.games_of("kdd99", ("ganomaly",), None, 3)
     assert list(games) == [
         "alad, as published, 30000 steps", "alad, 10 times the rate, 30000 steps",
+        "alad, 30000 steps",
         "ganomaly, 30000 steps",
     ]  # fmt: skip
     recipe = games["alad, as published, 30000 steps"]().named
