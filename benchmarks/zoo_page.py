@@ -27,7 +27,7 @@ TASKS = {  # other tasks of the benchmarks, and whose figures they are
     "toy": "discogan",
     "toy without recon": "discogan",
 }
-SETTINGS = {"game", "seed", "minutes", "limit", "pictures", "seconds", "cycles", "of"}
+SETTINGS = {"game", "seed", "minutes", "limit", "pictures", "seconds", "of"}
 DATA = {
     "pictures": "pictures",
     "labelled": "pictures with labels",

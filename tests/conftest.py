@@ -3,6 +3,7 @@
 import os
 import socket
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -26,3 +27,20 @@ def no_network():
     socket.socket.connect = _connect_locally
     yield
     socket.socket.connect = _connect
+
+
+@pytest.fixture
+def ray_cluster(monkeypatch):
+    """Start Ray with one worker process on this machine, and let joblib know it."""
+    ray = pytest.importorskip("ray")
+    from ray.util.joblib import register_ray
+
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[1]))
+    ray.init(
+        num_cpus=1, include_dashboard=False, configure_logging=False, log_to_driver=False,
+        _node_ip_address="127.0.0.1", _temp_dir=tempfile.mkdtemp(prefix="ray-"),
+    )  # fmt: skip
+    register_ray()
+    yield
+    ray.shutdown()

@@ -5,7 +5,7 @@ import click
 from gantools.errors import DONE, SOME_FAILED
 from gantools.options import MINUTES, Finite
 
-from .settings import DETECTORS
+from .settings import DETECTORS, MOST_LOOKED, MOST_TRAINED
 
 BELOW = {
     "fit": (".commands:fit", "Learn what normal is and keep the model."),
@@ -92,8 +92,8 @@ OPTIONS = {
         "--drop", multiple=True, metavar="COLUMN", help="Tables: leave a column out; repeat."
     ),
     "side": click.option(
-        "--side", type=click.IntRange(16, 448), help="Pixels of the detector's square; more than "
-        "256 for the encoder only.",
+        "--side", type=click.IntRange(16, MOST_LOOKED),
+        help=f"Pixels of the detector's square; more than {MOST_TRAINED} for the encoder only.",
     ),
     "without": click.option(
         "--without", multiple=True, metavar="PART", help="Leave a part out of the score; repeat."

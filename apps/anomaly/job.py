@@ -25,12 +25,12 @@ from .fingerprint import fingerprint
 from .halves import halves
 from .items import Collection
 from .scans.medical import is_nifti
-from .settings import Settings
+from .settings import MOST_LOOKED, MOST_TRAINED, Settings
 
 MOST_BYTES = 600_000_000  # of tensors that a detector is fitted on
-MOST_LOOKED = 300_000_000  # the same of the encoder: 1500 grey windows of 224 take half a minute
+MOST_ENCODED = 300_000_000  # the same of the encoder: 1500 grey windows of 224 take half a minute
 # The largest square of a detector; rows see one size, the others are trained on theirs.
-MOST_SIDES = {"encoder": views.MOST_LOOKED, "references": 0}
+MOST_SIDES = {"encoder": MOST_LOOKED, "references": 0}
 DECISIVE = 200  # normals by which it is decided what two halves have in common
 FOLDS, MORE_FOLDS = 5, 8  # more below 25 normals: each detector needs 10
 
@@ -202,7 +202,7 @@ class _Task:
 
     def lost(self):
         """Return which details the detector does not see, in a sentence, "" where it sees all."""
-        view, most = self.view, MOST_SIDES.get(self.kind, views.MOST_TRAINED)
+        view, most = self.view, MOST_SIDES.get(self.kind, MOST_TRAINED)
         if self.kind == "references":
             view = views.View(views.WHOLE, fitted.PIXELS)
         return views.lost(view, self.looked.print, most)
@@ -366,7 +366,7 @@ def _shown(task, items, levels):
     """
     random, reader = np.random.default_rng(task.settings.seed), task.looked.reader
     side, channels = task.view.side, levels.channels
-    room = MOST_LOOKED if task.kind == "encoder" else MOST_BYTES
+    room = MOST_ENCODED if task.kind == "encoder" else MOST_BYTES
     most = max(1, room // (4 * side * side * channels) // len(items))
     small, tensors, hashes, owners, shapes = [], [], [], [], []
     for number, item in enumerate(items):

@@ -6,6 +6,7 @@ from gantools.errors import UserError
 
 LITERATURE = ("anogan", "f_anogan", "egbad", "alad", "ganomaly", "skip_ganomaly")
 DETECTORS = ("auto", "encoder", "restorer", "references", *LITERATURE)
+MOST_TRAINED, MOST_LOOKED = 256, 448  # sides of squares that a network is trained on, or only sees
 DECISIVE = (
     "detector", "minutes", "seed", "side", "without", "scans", "faithful", "restoration",
     "groups", "label", "time_col", "drop",
@@ -34,8 +35,8 @@ class Settings:
         restoration: Whether a restorer is trained beside the encoder, for the cards.
 
     Raises:
-        UserError: faithful, and the detector was published nowhere; or a restoration beside a
-            other detector than the encoder.
+        UserError: faithful, and the detector was published nowhere; or a restoration beside
+            another detector than the encoder.
     """
 
     detector: str = "auto"

@@ -11,12 +11,12 @@ import numpy as np
 from gantools.errors import UserError
 
 from . import loading
+from .settings import MOST_LOOKED, MOST_TRAINED
 
 WHOLE, WINDOWS = "whole", "windows"
 TOP = 0.1  # share of a picture's windows, at least one, whose mean is its score
 LARGER = 1.5  # times the encoder's square, from which textures are shown to it in windows
 LOOKED = 1024  # longest side of those: 36 windows of 224, under a second of the encoder
-MOST_TRAINED, MOST_LOOKED = 256, 448  # sides of squares that a network is trained on, or only sees
 LOST = 1.5  # times that a picture is reduced, from which it is said
 
 

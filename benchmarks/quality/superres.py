@@ -1,6 +1,6 @@
 """PSNR and SSIM of the shipped networks on folders of sharp pictures, beside bicubic.
 
-    python -m benchmarks.quality.superres Set5/ Set14/ B100/
+    python -m benchmarks.quality.superres Set5/ Set14/ B100/ [--only "quality x2"]
 
 The protocol is that of `gantools superres eval`; one row a folder and scale is kept.
 """

@@ -15,7 +15,7 @@ from gantools.errors import UserError
 
 from ..fingerprint import ALIGNED
 from ..scans.foreground import DARK, foreground
-from ..views import MOST_LOOKED
+from ..settings import MOST_LOOKED
 from . import efficientnet, stored
 from .engine import Engine
 from .given import given

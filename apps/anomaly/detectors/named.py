@@ -13,13 +13,13 @@ import numpy as np
 from gantools.errors import UserError
 from gantools.quiet import import_core
 
+from ..settings import LITERATURE
 from . import restoration, stored
 from .fitting import train
 from .given import given, given_points
 from .held import held_out
 
 SCHEMA = 1
-NAMES = ("anogan", "f_anogan", "egbad", "alad", "ganomaly", "skip_ganomaly")
 PICTURES_ONLY = ("skip_ganomaly",)
 FEWEST = 20  # normals
 HELD, MOST_HELD = 0.1, 100  # normals that only set the level of the maps
@@ -29,7 +29,7 @@ class Named:
     """A detector of the literature by its name.
 
     Args:
-        name: One of `NAMES`.
+        name: One of `settings.LITERATURE`.
         size: "tiny", "small" or "paper", see the game.
         steps: Training steps; None takes what fits into the minutes of `fit`.
         settings: Overrides of the game's settings, for example {"faithful": True}.
@@ -44,8 +44,8 @@ class Named:
     """
 
     def __init__(self, name, size="small", steps=None, settings=None, threads=None):
-        if name not in NAMES:
-            raise UserError(f"Expected a detector of {', '.join(NAMES)}. Received: {name!r}.")
+        if name not in LITERATURE:
+            raise UserError(f"Expected a detector of {', '.join(LITERATURE)}. Received: {name!r}.")
         self.name, self.size, self.steps, self.settings = name, size, steps, dict(settings or {})
         self.ranking, self.facts = (name,), {}
         self.shape = self.seed = self.model = self.level = None

@@ -23,7 +23,8 @@ from .. import fitted, model_files
 from ..calibration.drift import Fingerprint
 from ..calibration.judge import Judge, Raw
 from ..detectors import references
-from ..detectors.named import NAMES, PICTURES_ONLY, Named
+from ..detectors.named import PICTURES_ONLY, Named
+from ..settings import LITERATURE
 from .reasons import Reasons
 from .transform import TableTransform, first_of, row_hashes
 
@@ -32,7 +33,7 @@ NEIGHBOURS = 20_000  # normal rows that distances are measured to
 EXAMPLES = 2000  # normal rows kept for explanations
 REFERENCES = references.TABLE_REFERENCES | {"knn5": partial(references.Knn, limit=NEIGHBOURS)}
 ROWS = tuple(REFERENCES)
-GAMES = tuple(name for name in NAMES if name not in PICTURES_ONLY)
+GAMES = tuple(name for name in LITERATURE if name not in PICTURES_ONLY)
 SEEN = "This row was fitted on or calibrated with: no p can be given."
 
 

@@ -1,31 +1,13 @@
 """Textures much larger than the encoder's square: thin defects are found, at the right place."""
 
-import cv2
 import numpy as np
 import pytest
 from gantools.apps.anomaly import api, fitted, job, views
 from gantools.apps.anomaly.detectors import efficientnet
 from gantools.apps.anomaly.settings import Settings
 
+from benchmarks.quality.windows import SIDE, scratched, texture
 from gantools.metrics.detection import auroc
-
-SIDE = 768
-
-
-def texture(random):
-    """Return a grey texture, float `(768, 768)`."""
-    rough = cv2.GaussianBlur(random.normal(0, 1, (SIDE, SIDE)), (0, 0), 2)
-    coarse = cv2.resize(random.normal(0, 1, (12, 12)), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
-    return 110 + 22 * rough / rough.std() + 6 * coarse
-
-
-def scratched(random):
-    """Return one with a scratch of 2 x 80 pixels, and where that is."""
-    line, (x, y) = np.zeros((SIDE, SIDE), np.float32), random.integers(120, SIDE - 120, 2)
-    angle = random.uniform(0, np.pi)
-    end = int(x + 80 * np.cos(angle)), int(y + 80 * np.sin(angle))
-    cv2.line(line, (int(x), int(y)), end, 1.0, 2, cv2.LINE_AA)
-    return texture(random) + 55 * line, line > 0.3
 
 
 def as_bytes(pictures):
@@ -46,7 +28,7 @@ def fit(normals):
 def test_a_thin_scratch_is_found_and_drawn_where_it_is(monkeypatch):
     random = np.random.default_rng(0)
     room = 4 * 224 * 224 * 64  # of four windows of each normal
-    monkeypatch.setattr(job, "MOST_LOOKED", room)
+    monkeypatch.setattr(job, "MOST_ENCODED", room)
     normals = as_bytes([texture(random) for _ in range(16)])
     odd, lines = zip(*(scratched(random) for _ in range(6)), strict=True)
     x = as_bytes([*(texture(random) for _ in range(6)), *odd])

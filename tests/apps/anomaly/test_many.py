@@ -1,7 +1,5 @@
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,26 +102,14 @@ def test_a_local_dask_cluster(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of the cluster's own libraries
-def test_a_local_ray_cluster(monkeypatch):
+def test_a_local_ray_cluster(ray_cluster):
     """The same line for Ray, on a cluster of one worker process on this machine."""
-    ray = pytest.importorskip("ray")
     import joblib
-    from ray.util.joblib import register_ray
 
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[3]))
     x = np.random.default_rng(0).integers(0, 256, (100, 16, 16), np.uint8)
     detector = Detector("references").fit(x[:60])
-    ray.init(
-        num_cpus=1, include_dashboard=False, configure_logging=False, log_to_driver=False,
-        _node_ip_address="127.0.0.1", _temp_dir=tempfile.mkdtemp(prefix="ray-"),
-    )  # fmt: skip
-    try:
-        register_ray()
-        with joblib.parallel_config(backend="ray"):
-            found = detector.score(x[60:], maps=True, jobs=-1)
-    finally:
-        ray.shutdown()
+    with joblib.parallel_config(backend="ray"):
+        found = detector.score(x[60:], maps=True, jobs=-1)
     alone = detector.score(x[60:], maps=True)
     assert found.scores.tobytes() == alone.scores.tobytes()
     assert found.maps.tobytes() == alone.maps.tobytes()

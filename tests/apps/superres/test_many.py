@@ -1,7 +1,5 @@
 import json
 import os
-import tempfile
-from pathlib import Path
 
 import pytest
 from gantools.apps.superres import batch, many
@@ -126,26 +124,14 @@ def test_a_local_dask_cluster(photos, weights, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of the cluster's own libraries
-def test_a_local_ray_cluster(photos, weights, tmp_path, monkeypatch):
+def test_a_local_ray_cluster(photos, weights, tmp_path, ray_cluster):
     """The same line for Ray, on a cluster of one worker process on this machine."""
-    ray = pytest.importorskip("ray")
     import joblib
-    from ray.util.joblib import register_ray
 
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[3]))
     jobs = batch.plan_jobs([photos], batch.Names(tmp_path / "out", recursive=True))
-    ray.init(
-        num_cpus=1, include_dashboard=False, configure_logging=False, log_to_driver=False,
-        _node_ip_address="127.0.0.1", _temp_dir=tempfile.mkdtemp(prefix="ray-"),
-    )  # fmt: skip
-    try:
-        register_ray()
-        with joblib.parallel_config(backend="ray"):
-            output = Output(Wish(scale=4))
-            outcomes = many.run_many(jobs, Choice(weights, threads=1), output)
-    finally:
-        ray.shutdown()
+    with joblib.parallel_config(backend="ray"):
+        output = Output(Wish(scale=4))
+        outcomes = many.run_many(jobs, Choice(weights, threads=1), output)
     assert all(outcome.result for outcome in outcomes)
     assert run(weights, photos, "-o", tmp_path / "one") == DONE
     assert files(tmp_path / "out") == files(tmp_path / "one")

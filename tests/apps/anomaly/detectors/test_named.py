@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from gantools.apps.anomaly.detectors.named import NAMES, Named
+from gantools.apps.anomaly.detectors.named import Named
+from gantools.apps.anomaly.settings import LITERATURE
 
 from gantools.data.synthetic import shapes
 from gantools.errors import UserError
@@ -10,7 +11,7 @@ def pictures(n, seed=0):
     return shapes(n, 16, 1, seed).astype(np.float32) / 127.5 - 1
 
 
-SLOW = [pytest.param(n, marks=pytest.mark.slow) for n in NAMES if n != "ganomaly"]
+SLOW = [pytest.param(n, marks=pytest.mark.slow) for n in LITERATURE if n != "ganomaly"]
 
 
 @pytest.mark.parametrize("name", ["ganomaly", *SLOW])
