@@ -33,6 +33,18 @@ def append(name, *, command=None, **measured):
     return row
 
 
+def newest(name, *keys):
+    """Return the newest row of every combination of `keys` in `results/NAME.jsonl`, oldest first.
+
+    A combination keeps the place of its first row; a file that is not there has no rows.
+    """
+    path, found = RESULTS / f"{name}.jsonl", {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        row = json.loads(line)
+        found[tuple(row[key] for key in keys)] = row
+    return list(found.values())
+
+
 def given():
     """Return the command line of this process as it can be given again, without anybody's paths."""
     spec = sys.modules["__main__"].__spec__

@@ -5,17 +5,18 @@
 
 Pictures are docs/zoo/NAME.png where there is one, made by `--sheets docs/zoo` and `--pictures
 docs/zoo` of the benchmarks. Figures are the mean and the deviation over the seeds of a game's
-newest rows.
+newest rows, limits those of `benchmarks.acceptance`.
 """
 
 import ast
-import json
 import statistics
 from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
+from benchmarks import acceptance
+from benchmarks.rows import newest
 from gantools.registry import GAMES, describe_games
 
 ROOT = Path(__file__).parents[1]
@@ -70,13 +71,9 @@ def page() -> str:
 
 def _stacked():
     """Return the section on a thousand modes: the newest row of each time, recipe and seed."""
-    lines = (ROOT / "benchmarks" / "results" / "stacked.jsonl").read_text(encoding="utf-8")
-    newest = {}
-    for row in map(json.loads, lines.splitlines()):
-        newest[row["minutes"], row["recipe"], row["seed"]] = row
-    table, real = {}, next(iter(newest.values()))["real"]
-    for (minutes, recipe, _), row in newest.items():
-        table.setdefault((minutes, recipe), []).append(row)
+    rows, table = newest("stacked", "minutes", "recipe", "seed"), {}
+    for row in rows:
+        table.setdefault((row["minutes"], row["recipe"]), []).append(row)
     cells = [
         (
             recipe, f"{minutes:g}", ", ".join(str(row["cycles"]) for row in rows),
@@ -85,20 +82,20 @@ def _stacked():
         )
         for (minutes, recipe), rows in table.items()
     ]  # fmt: skip
-    head = "| recipe | minutes of one core | cycles | modes | KL, nats |\n|---|---|---|---|---|"
-    return [STACKED.format(*real), head, *(f"| {' | '.join(cell)} |" for cell in cells), ""]
+    lines = [STACKED.format(*rows[0]["real"])]
+    lines += [
+        "| recipe | minutes of one core | cycles | modes | KL, nats |",
+        "|---|---|---|---|---|",
+    ]
+    return [*lines, *(f"| {' | '.join(cell)} |" for cell in cells), ""]
 
 
 def measured() -> dict[str, list[list[dict]]]:
     """Return game or task -> its newest row of each seed, a list for each of `RESULTS`."""
     found = {}
     for name in RESULTS:
-        path, newest = ROOT / "benchmarks" / "results" / f"{name}.jsonl", {}
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-            row = json.loads(line)
-            newest.setdefault(row["game"], {})[row["seed"]] = row
-        for game, rows in newest.items():
-            found.setdefault(game, []).append(list(rows.values()))
+        for game, rows in acceptance.measured(name).items():
+            found.setdefault(game, []).append(rows)
     return found
 
 
@@ -133,12 +130,22 @@ def _figures(rows, task=""):
         return []
     seeds = f"{len(rows)} seed" + ("s" if len(rows) > 1 else "")
     lines = [f"Measured{task}, {seeds}: `{rows[0]['command']}`", ""]
-    lines += ["| figure | mean | deviation |", "|---|---|---|"]
+    lines += ["| figure | mean | deviation | limit |", "|---|---|---|---|"]
     for key, values in numbers.items():
-        spread = statistics.stdev(values) if len(values) > 1 else float("nan")
-        shown = "" if spread != spread else f"{spread:.3g}"
-        lines.append(f"| {key.replace('_', ' ')} | {statistics.mean(values):.4g} | {shown} |")
+        spread = f"{statistics.stdev(values):.3g}" if len(values) > 1 else ""
+        cells = (key.replace("_", " "), f"{statistics.mean(values):.4g}", spread, _limit(rows, key))
+        lines.append(f"| {' | '.join(cells)} |")
     return [*lines, ""]
+
+
+def _limit(rows, figure):
+    """Return what `figure` must reach, as `benchmarks.acceptance` asks it of these rows."""
+    for games in acceptance.known().values():
+        rule = games.get(rows[0]["game"], {})
+        if rule.get("setting") == acceptance.setting(rows[0]) and figure in rule["figures"]:
+            one = rule["figures"][figure]
+            return f"at {'least' if one['higher'] else 'most'} {one['limit']:.4g}"
+    return ""
 
 
 @click.command()

@@ -44,18 +44,15 @@ CANDIDATES = {
         "one of a kind, turns": (*PLACES, "ssim", "d_maha", "rot_nll"),
     },
     "encoder": {
-        "all": ("enc_gap_maha", "enc_gap_knn", "enc_patch_mean", "enc_patch_top"),
-        "gap, patch, place": ("enc_gap_maha", "enc_patch_mean", "enc_cell_mean"),
-        "and late": ("enc_gap_maha", "enc_patch_mean", "enc_cell_mean", "enc_late_knn"),
-        "and last": ("enc_gap_maha", "enc_patch_mean", "enc_cell_mean", "enc_last_knn"),
-        "gap, patch, late": ("enc_gap_maha", "enc_patch_mean", "enc_late_knn"),
-        "gap, patch, last": ("enc_gap_maha", "enc_patch_mean", "enc_last_knn"),
-        "four and late": (
-            "enc_gap_maha", "enc_gap_knn", "enc_patch_mean", "enc_patch_top", "enc_late_knn",
-        ),
-        "gap, patch, both": ("enc_gap_maha", "enc_patch_mean", "enc_late_knn", "enc_last_knn"),
-        "gap, patch, place, both": (
-            "enc_gap_maha", "enc_patch_mean", "enc_cell_mean", "enc_late_knn", "enc_last_knn",
+        "two layers": ("enc_gap_maha", "enc_patch_mean", "enc_late_knn", "enc_last_knn"),
+        "two layers, places": ("enc_gap_maha", "enc_patch_mean", "enc_late_knn", "enc_cell_mean"),
+        "five layers": ("enc_whole_maha", "enc_wide_top"),
+        "and late": ("enc_whole_maha", "enc_wide_top", "enc_late_knn", "enc_last_knn"),
+        "and deep": ("enc_whole_maha", "enc_wide_top", "enc_deep_top", "enc_deep_maha"),
+        "and deep patches": ("enc_whole_maha", "enc_wide_top", "enc_deep_top"),
+        "and deep Gaussian": ("enc_whole_maha", "enc_wide_top", "enc_deep_maha"),
+        "and deep, places": (
+            "enc_whole_maha", "enc_wide_top", "enc_deep_top", "enc_deep_maha", "enc_cell_mean",
         ),
     },
 }  # fmt: skip
@@ -150,7 +147,7 @@ def main(data, detector, minutes, keep):
                 np.savez(path, labels=labels, **both)
         joint[name], alone[name] = areas(labels, parts, scales, rules)
         best = max(joint[name], key=joint[name].get)
-        click.echo(f"{name}: {best} {joint[name][best]:.3f}, all {joint[name]['all']:.3f}")
+        click.echo(f"{name}: {best} {joint[name][best]:.3f}")
     append("ranking", detector=detector, rules=joint, parts=alone)
     for title, table in (("rule", joint), ("part", alone)):
         for name in next(iter(table.values())):
