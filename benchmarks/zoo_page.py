@@ -53,8 +53,9 @@ STACKED = """## A thousand modes
 
 Three digits in the channels of one picture, a thousand classes; 26 000 samples read by a classifier
 (`python -m benchmarks.quality.stacked --data FOLDER`, a number a seed). Real pictures have {0}
-modes and a KL of {1:.2f}. All but `r3gan`, which is the small game of that name, share DCGAN's
-small networks; its networks cost more a cycle, so that in equal time it has had the fewest.
+modes and a KL of {1:.2f}. All share DCGAN's small networks without normalisation, but for `r3gan`,
+the small game of that name, whose generator has batch norm; "relativistic + R1 + R2" is its
+objective without that, "narrow residual networks" are the paper's made small.
 """
 
 

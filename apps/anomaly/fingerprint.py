@@ -6,6 +6,7 @@ import numpy as np
 
 from .audit.measure import Sheet
 from .items import Collection
+from .scans.foreground import are_on_black
 
 SCHEMA = 1
 ALIGNED = 0.15  # share of the variance that the mean picture explains, from which places matter
@@ -24,7 +25,8 @@ def fingerprint(collection: Collection, sheet: Sheet) -> dict:
     Returns:
         What `fingerprint.json` holds: "schema", "layout", "parts", "kinds", "groups", "sizes",
         "modes", "numbers" (quantiles of the training normals), "levels" (histogram of 32 bins),
-        "aligned" (share explained by the mean picture) and "is_aligned".
+        "aligned" (share explained by the mean picture), "is_aligned", and "is_dark" (whether the
+        normals lie on a dark background).
     """
     normal = sheet.normal & (sheet.parts == "train")
     sizes = Counter(
@@ -34,7 +36,7 @@ def fingerprint(collection: Collection, sheet: Sheet) -> dict:
             strict=True,
         )
     )
-    share = explained(sheet.thumbs[normal])
+    share, thumbs = explained(sheet.thumbs[normal]), sheet.thumbs[normal][..., None]
     return {
         "schema": SCHEMA,
         "layout": collection.layout,
@@ -52,6 +54,7 @@ def fingerprint(collection: Collection, sheet: Sheet) -> dict:
         "levels": histogram(sheet.thumbs[normal]),
         "aligned": share,
         "is_aligned": share >= ALIGNED,
+        "is_dark": len(thumbs) > 0 and are_on_black(2 * thumbs - 1),
     }
 
 

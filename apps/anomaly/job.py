@@ -112,7 +112,7 @@ class Shared:
 
     Attributes:
         masked: Of `loading.Levels`.
-        traits: Of the detector, see `Encoder.traits_of`; empty where it has none.
+        traits: Of the detector, as its `traits_of` finds them; empty where it has none.
     """
 
     masked: bool
@@ -273,9 +273,10 @@ def _task(looked, settings, say, out=None, progress=None):
     if settings.faithful:
         new = partial(new, settings={"faithful": True})
     task = _Task(looked, settings, kind, new, None, copies(looked.audit.sheet), out, progress)
-    fine = kind == "encoder"
-    task.view = views.choose(looked.print, settings.side, fine=fine, scans=fine and task.scans)
-    if fine and task.view.kind == views.WINDOWS:  # in windows no place is like another
+    scans = {"encoder": task.scans, "restorer": looked.print["is_dark"]}.get(kind, False)
+    task.view = views.choose(looked.print, settings.side, fine=kind == "encoder", scans=scans)
+    # in windows no place is like another
+    if kind in ("encoder", "restorer") and task.view.kind == views.WINDOWS:
         alike = round(looked.print["aligned"], 3)
         task.traits = {"alike": alike, "aligned": False, "scan": False}
     return task

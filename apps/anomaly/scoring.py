@@ -166,7 +166,7 @@ def all_counts(outcomes):
     if len(prints) == 1 or prints[0]["layout"] == "table":  # each share reads the whole table
         return prints[0]
     found = dict(prints[0])
-    for name in ("numbers", "levels", "aligned", "is_aligned"):
+    for name in ("numbers", "levels", "aligned", "is_aligned", "is_dark"):
         found.pop(name, None)
     for name in ("pictures", "unreadable", "groups", "masks"):
         found[name] = sum(one[name] for one in prints)

@@ -112,7 +112,7 @@ def choose(
         print_of_data: What `fingerprint.fingerprint` returns.
         side: Of the square; None chooses by the pictures' size.
         fine: Whether the detector takes large squares at no training cost (the encoder).
-        scans: Whether the pictures are scans: the encoder compares whole ones.
+        scans: Whether the pictures are scans: whole ones are compared, place by place.
 
     Raises:
         UserError: a square that is too large for the detector.
@@ -133,9 +133,10 @@ def choose(
             # 2.25 times the time; other placements: .920, .912 (`benchmarks.quality.windows`)
             return View(WINDOWS, side, side * 3 // 4, LOOKED)
         return View(WHOLE, side)
-    if texture and longest >= 128:
+    if texture and not scans and longest >= 128:
         return View(WINDOWS, side or 64, (side or 64) // 2, 512)
-    return View(WHOLE, side or (32 if longest <= 48 else 64 if longest <= 400 else 128))
+    large = longest > 400 or scans  # where places are compared, they are seen in detail
+    return View(WHOLE, side or (32 if longest <= 48 else 128 if large else 64))
 
 
 def lost(view: View, print_of_data: dict, most: int) -> str:

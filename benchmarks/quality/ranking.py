@@ -3,28 +3,33 @@
     python -m benchmarks.quality.ranking DATA [--detector restorer] [--minutes 1] [--keep FOLDER]
 
 Every problem is one class against others: three of MNIST's, Fashion-MNIST's and CIFAR-10's classes
-from their training parts, three kinds of steel surface from NEU's training part, and
-PneumoniaMNIST's validation part. A detector is fitted on some normals, its parts are scaled by
-others and judged by a third share. Each candidate is a rule that was written down beforehand; the
-table says what each ranks with, and every part alone.
+from their training parts, three kinds of steel surface from NEU's training part, PneumoniaMNIST's
+validation part, and held-out normal tiles with and without drawn damage. A detector is fitted on
+some normals, its parts are scaled by others and judged by a third share. Each candidate is a rule
+that was written down beforehand; the table says what each ranks with, and every part alone.
 """
 
+import csv
 from pathlib import Path
 
 import click
 import cv2
 import numpy as np
+from gantools.apps.anomaly import loading
 from gantools.apps.anomaly.api import Detector
 from gantools.apps.anomaly.calibration.parts import PartScales
 from gantools.apps.anomaly.fitted import ROWS
 
 from benchmarks.quality.anomaly import load_cifar, load_idx
+from benchmarks.quality.judge import scaled
 from benchmarks.rows import append
+from gantools.data.damage import damage
 from gantools.metrics.detection import auroc
 
 CLASSES = (0, 3, 8)
 STEEL = ("crazing", "patches", "scratches")
 SCALING, NORMALS, OTHERS = 300, 500, 1000
+TILE, SHARES, HELD = 160, (0.6, 0.78), 120  # pixels; groups to fit, and to scale; held-out tiles
 FIRST = ("ssim", "res_norm_top", "feat", "d_maha", "h_maha", "z_maha", "z_knn", "damaged")
 PLACES = ("place_top", "place_mean")
 CANDIDATES = {
@@ -89,6 +94,29 @@ def pneumonia(folder):
     return x[normal[80:]], x[normal[:80]], vx, vy
 
 
+def damaged_tiles(folder):
+    """Return the same for magnetic tiles: held-out normals, and each twice with drawn damage.
+
+    Of the damage a quarter to seven tenths of its full strength; no group is divided.
+    """
+    root = folder / "anomaly" / "magnetic_tile"
+    with (root / "meta.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["file"].startswith("train/good")]
+    random, groups = np.random.default_rng(7), sorted({row["group"] for row in rows})
+    place = {group: i / len(groups) for i, group in enumerate(random.permutation(groups))}
+    where = np.array([place[row["group"]] for row in rows])
+    files = [cv2.imread(str(root / row["file"]), 0)[..., None] for row in rows]
+    x = np.stack([loading.square(scaled(picture), TILE)[0] for picture in files])
+    held = random.permutation(np.flatnonzero(where >= SHARES[1]))[:HELD]
+    twice = np.concatenate([x[held], x[held]])
+    hurt, _ = damage(twice, random, donors=x[held], clean=0)
+    odd = twice + random.uniform(0.25, 0.7, (len(twice), 1, 1, 1)) * (hurt - twice)
+    parts = (x[where < SHARES[0]], x[(where >= SHARES[0]) & (where < SHARES[1])])
+    parts = (*parts, np.concatenate([x[held], odd]))
+    labels = np.repeat((0, 1), (len(held), len(odd)))
+    return (*(np.rint((part + 1) * 127.5).astype(np.uint8) for part in parts), labels)
+
+
 def problems(folder):
     """Yield `(name, problem)`."""
     for name in ("mnist", "fashion", "cifar"):
@@ -99,6 +127,7 @@ def problems(folder):
     for kind in STEEL:
         yield f"steel {kind}", steel(folder, kind)
     yield "pneumonia", pneumonia(folder)
+    yield "damaged tiles", damaged_tiles(folder)
 
 
 def measured(problem, detector, minutes):

@@ -7,7 +7,8 @@ so there are 1000 classes of equal size; a classifier of single digits, trained 
 channel of 26 000 samples of the averaged generator. `modes` are the classes that occur, `kl` is the
 divergence of their frequencies from the uniform ones in nats: 0.02 for real pictures, for want of
 more samples. All recipes but `r3gan` share DCGAN's networks for CPUs, without normalisation, and
-get the same minutes of processor time; `r3gan` is the game of that name in its small size.
+get the same minutes of processor time; "relativistic + R1 + R2" is R3GAN's objective with them, and
+`r3gan` the game of that name in its small size, with its own networks.
 
 A run that is stopped goes on where it was when the command is given again.
 
@@ -25,7 +26,7 @@ import numpy as np
 
 from benchmarks.quality.judge import Judge, mnist, scaled
 from benchmarks.rows import append
-from gantools.core import R1, AdversarialModel, Ema, GradientPenalty, Stream, duel
+from gantools.core import R1, R2, AdversarialModel, Ema, GradientPenalty, Stream, duel
 from gantools.core.callbacks import Checkpoints
 from gantools.nets import dcgan
 
@@ -34,6 +35,7 @@ TRIPLES = 100_000
 PLAIN = {  # objective, penalties, critic turns, rate, betas
     "minimax": ("minimax", (), 1, 2e-4, (0.5, 0.999)),
     "nonsaturating + R1": ("nonsaturating", (R1(1.0),), 1, 2e-4, (0.0, 0.99)),
+    "relativistic + R1 + R2": ("relativistic", (R1(1.0), R2(1.0)), 1, 2e-4, (0.0, 0.99)),
     "wgan-gp": ("wasserstein", (GradientPenalty(10.0),), 5, 2e-4, (0.0, 0.9)),
 }
 RECIPES = (*PLAIN, "r3gan")

@@ -1,8 +1,8 @@
 """What the step-time benchmark plays: four published games, the same for every side.
 
 A cycle stays under 4 s on one core, WGAN-GP aside: that one has the paper's width. DCGAN has the
-paper's depth at half its width, R3GAN the widths of the game's size "small", CycleGAN half the
-paper's width and the six blocks of its smaller pictures.
+paper's depth at half its width, R3GAN an eighth of its width and half of its blocks on cells of 2x2
+pixels, CycleGAN half the paper's width and the six blocks of its smaller pictures.
 """
 
 from dataclasses import dataclass, field

@@ -35,8 +35,8 @@ class Health(Counting):
         held_out: Reals that the run does not learn from: array `(n, ...)` or dict with "x" and the
             discriminator's conditions; with integer labels "y" classes are counted. None: the
             training samples are used, and overfitting is not judged; it needs at least 200.
-        train: Samples of the training set, likewise; some thousands are enough. `observe.Rows` in
-            place of an array spares a copy of them.
+        train: The training set, likewise; `observe.Rows` in place of an array spares a copy. Its
+            size tells how exactly the scores of some samples give those of all.
         every: Cycles between two checks, at least; the first check comes after as many.
         budget: Largest share of the run's time for checks from the second on. The first one is
             timed, and `interval` is so many times `every` that the share is kept. None: `every`.

@@ -249,9 +249,11 @@ class AdversarialModel(keras.Model):
         where a turn repeats its own.
 
         Raises:
-            UserError: labels that the game does not know, in a stream or a dict of arrays.
+            UserError: labels that the game does not know, in a stream or a dict of arrays, or a
+                stream's batch that the devices of `parallel.spread` cannot share evenly.
         """
         if isinstance(x, Stream):
+            parallel.check_batch(x.batch)
             check_labels(self.game.samplers, x.arrays, x.only)
             x = parallel.stripe(x.batches(int(self.cycle), self.game.fresh))
             kwargs.setdefault("shuffle", False)

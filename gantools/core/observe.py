@@ -52,8 +52,8 @@ def observe(model, held_out=None, train=None, seed=0) -> dict:
             [-1, 1]. None: overfitting is not judged. Of a game whose samples are made of reals one
             half is used for that, and the other is compared. 1000 samples are looked at, of
             pictures above 64 x 64 pixels fewer, but 500.
-        train: Reals of the training set, likewise; takes the held-out ones' place where these are
-            fewer than 50.
+        train: The reals of the training set, likewise, all of them; some take the held-out ones'
+            place where these are fewer than 50.
         seed: Of the latents and of the choice of samples.
 
     Returns:

@@ -65,6 +65,26 @@ def replicas():
     return dist.get_world_size() if _joined() else 1
 
 
+def check_batch(batch):
+    """Refuse a batch of which some device would get more than others.
+
+    Losses would no longer be those of the whole batch, and JAX splits no such batch at all.
+
+    Args:
+        batch: Samples in a minibatch, of all devices together.
+
+    Raises:
+        UserError: the number of devices does not divide it.
+    """
+    shared = keras.distribution.distribution() if BACKEND == "jax" else None
+    count = shared.device_mesh.shape[0] if shared else replicas()
+    if batch % count:
+        raise UserError(
+            f"{count} devices share each batch. Expected a multiple of {count}. Received: "
+            f"batch={batch}. Take another batch size, or another number of devices."
+        )
+
+
 def loss_share():
     """Return the factor of every loss: TensorFlow sums the replicas' gradients of mean losses."""
     return 1.0 / replicas() if BACKEND == "tensorflow" else 1.0
@@ -126,7 +146,7 @@ def stripe(batches):
 
     Args:
         batches: Iterable of nested arrays `(batch, ...)`; the number of processes must divide
-            their length.
+            their length, see `check_batch`.
     """
     if not _joined():
         yield from batches
@@ -229,8 +249,21 @@ def _torch_processes(devices):
     if world == 1:
         yield
         return
+    if torch.cuda.is_available():
+        _take_gpu(int(os.environ.get("LOCAL_RANK", "0")))
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     try:
         yield
     finally:
         dist.destroy_process_group()
+
+
+def _take_gpu(place):
+    """Let this process use the GPU of its place on this machine: else all would take the first."""
+    found = torch.cuda.device_count()
+    if place >= found:
+        raise UserError(
+            f"PyTorch takes one process a GPU, and {found} are here. Received: {place + 1} or more "
+            f"processes. Start it with `torchrun --nproc-per-node {found}`."
+        )
+    torch.cuda.set_device(place)

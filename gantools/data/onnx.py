@@ -13,7 +13,7 @@ AXES_ARE_INPUTS = 18  # the opset from which reductions take them so
 IR_9 = 19  # the opset from which files are of IR version 9, before of 8
 LEARNING, LEARNING_OPSET = "ai.onnx.ml", 2  # the domain of LabelEncoder
 TYPES = {  # onnx.TensorProto.DataType
-    "float32": 1, "uint8": 2, "int64": 7, "string": 8, "bool": 9, "float64": 11,
+    "float32": 1, "uint8": 2, "int64": 7, "string": 8, "bool": 9, "float16": 10, "float64": 11,
 }  # fmt: skip
 
 

@@ -13,7 +13,8 @@ q(z | x) = N(mean(x), deviation(x)^2), drawn by mean + deviation * noise.
 Differs from the paper:
 - G and E minimise E sp(-D(G(z), z)) + E sp(D(x, E(x))), which does not saturate, as in both codes;
 - paper: the 64x64 networks of DCGAN with 200 uniform latents as BiGAN has them for ImageNet; E
-  mirrors G in place of an AlexNet, and D's view of z is that of ALI, narrower;
+  mirrors G in place of an AlexNet, and D's view of z is that of ALI, narrower; a constant rate and
+  no weight decay (BiGAN: to a hundredth in the second half, and 2.5e-5);
 - small: the networks of `nets.dcgan.CPU_*`, a higher rate, R1 by x and z together, averaged G and
   E; tiny: for tests.
 """

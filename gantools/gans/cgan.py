@@ -15,9 +15,10 @@ one.
 
 Differs from the paper:
 - small, tiny: the networks of `nets.dcgan.CPU_*` with R3GAN's loss, two penalties and no
-  normalisation in place of MLPs: one setting for all amounts of data;
-- paper: the MLPs of section 4.1 with momentum 0.5 throughout (there: up to 0.7); G ends in tanh,
-  a sigmoid rescaled; its first weights are not given and taken from the original GAN's.
+  normalisation in D in place of MLPs: one setting for all amounts of data;
+- paper: the MLPs of section 4.1 with momentum 0.5 throughout (there: up to 0.7); G ascends E log D,
+  and ends in tanh, a sigmoid rescaled; z is in [-1, 1]; the first weights are not given and taken
+  from the original GAN's.
 """
 
 from dataclasses import replace
@@ -26,7 +27,7 @@ import keras
 
 from gantools.core import R1, R2, Ema, duel, in_order, labels, normal, uniform
 from gantools.gans.recipe import Recipe
-from gantools.gans.settings import check_word, choose
+from gantools.gans.settings import augmentation, check_word, choose
 from gantools.nets import conditional, dcgan
 
 TITLE = "Conditional Generative Adversarial Nets"
@@ -38,12 +39,14 @@ _SMALL = {
     "gamma": 1.0,
     "every": 4,
     "augment": None,
+    "fill": 0.0,
     "optimizer": "adam",
     "rate": 3e-4,
     "batch": 64,
     "half_life": 20_000,
     "embed": 32,
-    "generator": {**dcgan.CPU_GENERATOR, "norm_kind": "none"},
+    # Without norms half of G's pixels stood at exactly -1 after 500 cycles, never to move again.
+    "generator": dcgan.CPU_GENERATOR,
     "discriminator": {**dcgan.CPU_DISCRIMINATOR, "norm_kind": "none"},
 }
 _TINY = {"batch": 4, "embed": 3, "generator": {"latent": 8, "widths": (8, 4)}}
@@ -54,6 +57,7 @@ _PAPER = {
     "gamma": 0.0,
     "every": 1,
     "augment": None,
+    "fill": 0.0,
     "optimizer": "sgd",
     "rate": 0.1,
     "batch": 100,
@@ -74,14 +78,14 @@ def game(size="small", shape=(28, 28, 1), *, classes=10, seed=0, **overrides) ->
         classes: Number of classes; the batch holds "y", integers from 0 to classes - 1.
         seed: Seed of the initial weights.
         **overrides: Of the size's settings: `condition` (see above), `objective`, `gamma` of R1
-            and R2 (0, as branches need, for none), `every` how many updates they act, `augment` (a
-            `DiffAugment` or None), `optimizer` ("adam" or "sgd"), `rate`, `batch`, `half_life` of
-            the averaged generator in images or None, `embed` (learnt numbers a class for G, 0: a
-            unit vector), `generator` and `discriminator` (dicts, see `nets.dcgan`, or
-            `nets.conditional.mlp_*`).
+            and R2 (0, as branches need, for none), `every` how many updates they act, `augment`
+            and `fill` (see `settings.augmentation`), `optimizer` ("adam" or "sgd"), `rate`,
+            `batch`, `half_life` of the averaged generator in images or None, `embed` (learnt
+            numbers a class for G, 0: a unit vector), `generator` and `discriminator` (dicts, see
+            `nets.dcgan`, or `nets.conditional.mlp_*`).
 
     Raises:
-        UserError: an unknown `condition`, `objective` or `optimizer`.
+        UserError: an unknown `condition`, `objective`, `augment` or `optimizer`.
     """
     s = choose(SIZES, size, overrides)
     check_word(s, "optimizer", ("adam", "sgd"))
@@ -92,7 +96,7 @@ def game(size="small", shape=(28, 28, 1), *, classes=10, seed=0, **overrides) ->
         objective=s["objective"],
         penalties=tuple(kind(s["gamma"], every=s["every"]) for kind in (R1, R2) if s["gamma"]),
         latent=latent,
-        augment=s["augment"],
+        augment=augmentation(s, shape),
         ema=Ema(s["half_life"]) if s["half_life"] else None,
         samplers={"y": labels(classes)},
         condition="y",

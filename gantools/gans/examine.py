@@ -42,7 +42,7 @@ def examine(run: Path, data: Path | None = None) -> dict:
         row = {"cycle": int(model.cycle), **observe.observe(model, held_out, train, seed=i)}
         rows.append(row | gradient_changes(row, before) | _distances(run, model))
     found = verdicts.judge(rows)
-    unjudged = not {"overfitting", "auc_gap", "waiting"} & set(rows[-1])
+    unjudged = not {"overfitting", "auc_gap", "waiting", "not_finite"} & set(rows[-1])
     if unjudged:
         found.append(_unjudged(rows[-1]))
     return {

@@ -24,7 +24,6 @@ OWN = ("run.json", "log.jsonl", "health.jsonl", "states", "healthy", "samples")
 COMMAND = "train"  # in the record of a run
 OPTIONS = ("shape", "target", "classes")  # what the material tells a game's function
 ELSEWHERE = ("size", "seed", "batch")  # settings of a game that have options of their own
-OBJECTS = ("augment",)  # settings that are no literals: for Python only
 KINDS = {
     bool: "True or False",
     int: "a whole number",
@@ -311,7 +310,7 @@ def _known_settings(make) -> dict[str, list]:
         for settings in getattr(inspect.getmodule(make), "SIZES", {}).values():
             for key, value in settings.items():
                 known.setdefault(key, []).append(value)
-    others = (*OPTIONS, *ELSEWHERE, *OBJECTS)
+    others = (*OPTIONS, *ELSEWHERE)
     return {key: values for key, values in known.items() if key not in others}
 
 

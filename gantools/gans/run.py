@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gantools import record
 from gantools.gans.folder import (
     COMMAND,
@@ -20,7 +18,6 @@ from gantools.gans.folder import (
 from gantools.gans.material import Material, hold_back, require_batch
 
 PREVIEWS = 64  # samples in a grid
-HEALTH_SAMPLES = 4000  # of the training set, at most
 ROWS = 12  # translated pictures in a grid
 CHECKPOINT_MINUTES = 5.0
 UNLIMITED = 2**31 - 1  # cycles: the counter is an int32
@@ -101,12 +98,17 @@ def train(
 
     Raises:
         UserError: the folder holds another run, other files, no whole state or the data that
-            `fresh` would delete, the data do not fill a batch, or the game refuses its settings.
+            `fresh` would delete, the data do not fill a batch, the devices cannot share one evenly,
+            or the game refuses its settings.
     """
     warn, overrides = warn or say, overrides or {}
     recipe = build(name, size, data.options, seed, precision, overrides)
+    from gantools.core import Stream, parallel  # chosen is the backend, by `build`
+    from gantools.core.observe import Rows
+
     recipe = replace(recipe, batch=batch or recipe.batch)
     require_batch(data, recipe.batch)
+    parallel.check_batch(recipe.batch)
     kept, held = hold_back(data, seed, recipe.batch)
     settings = settings_of(name, size, data, held, recipe.batch, seed, precision, overrides)
     old = open_folder(out, settings, fresh, data.source)
@@ -114,9 +116,6 @@ def train(
         _write(out, settings, _source(data))
     else:
         warn_of_versions(old.versions, warn)
-    from gantools.core import Stream, parallel  # chosen is the backend, by `build`
-    from gantools.core.observe import Rows
-
     model = recipe.model(seed)
     meta = restore(model, out, warn)
     start, spent = int(model.cycle), meta["notes"].get("seconds", 0.0) if meta else 0.0
@@ -137,9 +136,7 @@ def train(
         only=kept,
     )
     unseen = {key: data.arrays[key][indices] for key, indices in held.items()}
-    # in any order: the first pictures of a sorted folder are all of one class
-    few = {k: np.random.default_rng(seed).permutation(i)[:HEALTH_SAMPLES] for k, i in kept.items()}
-    seen = {key: Rows(data.arrays[key], indices) for key, indices in few.items()}
+    seen = {key: Rows(data.arrays[key], indices) for key, indices in kept.items()}
     health = _health(out, unseen, seen, on_alarm, warn)
     outcome = _fit(model, stream, unseen, health, out, budget, left, spent, progress)
     if parallel.is_main():

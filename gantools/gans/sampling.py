@@ -24,7 +24,7 @@ def interpolated(model, n: int, seed: int = 0, columns: int = 8, **given) -> np.
     """
     import keras
 
-    from gantools.core import parallel
+    from gantools.core import opponents, parallel
 
     if "z" not in model.game.samplers:
         raise UserError("This game has no latents to interpolate between. Sample it without.")
@@ -36,10 +36,8 @@ def interpolated(model, n: int, seed: int = 0, columns: int = 8, **given) -> np.
     z = between.reshape(rows * columns, *drawn.shape[1:])
     arranged = model.game.arranged.items()
     held = {name: np.repeat(np.asarray(make(rows)), columns) for name, make in arranged}
-    others = {n: make for n, make in model.game.samplers.items() if n not in ("z", *held)}
-    for i, (name, make) in enumerate(others.items()):  # else a row would flicker
-        row = make(rows, parallel.SeedGenerator(seed + 1 + i), {})
-        held[name] = np.repeat(np.asarray(keras.ops.convert_to_numpy(row)), columns, axis=0)
+    others = opponents.draws(model, rows, seed + 1, {})  # else a row would flicker
+    held |= {n: np.repeat(v, columns, axis=0) for n, v in others.items() if n not in ("z", *held)}
     return model.sample(len(z), seed, z=z, **held | given)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from keras import ops
 
-from gantools.core import Linear, SpectralNormalization
+from gantools.core import DiffAugment, Linear, SpectralNormalization
 from gantools.errors import UserError
 
 EXTENT = ("batch", "generator", "discriminator", "hidden", "latent", "widths")  # how large it is
@@ -49,6 +49,21 @@ def check_word(settings: Mapping, name: str, words: tuple[str, ...]) -> None:
         raise UserError(
             f"{name} must be one of {', '.join(words)}. Received: {name}={settings[name]!r}."
         )
+
+
+def augmentation(settings: Mapping, shape: tuple[int, ...]):
+    """Return what `duel(augment=...)` takes: settings say it in words, or as an object of Python.
+
+    Args:
+        settings: "augment" is a policy of `DiffAugment`, what `duel` takes, or None; "fill" is the
+            value of what comes in from outside of the picture.
+        shape: Of one sample.
+
+    Raises:
+        UserError: an unknown policy, or one that does not fit the shape.
+    """
+    given = settings["augment"]
+    return DiffAugment(given, shape, fill=settings["fill"]) if isinstance(given, str) else given
 
 
 def spectral(layer):

@@ -64,7 +64,9 @@ def generator(
         refine: Extra 3x3 convolutions before the last doubling.
         up: "transpose", "subpixel" (kernel gradients are 10 times faster on JAX on CPUs) or
             "nearest".
-        norm_kind: "batch", "layer" or "none", on everything but the output.
+        norm_kind: "batch", "layer" or "none", on everything but the output. With "none" some 50
+            updates of Adam drive tanh to where it has no gradient: digits became dots, drawn by
+            the one of four sub-pixels that could still move.
         largest: Longest allowed side of the smallest map: the first width is repeated, a doubling
             each, until the shorter side is no longer; None: as `widths` have it.
         init: Family of kernel distributions; None: N(0, 0.02) as in the paper, He's without norm.

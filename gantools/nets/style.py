@@ -208,24 +208,30 @@ class AdaptiveNorm(keras.layers.Layer):
 class RunningMean(keras.layers.Layer):
     """The mean style, `mean` `(size,)` float32: a running mean over the styles made in training.
 
+    The first means are plain ones over all updates: from zero, a mean of 0.995 would have come half
+    of its way after 138 of them, and samples are truncated towards it.
+
     Args:
         size: Size of a style.
-        decay: Weight of the old mean at each update.
+        decay: Weight of the old mean at each update, at most.
     """
 
     def __init__(self, size: int, decay: float = 0.995):
         super().__init__(trainable=False, dtype="float32")
         self.size, self.decay = size, decay
-        self.mean = self.add_weight(
-            name="mean", shape=(size,), initializer="zeros", trainable=False, aggregation="mean"
-        )
+        options = {"initializer": "zeros", "trainable": False, "aggregation": "mean"}
+        self.mean = self.add_weight(name="mean", shape=(size,), **options)
+        self.count = self.add_weight(name="count", shape=(), **options)
         self.built = True
 
     def update(self, w):
         """Move the mean towards that of new styles `(batch, size)`."""
         batch = ops.mean(ops.cast(ops.stop_gradient(w), "float32"), axis=0)
         (batch,) = parallel.averaged([batch])
-        self.mean.assign(batch + self.decay * (self.mean.value - batch))
+        count = self.count.value
+        decay = ops.minimum(count / (count + 1.0), self.decay)
+        self.mean.assign(batch + decay * (self.mean.value - batch))
+        self.count.assign(count + 1.0)
 
 
 def mapping(latent: int, style: int, depth: int, *, rate: float = 0.01, seed: int = 0):

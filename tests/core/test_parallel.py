@@ -154,3 +154,79 @@ def test_processes_save_and_stop_together_whoever_has_a_reason(reason, tmp_path)
         assert (first.split()[1], second.split()[1]) == ("SIGTERM", "a")
     if reason == "alarm":
         assert int(first.split()[0]) == 20
+
+
+UNEVEN = f"""
+import importlib.util as u
+import keras
+from gantools.core import Stream, parallel
+from gantools.errors import UserError
+spec = u.spec_from_file_location("games", {str(GAMES)!r})
+games = u.module_from_spec(spec)
+spec.loader.exec_module(games)
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+with parallel.spread("all"):
+    parallel.check_batch(6)
+    model = games.wgan_gp(norm=False)
+    try:
+        model.fit(Stream(games.points(), 5), steps_per_epoch=1, verbose=0)
+    except UserError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_a_batch_that_devices_cannot_share_evenly_is_refused(backend, tmp_path):
+    """TensorFlow gave one device more than the other, and JAX failed deep inside."""
+    told = spoken(backend, UNEVEN, tmp_path, processes=2)
+    assert "2 devices share each batch. Expected a multiple of 2. Received: batch=5." in told
+
+
+GPUS = """
+import os, sys
+import torch, torch.distributed as dist
+from gantools.core import parallel
+from gantools.errors import UserError
+os.environ |= {"WORLD_SIZE": "2", "LOCAL_RANK": "1"}
+taken = []
+torch.cuda.is_available = lambda: True
+torch.cuda.set_device = taken.append
+dist.init_process_group = dist.destroy_process_group = lambda *args: taken.extend(args)
+for found in (2, 1):
+    torch.cuda.device_count = lambda: found
+    try:
+        with parallel.spread():
+            print(taken)
+    except UserError as error:
+        print(error)
+"""
+
+
+def test_each_process_of_pytorch_takes_a_gpu_of_its_own(tmp_path):
+    """All took the first one, which NCCL refuses."""
+    first, second = spoken("torch", GPUS, tmp_path).splitlines()
+    assert first == "[1, 'nccl']"
+    assert second.startswith("PyTorch takes one process a GPU, and 1 are here. Received: 2 or more")
+
+
+def spoken(backend, text, folder, processes=1):
+    """Return what a script prints on a backend; PyTorch runs it in several processes."""
+    if find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    script = folder / "script.py"
+    script.write_text(text)
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": backend,
+        "PYTHONPATH": str(GAMES.parents[2]),
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+    }
+    command = [sys.executable, str(script)]
+    if backend == "torch" and processes > 1:
+        command[1:1] = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout

@@ -82,7 +82,18 @@ def test_classes():
     np.testing.assert_array_equal(shares, [0.75, 0.25, 0, 0])
     assert witnesses.classes_present(shares, labels) == 0.5
     assert witnesses.classes_present(np.array([0.9, 0.04, 0.06, 0]), labels) == 0.5
-    assert witnesses.classes_present(shares[:2], np.array([0, 1])) == 1
+    assert witnesses.classes_present(shares[:2], np.repeat([0, 1], 5)) == 1
+
+
+def test_many_or_rare_classes_are_not_missing_where_nothing_is():
+    """Of the 500 classes .40 were found, of the ten .75: in samples of the same distribution."""
+    draws, centres = np.random.default_rng(3), random.normal(size=(500, 16))
+    rare = np.array([0.4, 0.3, 0.2, 0.076] + [0.004] * 6)
+    for share, expected in ((np.full(500, 1 / 500), None), (rare, 1.0), (np.full(20, 0.05), 1.0)):
+        labels, made = draws.choice(len(share), (2, 500), p=share)
+        real, fake = (centres[y] + draws.normal(0, 0.05, (500, 16)) for y in (labels, made))
+        shares = witnesses.class_shares(real, labels, fake)
+        assert witnesses.classes_present(shares, labels) == expected
 
 
 def test_features():
@@ -93,3 +104,7 @@ def test_features():
     expected = pictures.reshape(3, 16, 2, 16, 3, 3).mean((2, 4))
     np.testing.assert_allclose(shrunk, expected, atol=1e-6)
     assert witnesses.features(np.ones((2, 20, 20, 1))).shape == (2, 256)
+    # A strip is shrunk along its length alone; enlarged to 16 x 16 it was not averaged at all.
+    strip = random.uniform(-1, 1, (3, 8, 96, 1))
+    expected = strip.reshape(3, 8, 16, 6).mean(3).reshape(3, -1)
+    np.testing.assert_allclose(witnesses.features(strip), expected, atol=1e-6)

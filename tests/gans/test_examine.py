@@ -11,13 +11,14 @@ from click.testing import CliRunner
 from gantools import record
 from gantools.cli import main
 from gantools.core import Turn
+from gantools.core import observe as observation
 from gantools.core.observe import observe
 from gantools.core.opponents import made_of_reals
 from gantools.data.synthetic import digits
 from gantools.doctor import doctor
 from gantools.errors import DONE, SOME_FAILED, USAGE, UserError
 from gantools.gans import examine, run
-from gantools.gans.folder import build
+from gantools.gans.folder import build, open_run
 from gantools.gans.material import load
 from gantools.registry import GAMES
 
@@ -126,7 +127,10 @@ def test_the_command(trained, monkeypatch):
     assert "--data goes with a RUN" in done.output
 
 
-def test_health_of_a_sorted_set_sees_samples_from_all_of_it(tiny_game, tmp_path, monkeypatch):
+def test_health_knows_all_of_the_training_set_and_looks_at_samples_from_everywhere(
+    tiny_game, tmp_path, monkeypatch
+):
+    """It once took a random part for the whole, and the errors of its scores for smaller."""
     images = np.repeat(np.arange(200, dtype=np.uint8), 320).reshape(1000, 8, 8, 1)  # 0 to 199
     np.savez(tmp_path / "sorted.npz", images=images)
     watch, given = run._health, {}
@@ -136,11 +140,24 @@ def test_health_of_a_sorted_set_sees_samples_from_all_of_it(tiny_game, tmp_path,
         return watch(out, unseen, seen, *args)
 
     monkeypatch.setattr(run, "_health", spy)
-    monkeypatch.setattr(run, "HEALTH_SAMPLES", 300)
     material = load("pictures", tmp_path / "sorted.npz")
     run.train("tiny", material, tmp_path / "run", budget=run.Budget(steps=1))
-    assert given["x"].shape == (300, 8, 8, 1)
-    assert given["x"][:].mean() == pytest.approx(images.mean(), abs=15)
+    assert given["x"].shape == (900, 8, 8, 1)
+    monkeypatch.setattr(observation, "SCORED", 300)
+    monkeypatch.setattr(observation, "COMPARED", 100)
+    looked_at = observation._pick(given, 0)["x"]
+    assert len(looked_at) == 300
+    assert looked_at.mean() == pytest.approx(images.mean(), abs=15)
+
+
+def test_a_run_that_diverged_needs_no_more_pictures(trained):
+    """Beside the divergence it was once told that overfitting needs 200 pictures."""
+    model, _ = open_run(trained)
+    v = model.game.players["generator"].trainable_variables[0]
+    v.assign(np.full(v.shape, np.nan, "float32"))
+    model.save(trained / "states")
+    found = examine.examine(trained)
+    assert [verdict["finding"] for verdict in found["verdicts"]] == ["divergence"]
 
 
 def test_no_run(tmp_path):

@@ -30,3 +30,25 @@ def test_batch_and_gamma_are_those_of_the_nearest_resolution(side, batch, gamma)
     weights = recipe.game.turns[0].weights
     assert (weights["r1"].start, weights["r2"].start) == (gamma, gamma)
     assert make("paper", (side, side, 3), batch=7, **narrow).batch == 7
+
+
+def test_small_has_normalisation_where_the_penalties_allow_it():
+    """Without it G fell behind for good; in D it would mix the samples whose slopes count."""
+    players = load_game("r3gan")("small", (28, 28, 1)).game.players
+    kinds = {
+        name: {type(layer).__name__ for layer in net._flatten_layers()}
+        for name, net in players.items()
+    }
+    generator = kinds.pop("generator")
+    (critic,) = kinds.values()
+    assert "BatchNormalization" in generator and "BatchNormalization" not in critic
+
+
+def test_networks_of_either_family_can_be_given():
+    make, own = load_game("r3gan"), {"widths": (8, 4)}
+    pair = {"generator": own, "critic": {**own, "norm_kind": "none"}}
+    for networks in (pair, {**own, "blocks": 1}):
+        recipe = make("small", (16, 16, 3), latent=5, networks=networks)
+        model = recipe.model(0)
+        assert model.sample(2).shape == (2, 16, 16, 3)
+        assert recipe.game.players["generator"].input_shape == (None, 5)

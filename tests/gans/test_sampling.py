@@ -1,6 +1,8 @@
+import keras
 import numpy as np
 import pytest
 
+from gantools.core import AdversarialModel, Dragan, duel
 from gantools.errors import UserError
 from gantools.gans.sampling import interpolated, of_class, slerp
 from gantools.registry import load_game
@@ -66,3 +68,11 @@ def test_only_the_latent_changes_along_a_row():
         rows = seen[name].reshape(2, 5, -1)
         assert (rows == rows[:, :1]).all(), name
     assert len(np.unique(seen["z"], axis=0)) == 10
+
+
+def test_draws_of_the_training_alone_are_not_made():
+    """The noise of DRAGAN has the shape of the data, of which an interpolation has none."""
+    make = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    judge = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model = AdversarialModel(duel(make, judge, penalties=[Dragan()]))
+    assert interpolated(model, 10, columns=5).shape == (10, 2)

@@ -8,7 +8,7 @@ from gantools.nets import dcgan, pyramid, r3gan
 from gantools.nets.blocks import further_halvings
 from gantools.registry import load_game
 
-R3GAN = load_game("r3gan").__globals__["SIZES"]["small"]["networks"]
+R3GAN = {"widths": (96, 64, 48), "blocks": 1, "patch": 2, "largest": 8}
 NETS = {
     "dcgan G": (dcgan.generator, dcgan.CPU_GENERATOR),
     "dcgan D": (dcgan.discriminator, dcgan.CPU_DISCRIMINATOR),

@@ -134,10 +134,13 @@ def test_the_first_layers_take_the_first_style():
 
 @pytest.mark.backends
 def test_running_mean():
-    mean = style.RunningMean(3, decay=0.9)
-    for value in (1.0, 2.0):
+    mean, found = style.RunningMean(3, decay=0.7), []
+    for value in (1.0, 2.0, 6.0, 1.0, 5.0):
         mean.update(ops.full((4, 3), value))
-    np.testing.assert_allclose(numbers(mean.mean), np.full(3, 0.9 * 0.1 + 0.1 * 2.0), rtol=1e-6)
+        found.append(numbers(mean.mean))
+    expected = [1.0, 1.5, 3.0, 0.7 * 3.0 + 0.3 * 1.0]  # plain ones while n / (n + 1) < 0.7
+    expected.append(0.7 * expected[-1] + 0.3 * 5.0)
+    np.testing.assert_allclose(found, np.repeat(expected, 3).reshape(5, 3), rtol=1e-6)
 
 
 @pytest.mark.backends

@@ -31,8 +31,7 @@ STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-TAPS = {4: "fine", 10: "coarse"}  # block: output; 40 channels at stride 8, 112 at stride 16
-POOLED = {14: "late", 15: "last"}  # block: output averaged over places; 192 and 320 channels
+TAPS = {2: "first", 4: "fine", 7: "middle", 10: "coarse", 14: "deep", 15: "deepest"}  # of blocks
 
 
 def load_weights():
@@ -61,8 +60,8 @@ def graph(weights, side, channels, batch, *, head=False, into=None):
         channels: Of the pictures "x" `(batch, side, side, channels)` in [-1, 1]: 3 (RGB) or 1.
         batch: Pictures at once.
         head: Go on to the end: "pooled" `(batch, 1280)` and "logits" `(batch, 1000)`; without it
-            "fine" `(batch, side / 8, side / 8, 40)`, "coarse" `(batch, side / 16, side / 16, 112)`,
-            "late" `(batch, 192)` and "last" `(batch, 320)`.
+            the layers of `TAPS`, `(batch, side / stride, side / stride, channels)`: 24 channels at
+            stride 4, 40 at 8, 80 and 112 at 16, 192 and 320 at 32.
         into: `(Graph, name of pictures (batch, channels, side, side))` that the layers are added
             to; then no file is made, and only the names are returned.
     """
@@ -81,9 +80,6 @@ def graph(weights, side, channels, batch, *, head=False, into=None):
             if number in TAPS and not head:
                 shapes[TAPS[number]] = (batch, size, size, width)
                 net.graph.node("Transpose", x, perm=(0, 2, 3, 1), out=TAPS[number])
-            if number in POOLED and not head:
-                shapes[POOLED[number]] = (batch, width)
-                net.graph.node("ReduceMean", x, axes=(2, 3), keepdims=0, out=POOLED[number])
             number += 1
     if head:
         x, _ = net.conv(x, "_conv_head", "_bn1", size, 1, 1)

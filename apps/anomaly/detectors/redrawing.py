@@ -7,6 +7,7 @@ slices .48 against .79; `benchmarks/results/anomaly.jsonl`), so only its picture
 
 from gantools.errors import UserError
 
+from ..scans.foreground import is_scan
 from ..views import View
 from . import stored
 from .engine import Engine
@@ -45,7 +46,7 @@ class Redrawing:
         Raises:
             UserError: too few pictures, or of another form.
         """
-        from .training import trained_restorer
+        from .training import ROOM, trained_restorer
 
         pictures = given(pictures)
         if len(pictures) < FEWEST:
@@ -53,12 +54,12 @@ class Redrawing:
                 f"--restoration: expected at least {FEWEST} normals to fit on. Received: "
                 f"{len(pictures)}."
             )
-        self.shape = tuple(pictures.shape[1:])
+        self.shape, room = tuple(pictures.shape[1:]), ROOM if is_scan(pictures) else 1.0
         model, self.facts = trained_restorer(
             pictures, size=self.size, table=self.table, steps=self.steps, minutes=minutes,
-            seed=seed, out=out, progress=progress,
+            seed=seed, out=out, progress=progress, room=room,
         )  # fmt: skip
-        self.weights = weights_of({"generator": model.game.players["generator"]})
+        self.weights = weights_of({"generator": model.game.players["generator"]}, room)
         return self
 
     def restored(self, picture):

@@ -20,66 +20,84 @@ MEMORIES = {
     "patch_knn": (Neighbours, {"k": 1, "cosine": True}),
 }
 SOURCES = {"d": "means", "h": "hidden", "z": "latent", "p": "patches"}
-LAYERS = (
-    "residual",
-    "mask",
-    "patches",
-    "anywhere",
-    "places",
-)  # pixel maps, averaged for the heat-map
+LAYERS = ("residual", "mask", "patches", "anywhere", "places")  # averaged for the heat-map
 WINDOW = 7  # of the structural similarity
 C1, C2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
 
 
-def parts(pictures, out, turns, levels, memories, texture):
-    """Return name -> raw scores `(n,)` float64 of one batch, higher is odder.
+def apart(pictures, out, levels, memories, texture):
+    """Return name -> how odd each place of one batch is: what parts and maps are made of.
 
     Args:
         pictures: float32 `(n, h, w, c)`.
         out: Outputs of the graph.
-        turns: Logits `(4, n, 4)` of the rotation head for pictures turned by 0 to 3 quarters.
         levels, memories, texture: See above.
+
+    Returns:
+        `(n, h', w')` each, in the size that they have by themselves; the names are `LAYERS`.
     """
     anywhere, places = texture.score(pictures)
+    return {
+        "residual": _relative(residual(pictures, out), levels),
+        "mask": _sigmoid(out["mask"][..., 0]),
+        "patches": _patch_map(out, memories),
+        "anywhere": anywhere,
+        "places": places,
+    }
+
+
+def parts(pictures, out, turns, seen, memories):
+    """Return name -> raw scores `(n,)` float64 of one batch, higher is odder.
+
+    Args:
+        pictures, out, memories: As for `apart`.
+        turns: Logits `(4, n, 4)` of the rotation head for pictures turned by 0 to 3 quarters.
+        seen: What `apart` returned; of scans with "near" of `surroundings`.
+    """
     found = {
-        "res_norm_top": top_mean(_relative(residual(pictures, out), levels), 0.02),
+        "res_norm_top": top_mean(seen["residual"], 0.02),
         "residual": np.mean(np.abs(pictures - out["restored"]), axis=(1, 2, 3), dtype=np.float64),
         "ssim": 1 - np.array([ssim(*pair) for pair in zip(pictures, out["restored"], strict=True)]),
         "feat": out["apart"][:, 0].astype(np.float64),
         "damaged": out["damaged"][:, 0].astype(np.float64),
-        "seg_top": top_mean(_sigmoid(out["mask"]), 0.05),
+        "seg_top": top_mean(seen["mask"], 0.05),
         "rot_nll": -np.mean([_log_softmax(turns[k])[:, k] for k in range(4)], axis=0),
-        "patch_knn": top_mean(_patch_map(out, memories), 1 / 16),
-        "tex_top": top_mean(anywhere, 1 / 16),
-        "tex_mean": anywhere.mean(axis=(1, 2)),
-        "place_top": top_mean(places, 1 / 16),
-        "place_mean": places.mean(axis=(1, 2)),
+        "patch_knn": top_mean(seen["patches"], 1 / 16),
+        "tex_top": top_mean(seen["anywhere"], 1 / 16),
+        "tex_mean": seen["anywhere"].mean(axis=(1, 2)),
+        "place_top": top_mean(seen["places"], 1 / 16),
+        "place_mean": seen["places"].mean(axis=(1, 2)),
     }
     for name, memory in memories.items():
         if name[0] != "p":
             found[name] = memory.score(out[SOURCES[name[0]]])
+    if "near" in seen:
+        found |= {"near_top": top_mean(seen["near"], 1 / 16), "near_max": seen["near"].max((1, 2))}
     lost = ~np.isfinite(pictures).all(axis=(1, 2, 3))
     return {name: np.where(lost, np.nan, values) for name, values in found.items()}
 
 
-def layers(pictures, out, levels, memories, texture):
-    """Return the pixel maps `(n, layers, h, w)` float32 of one batch, in units of their levels."""
-    space = pictures.shape[1:3]
-    maps = [
-        _relative(residual(pictures, out), levels),
-        _enlarged(_sigmoid(out["mask"][..., 0]), space),
-        _enlarged(_patch_map(out, memories), space),
-        *(_enlarged(near, space) for near in texture.score(pictures)),
-    ]
+def layers(seen, space, levels):
+    """Return the pixel maps `(n, layers, h, w)` float32 of one batch, in units of their levels.
+
+    Args:
+        seen: What `apart` returned.
+        space: `(h, w)`.
+        levels: See above.
+    """
+    maps = [seen["residual"], *(_enlarged(seen[name], space) for name in LAYERS[1:])]
     return np.stack(maps, axis=1).astype(np.float32) / levels["maps"][:, None, None]
 
 
-def heat(pictures, out, levels, memories, texture):
+def heat(seen, space, levels):
     """Return heat-maps `(n, h, w)` float32: 1 is the 99.9 % level of held-out normals.
 
     The fourth root of the layers' mean fourth power: a layer that fires is not diluted by the rest.
+    Of scans it is "near" alone. Args: as for `layers`.
     """
-    found = layers(pictures, out, levels, memories, texture)
+    if "near" in seen:
+        return _enlarged(seen["near"], space) / levels["map"]
+    found = layers(seen, space, levels)
     return np.mean(found**4, axis=1) ** np.float32(0.25) / levels["map"]
 
 

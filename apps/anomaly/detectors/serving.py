@@ -21,7 +21,8 @@ def restorer_graph(weights, shape, batch, *, level, only_rotation=False):
     """Return the ONNX file of a trained restorer and discriminator.
 
     Args:
-        weights: "generator/LAYER/kernel" (or bias, gamma, beta) -> float32 array, see `weights_of`.
+        weights: "generator/LAYER/kernel" (or bias, gamma, beta) -> float32 array, see `weights_of`;
+            "room" is the share of the range that the networks see, 1 where it is not there.
         shape: `(h, w, c)` of a picture.
         batch: Pictures at once.
         level: Index of the halving whose features are "patches".
@@ -31,7 +32,7 @@ def restorer_graph(weights, shape, batch, *, level, only_rotation=False):
     x = net.graph.node("Transpose", "x", perm=(0, 3, 1, 2))
     if only_rotation:
         shapes = {"rotation": (batch, 4)}
-        net.rotation(x, shape, out="rotation")
+        net.rotation(net.given(x), shape, out="rotation")
     else:
         shapes = net.whole(x, shape, level)
     content = net.graph.file("restorer", {"x": (batch, *shape)}, shapes)
@@ -46,14 +47,19 @@ def redrawing_graph(weights, shape, batch):
         shape, batch: As there.
     """
     net = Network(weights, batch)
-    net.generator(net.graph.node("Transpose", "x", perm=(0, 3, 1, 2)), shape)
+    net.generator(net.given(net.graph.node("Transpose", "x", perm=(0, 3, 1, 2))), shape)
     sizes = (batch, *shape)
     return net.graph.file("restorer", {"x": sizes}, {"restored": sizes})
 
 
-def weights_of(players):
-    """Return the weights of Keras models: "player/layer/weight" -> array, in the models' order."""
-    found = {}
+def weights_of(players, room=1.0):
+    """Return the weights of Keras models: "player/layer/weight" -> array, in the models' order.
+
+    Args:
+        players: Name -> model.
+        room: Of `training.trained_restorer`.
+    """
+    found = {} if room == 1 else {"room": np.float32(room)}
     for name, player in players.items():
         for layer in player.layers:
             for v in layer.weights:
@@ -74,11 +80,18 @@ class Network:
 
     def whole(self, x, shape, level):
         """Add everything of `OUTPUTS` for pictures `x` `(batch, c, h, w)`; return their shapes."""
+        x = self.given(x)
         judged = self.discriminator(x, shape, level)
         restored, size = self.generator(x, shape)
         again = self.discriminator(restored, shape, level, heads=False)
         self.apart(judged, again)
         return self.shapes(judged, shape, size, level)
+
+    def given(self, x):
+        """Bring pictures to the share of the range that the networks see."""
+        if "room" not in self.weights:
+            return x
+        return self.graph.node("Mul", x, self.graph.constant(self.weights["room"]))
 
     def rotation(self, x, shape, out=None):
         """Add the head that tells by how much pictures are turned, `(batch, 4)` logits."""
@@ -103,7 +116,7 @@ class Network:
             space = tuple(2 * side for side in space)
             x = x if name == "out" else self._leaky(x)
         x = graph.node("Tanh", self._crop(x, space, shape))
-        graph.node("Transpose", x, perm=(0, 2, 3, 1), out="restored")
+        self._restored(x)
         return x, self.weights["generator/latent/bias"].size
 
     def discriminator(self, x, shape, level, heads=True):
@@ -134,6 +147,14 @@ class Network:
         sizes = ((*shape,), (latent,), (1,), (4,), (1,), (*space, 1), (hidden,))
         sizes += ((sum(c for *_, c in features),), (*space, channels))
         return {name: (self.batch, *size) for name, size in zip(OUTPUTS, sizes, strict=True)}
+
+    def _restored(self, x):
+        """Name the pictures of the generator, in the whole range, channels last."""
+        graph = self.graph
+        if "room" in self.weights:
+            x = graph.node("Div", x, graph.constant(self.weights["room"]))
+            x = graph.node("Clip", x, *(graph.constant(np.float32(end)) for end in (-1, 1)))
+        graph.node("Transpose", x, perm=(0, 2, 3, 1), out="restored")
 
     def _heads(self, features, level):
         graph, last = self.graph, features[-1][0]

@@ -42,16 +42,22 @@ class Texture:
         """Return what normals `(n, h, w, c)` in [-1, 1] have."""
         random = np.random.default_rng(seed)
         few = pictures[np.sort(random.permutation(len(pictures))[:MOST_PICTURES])]
-        greys = [sizes(picture) for picture in few]
-        filters = np.stack([_patterns([g[i] for g in greys], random) for i in (0, 1)])
-        found = cls(filters, np.zeros(2 * PATTERNS))
-        energies = [found._energies(picture) for picture in few]
-        found.floor = 0.05 * np.mean(energies, axis=(0, 1, 2)) + 1e-8
+        found = cls.of_patterns(few, random)
         vectors = found.describe(few)
         rows = vectors.reshape(-1, vectors.shape[-1])
         found.anywhere = Gaussian.fit(rows[random.permutation(len(rows))[:MOST_ROWS]])
         most = max(4, len(few) // PER_COMPONENT)
         found.places = Cells.fit(vectors, components=min(vectors.shape[-1], most))
+        return found
+
+    @classmethod
+    def of_patterns(cls, few, random):
+        """Return what describes pictures `(n, h, w, c)` by their own patterns, and scores none."""
+        greys = [sizes(picture) for picture in few]
+        filters = np.stack([_patterns([g[i] for g in greys], random) for i in (0, 1)])
+        found = cls(filters, np.zeros(2 * PATTERNS))
+        energies = [found._energies(picture) for picture in few]
+        found.floor = 0.05 * np.mean(energies, axis=(0, 1, 2)) + 1e-8
         return found
 
     def score(self, pictures):

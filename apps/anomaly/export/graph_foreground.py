@@ -12,7 +12,7 @@ import numpy as np
 from gantools.data.onnx import TYPES, Graph
 
 from ..scans.foreground import BORDER, DARK_END, DARKEST, RISE
-from .graph_pieces import constant, extreme
+from .graph_pieces import constant, extreme, separable
 
 OPSET = 18  # from which numbers are gathered by their largest
 EPSILON = 1.1920929e-07  # below which Otsu's method takes a share of the pixels for none
@@ -44,6 +44,25 @@ def foreground(g, x, size):
     largest, none = _largest(g, inside, height, width)
     whole = g.node("Or", g.node("Less", dark, _double(g, BORDER)), none)
     return g.node("Where", whole, constant(g, 1), _filled(g, largest, height, width))
+
+
+def at_places(g, x, count, size, places):
+    """Return `scans.foreground.at_places`, bool `(k, rows, columns)`.
+
+    Args:
+        g, size: As for `foreground`.
+        x: Name of the pictures `(k, c, h, w)`.
+        count: k.
+        places: `(rows, columns)`.
+    """
+    masks = [foreground(g, g.cut(x, 0, i, i + 1), size) for i in range(count)]
+    masks = masks[0] if count == 1 else g.node("Concat", *masks, axis=0)
+
+    def reduced(mask):
+        return cv2.resize(mask, places[::-1], interpolation=cv2.INTER_AREA)
+
+    shares = g.reshape(separable(g, masks, reduced, *size[:2]), 0, *places)
+    return g.node("Greater", shares, constant(g, 0.5))
 
 
 def _grey(g, x, channels):

@@ -7,6 +7,8 @@ itself: so the graph resizes as the program does.
 
 import numpy as np
 
+from gantools.data.onnx import TYPES
+
 from ..detectors.memory import ALIKE
 
 HEIGHT = 0.25  # of the impulses that matrices are read off by: overshoots are not clipped
@@ -127,7 +129,8 @@ def nearby(g, memory, wholes, cells):
     height, width = memory.cells.shape[1:3]
     alike = g.node("MatMul", unit(g, wholes), constant(g, memory.wholes.T))
     _, near = extreme(g, alike, min(ALIKE, len(memory.wholes)), 1)
-    others = g.node("Gather", constant(g, memory.cells), near, axis=0)  # (k, 20, h, w, e)
+    others = g.node("Gather", g.constant(memory.cells), near, axis=0)  # (k, 20, h, w, e)
+    others = g.node("Cast", others, to=TYPES["float32"])
     others = g.node("Pad", others, g.numbers(0, 0, 1, 1, 0, 0, 0, 1, 1, 0), mode="edge")
     own, least = g.node("Unsqueeze", cells, g.numbers(1)), []
     for y in range(3):

@@ -1,11 +1,13 @@
-"""The restorer's parts and maps as nodes of an ONNX graph, see `restoration` and `texture`."""
+"""The restorer's parts and maps as nodes of an ONNX graph, see `restoration`."""
 
+import cv2
 import numpy as np
 
 from ..detectors import restoration, texture
 from ..detectors.auto import mask_level
 from ..detectors.memory import Gaussian
 from ..detectors.serving import Network
+from . import graph_texture
 from .graph_pieces import (
     cells,
     constant,
@@ -31,10 +33,11 @@ class RestorerGraph:
     """
 
     def __init__(self, g, x, count, detector):
-        self.g, self.x, self.count, self.detector = g, x, count, detector
-        self.shape, self.levels = detector.shape, detector.levels
+        self.g, self.full, self.count, self.detector = g, x, count, detector
+        self.shape, self.levels = detector.drawn, detector.levels
+        self.x = separable(g, x, self._reduced, *detector.shape[:2])
         self.net = Network(detector.weights, count, g)
-        self.sizes = self.net.whole(x, self.shape, mask_level(self.shape))
+        self.sizes = self.net.whole(self.x, self.shape, mask_level(self.shape))
         self.made = {}
 
     def part(self, name):
@@ -60,11 +63,18 @@ class RestorerGraph:
             "tex_mean": lambda: mean(g, self._once(self._anywhere), 1, 2),
             "place_top": lambda: self._top(self._once(self._places), self._fine(), 1 / 16),
             "place_mean": lambda: mean(g, self._once(self._places), 1, 2),
+            "near_top": lambda: self._top(self._once(self._near), self._finest(), 1 / 16),
+            "near_max": lambda: g.node(
+                "ReduceMax", self._once(self._near), axes=(1, 2), keepdims=0
+            ),
         }[name]()
 
     def heat(self):
         """Return the heat-maps `(k, h, w)`, as `restoration.heat` gives them."""
-        g, space = self.g, self.shape[:2]
+        g, space, level = self.g, self.shape[:2], constant(self.g, 1 / float(self.levels["map"]))
+        if self.detector.facts["scan"]:
+            near = resized(g, self._once(self._near), self._finest(), self.detector.shape[:2])
+            return g.node("Mul", near, level)
         mask = g.reshape(g.node("Sigmoid", "mask"), self.count, *self._coarse())
         layers = [
             self._once(self._relative),
@@ -78,7 +88,11 @@ class RestorerGraph:
             for layer, level in zip(layers, self.levels["maps"], strict=True)
         ]
         root = g.node("Sqrt", g.node("Sqrt", g.node("Mean", *four)))
-        return g.node("Mul", root, constant(g, 1 / float(self.levels["map"])))
+        return g.node("Mul", root, level)
+
+    def _reduced(self, picture):
+        size = self.shape[1::-1]
+        return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
     def _once(self, make):
         name = make.__name__
@@ -90,7 +104,10 @@ class RestorerGraph:
         return self.sizes["mask"][1:3]
 
     def _fine(self):
-        return tuple(-(-side // texture.STRIDE) for side in self.shape[:2])
+        return graph_texture.places(self.shape)
+
+    def _finest(self):
+        return graph_texture.places(self.detector.shape)
 
     def _top(self, maps, size, share):
         return top_mean(self.g, maps, int(np.prod(size)), share)
@@ -140,7 +157,7 @@ class RestorerGraph:
         g, (height, width) = self.g, self.shape[:2]
         found = []
         for k, quarter in enumerate(range(4) if height == width else (0, 0, 2, 2)):
-            logits = self.net.rotation(self._quarter(quarter), self.shape)
+            logits = self.net.rotation(self.net.given(self._quarter(quarter)), self.shape)
             logits = g.node("LogSoftmax", logits, axis=1)
             found.append(picked(g, logits, [k], 1))
         return g.node("Neg", mean(g, g.node("Concat", *found, axis=1), 1))
@@ -169,33 +186,20 @@ class RestorerGraph:
         near = gaussian(g, self.detector._texture.anywhere, rows)
         return g.reshape(near, self.count, *self._fine())
 
-    def _places(self):
-        return cells(self.g, self.detector._texture.places, self._once(self._vectors))
+    def _near(self):
+        """Return the distances of `Surroundings.score`.
+
+        Raises:
+            KeyError: the normals were no scans.
+        """
+        known, shape = self.detector._surroundings, self.detector.shape
+        if known is None:
+            raise KeyError("near")
+        return graph_texture.near(self.g, known, self.full, self.count, shape)
 
     def _vectors(self):
-        """Return `Texture.describe` of the pictures, `(k, h / 4, w / 4, 2 patterns + 1)`."""
-        g, known, (height, width) = self.g, self.detector._texture, self.shape[:2]
-        grey = g.reshape(mean(g, self.x, 1), self.count, 1, height, width)
-        sizes = texture.sizes(np.zeros((height, width, 1), np.float32))
-        found = []
-        for i, step in enumerate((1, 2)):
-            one = separable(g, grey, lambda p, i=i: texture.sizes(p[..., None])[i], height, width)
-            space = sizes[i].shape
-            padded = one
-            for axis, side in enumerate(space, 2):
-                places = np.pad(np.arange(side), texture.SIDE // 2, mode="symmetric")
-                padded = picked(g, padded, places, axis)
-            response = g.node("Conv", padded, constant(g, known.filters[i][:, None]))
-            around = self._around(texture.SIGMA / step, texture.STRIDE // step)
-            found.append(separable(g, square(g, response), around, *space))
-        energies = g.node("Concat", *found, axis=1)
-        floor = constant(g, known.floor.reshape(-1, 1, 1))
-        energies = g.node("Log", g.node("Add", energies, floor))
-        whole = separable(g, grey, lambda p: texture.sizes(p[..., None])[0], height, width)
-        level = separable(g, whole, self._around(texture.SIGMA, texture.STRIDE), *sizes[0].shape)
-        vectors = g.node("Concat", energies, level, axis=1)
-        return g.node("Transpose", vectors, perm=(0, 2, 3, 1))
+        known = self.detector._texture
+        return graph_texture.described(self.g, known, self.x, self.count, self.shape)
 
-    def _around(self, sigma, stride):
-        height, width = self._fine()
-        return lambda p: texture.around(p, sigma, stride)[:height, :width]
+    def _places(self):
+        return cells(self.g, self.detector._texture.places, self._once(self._vectors))

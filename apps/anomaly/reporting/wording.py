@@ -10,6 +10,8 @@ KINDS = {
     "encoder": "Distances to the normals in the features of EfficientNet-Lite0 rank the items.",
     "restorer": "A restoration GAN learnt to undo damage on normals; what it changes, and what its "
     "discriminator finds odd, ranks the items.",
+    "restorer of scans": "The patterns at each place, held against those of the most similar "
+    "normals there, rank the items.",
     "references": "Simple distances to the normals rank the items; no network is used.",
     "table": "Simple distances to the normal rows rank the rows.",
 }
@@ -113,15 +115,15 @@ def method(outcome) -> tuple[str, ...]:
         else f"{fit} normals{grouped} in {len(outcome.judge.scales)} folds: each fold is held "
         "against a detector that did not see it."
     )
+    kind = outcome.model["kind"]
+    if kind == "restorer" and "near_top" in outcome.judge.ranking:
+        kind = "restorer of scans"
     told = [
-        KINDS.get(
-            outcome.model["kind"],
-            f"The detector {outcome.model['kind']} of the literature{published} ranks the items.",
-        ),
+        KINDS.get(kind, f"The detector {kind} of the literature{published} ranks the items."),
         f"{split} Seed {settings['seed']}.",
         f"Parts that rank, with equal weight: {', '.join(outcome.judge.ranking)}.",
         outcome.model.get("lost", ""),
     ]
-    if settings.get("restoration") and outcome.model["kind"] == "encoder":
+    if kind == "restorer of scans" or (settings.get("restoration") and kind == "encoder"):
         told.append(DRAWN)
     return tuple(line for line in told if line)

@@ -32,4 +32,15 @@ def test_fingerprint_is_json_and_names_nobody():
     assert made["modes"] == {"grey, 8 bit": 50}
     assert made["numbers"]["mean level"]["q50"] == pytest.approx(0.5, abs=0.03)
     assert sum(made["levels"]) == pytest.approx(1, abs=1e-4)
-    assert made["is_aligned"] is False
+    assert made["is_aligned"] is False and made["is_dark"] is False
+
+
+def test_objects_on_black_are_known():
+    y, x = np.mgrid[:70, :60]
+    disc = (y - 35) ** 2 + (x - 30) ** 2 < 500
+    pictures = np.random.default_rng(0).integers(90, 200, (20, 70, 60), np.uint8) * disc
+    whole = Collection(Path("d"), "flat")
+    assert fingerprint(whole, measure_arrays(pictures))["is_dark"] is True
+    pictures[:3] = 120  # 85 % are left
+    assert fingerprint(whole, measure_arrays(pictures))["is_dark"] is False
+    assert fingerprint(whole, measure_arrays(pictures[:0]))["is_dark"] is False

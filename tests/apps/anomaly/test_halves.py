@@ -203,7 +203,7 @@ def test_the_encoder_of_few_scans_with_some_that_are_none():
     traits = [member.detector.facts for member in detector.model.members]
     assert [one["scan"] for one in traits] == [True] * 5
     assert len({(one["alike"], one["aligned"]) for one in traits}) == 1
-    assert detector.model.judge.ranking == ("enc_near_max", "enc_patch_max")
+    assert detector.model.judge.ranking == ("enc_near_few", "enc_wide_few")
     assert np.isfinite(detector.score(discs(4, {1}, side=72, seed=9)).p).all()
 
 

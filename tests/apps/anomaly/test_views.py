@@ -65,6 +65,14 @@ def test_the_view_suits_the_data(longest, aligned, fine, kind, side):
         assert views.choose(known(longest, aligned), fine=True, scans=True).kind == "whole"
 
 
+@pytest.mark.parametrize("aligned", [False, True])
+def test_scans_are_shown_whole_and_in_detail(aligned):
+    for longest, side in ((48, 32), (64, 128), (300, 128), (1000, 128)):
+        view = views.choose(known(longest, aligned), scans=True)
+        assert (view.kind, view.side) == ("whole", side)
+    assert views.choose(known(300, aligned), 64, scans=True) == View("whole", 64)
+
+
 def test_a_square_too_large_to_be_trained_on_is_refused():
     assert views.choose(known(999, True), 448, fine=True).side == 448
     with pytest.raises(UserError, match=r"at most 256 pixels for this detector \(448 for the enc"):

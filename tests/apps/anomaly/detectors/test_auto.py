@@ -11,6 +11,8 @@ from gantools.apps.anomaly.detectors.held import level_of
 from gantools.data.synthetic import shapes
 from gantools.errors import UserError
 
+from .heads import heads, lesions
+
 
 def normals(n, seed=0):
     """Return stripes of one direction with noise, float32 `(n, 24, 24, 1)`."""
@@ -150,3 +152,49 @@ def test_the_smallest_networks_take_large_pictures_too():
     x = np.random.default_rng(0).uniform(-1, 1, (30, 64, 64, 1)).astype(np.float32)
     found = Auto("tiny", steps=4).fit(x)
     assert found.maps(x[:2]).shape == (2, 64, 64)
+
+
+@pytest.fixture(scope="module")
+def scanned():
+    return Auto("tiny", steps=4).fit(heads(60, 0), seed=1)
+
+
+def test_scans_are_ranked_by_the_oddest_places_within_the_object(scanned, fitted):
+    assert scanned.facts["scan"] and scanned.ranking == ("near_top",)
+    assert not fitted.facts["scan"] and "near_top" not in fitted.parts(normals(2))
+    good, (odd, rows) = heads(20, 2), lesions(20, 1)
+    low, high = scanned.parts(good), scanned.parts(odd)
+    assert np.mean(high["near_top"][:, None] > low["near_top"][None]) > 0.95
+    assert np.all(high["near_max"] >= high["near_top"]) and {"place_top", "ssim"} <= set(high)
+    maps = scanned.maps(odd)
+    assert maps.shape == (20, 128, 128) and maps.dtype == np.float32
+    assert np.all(maps[:, :8] == 0) and np.all(maps[:, rows, rows].min((1, 2)) > 0)
+    assert np.all(maps[:, rows, rows].mean((1, 2)) > 2 * maps[:, 32:96, 32:96].mean((1, 2)))
+    assert np.mean(scanned.maps(good) > 1) < 0.005
+
+
+def test_the_networks_see_large_scans_at_half_their_size(scanned):
+    assert scanned.drawn == (64, 64, 1)
+    drawn = scanned.restored(heads(2, 3))
+    assert drawn.shape == (2, 128, 128, 1) and np.abs(drawn).max() <= 1
+
+
+def test_scans_score_alike_when_saved_and_in_any_company(scanned, tmp_path):
+    x = np.concatenate([heads(3, 4), lesions(2, 5)[0]])
+    parts, maps = scanned.parts_and_maps(x)
+    scanned.save(tmp_path)
+    again = Auto.load(tmp_path)
+    assert again.ranking == scanned.ranking and np.array_equal(again.maps(x), maps)
+    assert np.array_equal(again.restored(x), scanned.restored(x))
+    alone = [again.parts(one[None]) for one in x]
+    for name, values in parts.items():
+        np.testing.assert_allclose(np.concatenate([a[name] for a in alone]), values, rtol=1e-5,
+                                   atol=1e-7, err_msg=name)  # fmt: skip
+    x[1] = np.nan
+    assert np.isnan(again.parts(x)["near_top"]).tolist() == [False, True, False, False, False]
+
+
+def test_traits_are_taken_as_they_are_given():
+    assert Auto.traits_of(heads(20, 6)) == {"scan": True}
+    found = Auto("tiny", steps=2, traits={"scan": False}).fit(heads(20, 6, 64))
+    assert found.ranking[:2] == ("place_top", "place_mean")

@@ -102,3 +102,15 @@ def test_nearby_compares_with_the_same_place_of_the_most_alike():
     again = Nearby(**memory.arrays())
     assert np.array_equal(again.score(np.eye(2)[:1], query[2:]), found[2:])
     assert len(Nearby.fit(wholes, cells, most=10).cells) == 10
+
+
+def test_nearby_knows_no_company_and_keeps_half_numbers():
+    random = np.random.default_rng(1)
+    wholes, cells = random.normal(size=(90, 7)), random.normal(size=(90, 6, 4, 5))
+    memory = Nearby.fit(wholes[:60], cells[:60])
+    half = Nearby.fit(wholes[:60], cells[:60].astype(np.float16))
+    whole = memory.score(wholes[60:], cells[60:])
+    alone = [memory.score(wholes[i : i + 1], cells[i : i + 1])[0] for i in range(60, 90)]
+    assert np.array_equal(whole, alone)
+    assert memory.cells.dtype == np.float32 and half.arrays()["cells"].dtype == np.float16
+    np.testing.assert_allclose(half.score(wholes[60:], cells[60:]), whole, rtol=0.01)

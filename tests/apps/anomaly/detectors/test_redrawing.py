@@ -10,6 +10,8 @@ from gantools.apps.anomaly.views import View
 from gantools.data.synthetic import shapes
 from gantools.errors import UserError
 
+from .heads import heads
+
 
 def pictures(n, side=32, seed=0):
     return shapes(n, side, 1, seed).astype(np.float32) / 127.5 - 1
@@ -69,3 +71,12 @@ def test_a_kept_one_draws_without_keras(fitted, tmp_path):
 def test_few_normals_are_refused():
     with pytest.raises(UserError, match="--restoration: expected at least 20 normals .* 19"):
         Redrawing(View("whole", 32)).fit(pictures(19))
+
+
+def test_scans_are_drawn_within_a_share_of_the_range(fitted, tmp_path):
+    x = heads(20, 0, 64)
+    found = Redrawing(View("whole", 64), "tiny", steps=2).fit(x)
+    assert found.weights["room"] == np.float32(0.9) and "room" not in fitted.weights
+    found.save(tmp_path)
+    again = Redrawing.load(tmp_path, vars(View("whole", 64)))
+    assert np.array_equal(again.restored(x[0]), found.restored(x[0]))

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from gantools.apps.anomaly.detectors.engine import ENGINES, Engine
-from gantools.apps.anomaly.detectors.serving import restorer_graph, weights_of
+from gantools.apps.anomaly.detectors.serving import redrawing_graph, restorer_graph, weights_of
 
 from gantools.errors import UserError
 from gantools.gans import restorer
@@ -72,6 +72,24 @@ def test_rotation_alone_is_the_same_head():
     assert names == ("rotation",)
     found = Engine(content, 4, names).run(x)["rotation"]
     np.testing.assert_allclose(found, np.array(players["discriminator"](x)[1]), atol=3e-5)
+
+
+def test_networks_that_see_a_share_of_the_range_restore_all_of_it():
+    shape, room = (28, 28, 1), 0.5
+    players = networks(shape)
+    x = np.random.default_rng(4).uniform(-1, 1, (4, *shape)).astype("float32")
+    wanted = expected(players, np.float32(room) * x, level=1)
+    restored = wanted["restored"] / room
+    assert np.abs(restored).max() > 1  # and has to be cut
+    wanted["restored"] = restored.clip(-1, 1)
+    weights = weights_of(players, room)
+    whole = restorer_graph(weights, shape, 4, level=1)
+    turned = restorer_graph(weights, shape, 4, level=1, only_rotation=True)
+    drawn = redrawing_graph(weights, shape, 4), ("restored",)
+    for content, names in (whole, turned, drawn):
+        found = Engine(content, 4, names).run(x)
+        for name in names:
+            np.testing.assert_allclose(found[name], wanted[name], atol=6e-5, err_msg=name)
 
 
 def test_batches_are_filled_up_and_do_not_matter():

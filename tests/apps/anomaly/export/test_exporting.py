@@ -118,7 +118,7 @@ def everything(detector):
 )
 def test_the_encoder(tmp_path, count, channels):
     detector = Detector("encoder", side=48).fit(tiles(count, size=(48, 48), channels=channels))
-    assert {"enc_patch_max", "enc_cell_top", "knn5"} <= set(everything(detector))
+    assert {"enc_wide_few", "enc_cell_top", "enc_deep_top", "knn5"} <= set(everything(detector))
     x = odd(channels=channels)
     content = exporting.exported(detector.model, (32, 32))
     same(detector, content, x, x, tmp_path)
@@ -160,7 +160,7 @@ def test_scans_are_masked_in_the_file(tmp_path):
 def test_the_encoder_on_scans(tmp_path, count, channels):
     made = Detector("encoder", side=64, scans=True).fit(scans(count, channels=channels))
     assert made.model.members[0].detector.facts["scan"] and made.model.levels.masked
-    assert {"enc_near_max", "enc_near_top", "enc_patch_max"} <= set(everything(made))
+    assert {"enc_near_few", "enc_wide_few", "enc_deep_maha"} <= set(everything(made))
     x = sick(channels=channels)
     content = exporting.exported(made.model, x.shape[1:3])
     same(made, content, x, x, tmp_path)
@@ -191,6 +191,19 @@ def test_the_restorer(tmp_path, monkeypatch, size, channels):
     x = odd(size=size, channels=channels)
     content = exporting.exported(detector.model, size)
     same(detector, content, x, x, tmp_path)
+
+
+@pytest.mark.parametrize("channels", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_the_restorer_on_scans(tmp_path, monkeypatch, channels):
+    monkeypatch.setattr(training, "trained_restorer", untrained)
+    made = Detector("restorer").fit(scans(70, channels=channels))
+    detector = made.model.members[0].detector
+    assert made.model.judge.ranking == ("near_top",) and detector.drawn == (64, 64, channels)
+    assert {"near_top", "near_max", "place_top", "rot_nll"} <= set(everything(made))
+    x = sick(channels=channels)
+    content = exporting.exported(made.model, x.shape[1:3])
+    found = same(made, content, x, x, tmp_path)
+    assert (found["map"][:8, 0, :3] == 0).all() and found["map"][8, 0, :3].any()
 
 
 def test_what_cannot_be_exported_gets_a_sentence():
