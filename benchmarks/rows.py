@@ -36,12 +36,14 @@ def append(name, *, command=None, **measured):
 def newest(name, *keys):
     """Return the newest row of every combination of `keys` in `results/NAME.jsonl`, oldest first.
 
-    A combination keeps the place of its first row; a file that is not there has no rows.
+    A file that is not there has no rows.
     """
     path, found = RESULTS / f"{name}.jsonl", {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         row = json.loads(line)
-        found[tuple(row[key] for key in keys)] = row
+        chosen = tuple(row[key] for key in keys)
+        found.pop(chosen, None)
+        found[chosen] = row
     return list(found.values())
 
 

@@ -122,8 +122,11 @@ class Encoder:
             self._memories[name] = kind.fit(rows, **options)
         if traits["scan"]:
             self._memories["nearby"] = Nearby.fit(seen["gap"], seen["wide"], seed=seed)
-        self.layers = self._layers(pictures[held])
-        self.level = max(float(np.quantile(self.maps(pictures[held]), 0.999)), 1e-6)
+        fresh = pictures[held]
+        apart = [self._apart(fresh[w], s) for w, s in self._looks(fresh, np.arange(len(fresh)))]
+        self.layers = self._layers(apart)
+        heat = [heat for one in apart for heat in self._heat(one)]
+        self.level = max(float(np.quantile(heat, 0.999)), 1e-6)
         return self
 
     @staticmethod
@@ -255,16 +258,14 @@ class Encoder:
             if places in apart
         }
 
-    def _layers(self, pictures):
+    def _layers(self, apart):
         """Return `(distances, offset, span)` of what the heat-maps are the mean of.
 
-        Where there are two, each is brought to 0 at the median and 1 at the 99.9 % level of normals
-        `(n, h, w, c)` that were not learnt from.
+        Where there are two, each is brought to 0 at the median and 1 at the 99.9 % level of the
+        distances of normals that were not learnt from.
         """
         if self.facts["scan"] or self.facts["aligned"]:
             return (("nearby" if self.facts["scan"] else "placed", 0.0, 1.0),)
-        looks = self._looks(pictures, np.arange(len(pictures)))
-        apart = [self._apart(pictures[where], seen) for where, seen in looks]
         found = []
         for name in ("wide", "deep"):
             middle, high = np.quantile(np.concatenate([a[name] for a in apart]), (0.5, 0.999))
