@@ -1,5 +1,7 @@
 """Maps of fresh normals are clear (C9), also of normals in groups and of pictures in windows."""
 
+from functools import partial
+
 import cv2
 import numpy as np
 from gantools.apps.anomaly import Detector, fitted, views
@@ -58,7 +60,7 @@ def test_references_with_windows(monkeypatch):
 
 
 def test_a_detector_that_learns_with_groups_and_windows(monkeypatch):
-    monkeypatch.setattr(fitted, "detector_class", lambda kind: lambda: Auto("tiny", steps=12))
+    monkeypatch.setattr(fitted, "detector_class", lambda kind: partial(Auto, "tiny", steps=12))
     monkeypatch.setattr(views, "choose", lambda *_, **__: views.View(views.WINDOWS, 16, 8))
     random = np.random.default_rng(2)
     pictures, groups = groups_of(random, 40, 3, 0.1)
