@@ -43,11 +43,30 @@ def card(name, scale, scores):
     return "\n".join(lines)
 
 
+def reduced(scores):
+    """Return the section of the scales that no network has, as `gantools superres` makes them."""
+    lines = [
+        "## Other scales",
+        "",
+        "Made by a network of a larger scale and an exact reduction.",
+        "",
+    ]
+    lines += ["| | test pictures | PSNR-Y | SSIM-Y | bicubic PSNR-Y |", "|---|---|---|---|---|"]
+    for (name, scale, folder), row in scores.items():
+        if (name, scale) not in shipped():
+            figures = (row["psnr_y"], row["ssim_y"], row["bicubic_psnr_y"])
+            lines.append(
+                "| {} x{} | {} | {:.2f} | {:.4f} | {:.2f} |".format(name, scale, folder, *figures)
+            )
+    return "\n".join(lines)
+
+
 @click.command()
 def main():
     """Write the cards of all shipped networks."""
     scores = latest_scores()
     sections = [HEAD, *(card(name, scale, scores) + "\n" for name, scale in shipped())]
+    sections.append(reduced(scores) + "\n")
     (SHIPPED / "README.md").write_text("\n".join(sections), encoding="utf-8")
     click.echo(SHIPPED / "README.md")
 

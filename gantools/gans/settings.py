@@ -6,6 +6,8 @@ from keras import ops
 
 from gantools.core import DiffAugment, Linear, SpectralNormalization
 from gantools.errors import UserError
+from gantools.nets import dcgan, resnet
+from gantools.nets.blocks import unchanged
 
 EXTENT = ("batch", "generator", "discriminator", "hidden", "latent", "widths")  # how large it is
 
@@ -64,6 +66,23 @@ def augmentation(settings: Mapping, shape: tuple[int, ...]):
     """
     given = settings["augment"]
     return DiffAugment(given, shape, fill=settings["fill"]) if isinstance(given, str) else given
+
+
+def networks(settings: Mapping, shape: tuple[int, ...], seed: int, wrap=unchanged):
+    """Return `(generator, critic)` of a game whose critic must not be normalised by batches.
+
+    Args:
+        settings: "generator" and "critic", what `nets.dcgan` takes where the generator has
+            "widths", else what `nets.resnet` does.
+        shape: Of one sample.
+        seed: Same seed, same weights.
+        wrap: Applied to every layer of the critic that has a kernel.
+    """
+    made, judge = settings["generator"], {**settings["critic"], "seed": seed, "wrap": wrap}
+    if "widths" in made:
+        critic = dcgan.discriminator(shape, norm_kind="none", **judge)
+        return dcgan.generator(shape, seed=seed, **made), critic
+    return resnet.generator(shape, seed=seed, **made), resnet.critic(shape, **judge)
 
 
 def spectral(layer):

@@ -31,3 +31,14 @@ def test_words_that_a_game_does_not_know(name, given, expected):
 def test_optimizers_are_those_that_are_asked_for(name, word, kind):
     recipe = load_game(name)("tiny", (16, 16, 1), optimizer=word)
     assert {type(part).__name__ for part in recipe.optimizers.values()} == {kind}
+
+
+@pytest.mark.parametrize("name", ["wgan_gp", "sngan"])
+@pytest.mark.parametrize("size", ["tiny", "small"])
+def test_critics_that_are_bounded_sample_by_sample_are_not_normalised_by_batches(name, size):
+    players = load_game(name)(size, (16, 16, 1)).game.players
+    layers = [type(layer).__name__ for layer in players["discriminator"].layers]
+    assert "BatchNormalization" not in layers
+    assert ("SpectralNormalization" in layers) == (name == "sngan")
+    assert name != "sngan" or not {"Conv2D", "Dense"} & set(layers)  # every kernel is bounded
+    assert "BatchNormalization" in [type(a).__name__ for a in players["generator"].layers]

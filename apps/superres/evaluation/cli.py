@@ -1,5 +1,7 @@
 """The command `gantools superres eval`: figures of a network beside bicubic and Lanczos."""
 
+from math import prod
+
 import click
 
 from gantools.data.files import readable
@@ -53,7 +55,7 @@ def evaluate(folders, lr, html, as_json, required, quiet, verbose, **chosen):
         raise UserError("--lr belongs to one folder of sharp pictures. Measure one at a time.")
     check_names(required, measure.FIGURES)
     upscaler, worst = _upscaler(**chosen), Worst()
-    said = {"low": Path(lr) if lr else None}
+    said = {"low": Path(lr) if lr else None, "scale": chosen["scale"]}
     if html:  # a page is made again by the same command, but replaces nothing else
         sources = [path for path in map(Path, (*folders, lr or "")) if path.is_file()]
         remedy = "It is no page of an earlier command: give another name"
@@ -64,7 +66,7 @@ def evaluate(folders, lr, html, as_json, required, quiet, verbose, **chosen):
     for folder in folders:
         scores = measure.evaluate(Path(folder), upscaler, tell, **said)
         tables.append((str(folder), scores, measure.mean(scores)))
-    title = f"{upscaler.family.name} x{chosen['scale']}"
+    title = _title(upscaler.family, chosen["scale"])
     if html:
         write(Path(html), f"Evaluation of {title}", tables, worst)
     if as_json:
@@ -76,9 +78,9 @@ def evaluate(folders, lr, html, as_json, required, quiet, verbose, **chosen):
 
 
 def _upscaler(model, scale, strength, tta, no_projection, engine, threads):
-    """Return the upscaler of the one network that is measured."""
+    """Return the upscaler of the networks that are measured."""
     from ..enlarge import Upscaler
-    from ..family import Family, family
+    from ..family import family
     from ..model import unknown
 
     networks = family(model, strength)
@@ -88,11 +90,17 @@ def _upscaler(model, scale, strength, tta, no_projection, engine, threads):
             f"The network '{model}' has an adversarially trained twin for {known}, and none for "
             f"x{scale}. Leave out --strength or give another --scale."
         )
-    if scale not in networks.scales:
+    if len(networks.scales) == 1 and scale not in networks.scales:  # most likely not meant
         raise unknown(model, scale)
-    network = networks.network(scale)
-    one = Family(networks.name, {scale: lambda: network})
-    return Upscaler(one, engine, threads, projection=not no_projection, views=int(tta))
+    return Upscaler(networks, engine, threads, projection=not no_projection, views=int(tta))
+
+
+def _title(networks, scale):
+    """Return what is measured: `fast x4`, or `fast x3 (x4, reduced)` where no network has it."""
+    steps = networks.ladder(scale)
+    made = " and ".join(f"x{step}" for step in steps)
+    more = ", reduced" if prod(steps) > scale else ""
+    return f"{networks.name} x{scale}" + ("" if steps == (scale,) else f" ({made}{more})")
 
 
 def _write_table(tables, title, verbose):
@@ -115,7 +123,7 @@ def _write_json(tables, upscaler, chosen):
     import json
     from dataclasses import asdict
 
-    used = upscaler.engine()
+    used = upscaler.engine(network=upscaler.passes(1, 1, (chosen["scale"],) * 2)[-1])
     document = {
         "schema": 1,
         "model": upscaler.family.name,

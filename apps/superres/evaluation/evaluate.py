@@ -88,6 +88,7 @@ def evaluate(
     upscaler: Upscaler,
     progress: Callable[[str], None] = lambda name: None,
     *,
+    scale: int | None = None,
     low: Path | None = None,
     seen: Callable[[str, np.ndarray, dict[str, np.ndarray]], None] = lambda *_: None,
 ) -> list[Score]:
@@ -97,31 +98,32 @@ def evaluate(
         folder: Sharp pictures of 8 bits, or one picture file; alpha is left out.
         upscaler: The network.
         progress: Called with the name of each picture before it is measured.
+        scale: Enlargement, made as for a user: by one network, or by several and a reduction. None:
+            the network's own.
         low: Folder of the small pictures, or None to make them.
         seen: Called with name, original and `{method: result}` of each picture.
 
     Raises:
         UserError: no pictures, or one that cannot be read or is not fit to be measured.
     """
-    scores = []
-    for name, high, small in pairs(folder, upscaler.network.scale, low):
+    scores, scale = [], scale or upscaler.network.scale
+    for name, high, small in pairs(folder, scale, low):
         progress(name)
-        results = enlarged(small, upscaler)
-        scores.append(score(name, high, small, results, upscaler.network.scale))
+        results = enlarged(small, upscaler, scale)
+        scores.append(score(name, high, small, results, scale))
         seen(name, high, results)
     return scores
 
 
-def enlarged(low: np.ndarray, upscaler: Upscaler) -> dict[str, np.ndarray]:
+def enlarged(low: np.ndarray, upscaler: Upscaler, scale: int) -> dict[str, np.ndarray]:
     """Return `{method: (h, w, 3) uint8}`, the picture `low` enlarged by each of `METHODS`."""
     import cv2
 
-    scale = upscaler.network.scale
-    size = (low.shape[1] * scale, low.shape[0] * scale)
+    height, width = low.shape[0] * scale, low.shape[1] * scale
     return {
-        "network": np.concatenate([band.copy() for band in upscaler.bands(low)]),
+        "network": np.concatenate([band.copy() for band in upscaler.bands(low, (height, width))]),
         "bicubic": resize(low, scale),
-        "lanczos": cv2.resize(low, size, interpolation=cv2.INTER_LANCZOS4),
+        "lanczos": cv2.resize(low, (width, height), interpolation=cv2.INTER_LANCZOS4),
     }
 
 

@@ -15,7 +15,9 @@ from gantools.apps.superres.enlarge import Upscaler
 
 from gantools.cli import main
 from gantools.data.pictures import Picture, read, write
+from gantools.data.resample import resize
 from gantools.errors import ALL_FAILED, DONE, INTERRUPTED, SOME_FAILED, USAGE
+from gantools.metrics.pixels import psnr_y
 
 
 @pytest.fixture
@@ -258,6 +260,22 @@ def test_eval_prints_a_table_and_json(run, tmp_path, picture):
     assert "The worst crops" in page.read_text()
     assert run("eval", tmp_path, tmp_path, "--lr", tmp_path)[0] == USAGE
     assert run("eval", tmp_path / "sharp", "--scale", "3")[0] == USAGE
+
+
+def test_eval_of_a_scale_that_no_network_has(run, tmp_path, picture):
+    """x3 is measured as users get it: by x4, and an exact reduction."""
+    high = picture(96, 96)
+    write(tmp_path / "a.png", Picture(high))
+    code, out, _ = run("eval", tmp_path, "--scale", "3", "--json", "-q", model="fast")
+    assert code == DONE
+    (tmp_path / "low").mkdir()
+    write(tmp_path / "low/a.png", Picture(resize(high, 1 / 3)))
+    made = tmp_path / "made.png"
+    assert run(tmp_path / "low/a.png", "--scale", "3", "-o", made, model="fast")[0] == DONE
+    found = json.loads(out)["folders"][0]["mean"]["network"]["psnr"]
+    assert found == pytest.approx(psnr_y(read(made).pixels, high, 3))
+    head = run("eval", tmp_path, "--scale", "3", "-q", model="fast")[1].splitlines()[0]
+    assert head.startswith("fast x3 (x4, reduced)")
 
 
 def test_eval_of_a_scale_without_a_twin(run, tmp_path):
