@@ -10,7 +10,8 @@
     infogan       the same digits without labels: categories against classes, best matching
     bigan, ali    G(E(x)) of held-out digits: still the same class, and nearer than the mean picture
     stylegan      drawn colour digits, 32 pixels: of two mixed samples the digit must come from the
-                  coarse styles (4 and 8 pixels), the ink from the fine ones
+                  coarse styles (4 and 8 pixels), the ink from the fine ones. Nothing is truncated,
+                  as in the paper's tables
     dcgan         the same colour digits: its distance is what StyleGAN's is compared with
 
 `frechet` is a distance to held-out reals in the classifier's features, `frechet_real` that of as
@@ -172,7 +173,7 @@ class ColourDigits:
 
     def stylegan(self, name, budget, seed):
         """Measure StyleGAN's distance, and whose digit and ink a mixed sample has."""
-        model, cycles = train(name, {"x": self.x}, budget, seed)
+        model, cycles = train(name, {"x": self.x}, budget, seed, truncation=1.0)
         size = model.game.players["mapping"].input_shape[-1]
         random = np.random.default_rng(seed)
         a, b = random.normal(size=(2, MIXES, size)).astype(np.float32)

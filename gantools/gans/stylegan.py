@@ -15,27 +15,34 @@ not depend on each other. Samples are truncated: w' = mean w + psi (w - mean w).
 Differs from the paper:
 - no progressive growing, one rate for all resolutions: made for 32x32 and 64x64;
 - truncation acts on all styles; samples are clipped to [-1, 1];
-- small: narrow networks and R1 in every fourth update; tiny: for tests.
+- the constant starts as noise, not as ones, which AdaIN would divide by their deviation of 0;
+- small: narrow networks, for the critic those of `nets.dcgan.CPU_*` with the minibatch statistic,
+  R1 in every second update, rates that fall over 100 000 pictures, and kernels of the synthesis
+  that learn 24 times as fast as the rest: at one rate for all they are still nearly random when the
+  styles have given up the contrast of the pictures; tiny: for tests.
 """
 
 import keras
 from keras import ops
 
-from gantools.core import R1, Ema, Game, Turn, normal, objective
+from gantools.core import R1, Ema, Game, Linear, Turn, normal, objective
 from gantools.core.gradients import no_gradient
 from gantools.core.penalties import scores_and_penalties
 from gantools.gans.balance import balanced
 from gantools.gans.recipe import Recipe
 from gantools.gans.settings import choose, shown
-from gantools.nets import style
+from gantools.nets import dcgan, style
 
 TITLE = "A Style-Based Generator Architecture for GANs"
 SOURCE = "arXiv 1812.04948"
 SIDES = objective("nonsaturating")
+FALLEN = 0.05  # what is left of the rates at the end
 _PAPER = {"rate": 1e-3, "batch": 64, "gamma": 10.0, "every": 1, "half_life": 10_000, "mixing": 0.9}
 _PAPER |= {"truncation": 0.7, "latent": 512, "depth": 8, "widths": (512,) * 4 + (256,), "group": 4}
-_SMALL = {"rate": 2e-3, "gamma": 1.0, "every": 4, "latent": 128, "depth": 3}
-_SMALL["widths"] = (64, 64, 32, 16)
+_PAPER |= {"critic": None, "critic_rate": None, "kernels": 1.0, "images": None}
+_SMALL = {"batch": 32, "rate": 3e-4, "gamma": 1.0, "every": 2, "latent": 128, "depth": 3}
+_SMALL |= {"widths": (64, 64, 32, 16), "critic": dcgan.CPU_DISCRIMINATOR, "critic_rate": 2e-4}
+_SMALL |= {"kernels": 24.0, "images": 100_000}
 _TINY = {"batch": 4, "latent": 8, "depth": 2, "widths": (8, 4), "group": 2}
 SIZES = {"tiny": {**_PAPER, **_TINY}, "small": {**_PAPER, **_SMALL}, "paper": _PAPER}
 
@@ -50,7 +57,10 @@ def game(size="small", shape=(32, 32, 3), *, seed=0, **overrides) -> Recipe:
         **overrides: Of the size's settings: `rate`, `batch`, `gamma` of R1 and the updates from one
             with it to the next, `every`, `half_life` of the averaged networks in images, `mixing`
             (probability), `truncation` (psi), `latent` (also the size of a style), `depth` of the
-            mapping, `widths` from the smallest map on, and `group` of the minibatch statistic.
+            mapping, `widths` from the smallest map on, `group` of the minibatch statistic, `critic`
+            (a dict for `nets.dcgan.discriminator`, or None for the paper's), `critic_rate` (None:
+            `rate`), `kernels` (rate of the synthesis' kernels relative to the rest), and `images`
+            over which the rates fall to a twentieth (None: constant).
     """
     s = choose(SIZES, size, overrides)
     count, penalty = 2 * style.levels(shape), R1(s["gamma"], every=s["every"])
@@ -63,8 +73,8 @@ def game(size="small", shape=(32, 32, 3), *, seed=0, **overrides) -> Recipe:
     description = Game(
         players={
             "mapping": style.mapping(s["latent"], s["latent"], s["depth"], seed=seed),
-            "generator": style.synthesis(shape, style=s["latent"], **nets),
-            "discriminator": style.critic(shape, group=s["group"], **nets),
+            "generator": style.synthesis(shape, style=s["latent"], rate=s["kernels"], **nets),
+            "discriminator": _critic(shape, s, nets),
         },
         turns=turns,
         samplers={
@@ -79,8 +89,22 @@ def game(size="small", shape=(32, 32, 3), *, seed=0, **overrides) -> Recipe:
         arranged={"cut": lambda n: [count] * n},
         equilibrium=balanced(SIDES),  # D = 1/2: 2 ln 2 for it, -log 1/2 for G
     )
-    adam = {turn.name: keras.optimizers.Adam(s["rate"], 0.0, 0.99, 1e-8) for turn in turns}
-    return Recipe(description, adam, s["batch"])
+    rates = {"discriminator": s["critic_rate"] or s["rate"], "generator": s["rate"]}
+    return Recipe(
+        description, {n: _adam(rate, s["images"]) for n, rate in rates.items()}, s["batch"]
+    )
+
+
+def _critic(shape, s, nets):
+    if s["critic"] is None:
+        return style.critic(shape, group=s["group"], **nets)
+    options = {"norm_kind": "none", "group": s["group"], "seed": nets["seed"], **s["critic"]}
+    return dcgan.discriminator(shape, **options)
+
+
+def _adam(rate, images):
+    falling = Linear(rate, FALLEN * rate, images) if images else rate
+    return keras.optimizers.Adam(falling, 0.0, 0.99, 1e-8)
 
 
 def _fake(model, draw):

@@ -12,6 +12,7 @@ import math
 
 import keras
 
+from gantools.core import MinibatchStd
 from gantools.errors import UserError
 from gantools.nets.blocks import (
     Layers,
@@ -133,6 +134,7 @@ def discriminator(
     dropout: float = 0.0,
     norm_kind: str = "batch",
     largest: int | None = None,
+    group: int = 1,
     init=None,
     wrap=unchanged,
     seed: int = 0,
@@ -150,6 +152,7 @@ def discriminator(
             "layer" or "none" (as gradient penalties need); never on the first layer.
         largest: Longest allowed side of the last map: the last convolution is repeated, with stride
             2, until the shorter side is no longer; None: as `widths` have it.
+        group: Samples that a minibatch statistic compares behind the convolutions; 1: none.
         init: Family of kernel distributions; None: N(0, 0.02) as in the paper, He's without norm.
         wrap: Applied to every layer with a kernel, for example spectral normalisation.
         seed: Same seed, same weights.
@@ -171,6 +174,7 @@ def discriminator(
         if dropout:
             name = f"drop{i}"
             x = keras.layers.Dropout(dropout, seed=layer_seed(seed, name), name=name)(x)
+    x = MinibatchStd(group, name="deviation")(x) if group > 1 else x
     x = keras.layers.Flatten()(x)
     if dense:
         x = activate(make.dense(x, "dense", dense), "leaky_relu")

@@ -19,6 +19,7 @@ from gantools.nets.blocks import (
     check_shape,
     crop,
     halvings,
+    layer_seed,
     normal,
     pad,
     picture,
@@ -118,18 +119,23 @@ class StyleOf(keras.layers.Layer):
 class Constant(keras.layers.Layer):
     """The learnt first map, the same for every sample: styles -> `(batch, *space, channels)`.
 
+    It starts as N(0, 1). The paper's ones have no deviation that `AdaptiveNorm` could divide by:
+    the first updates and the noise would fill the map with something of any size.
+
     Args:
-        shape: `(*space, channels)`; all ones at first.
+        shape: `(*space, channels)`.
+        seed: Same seed, same map.
         **options: Of a Keras layer.
     """
 
-    def __init__(self, shape, **options):
+    def __init__(self, shape, seed: int = 0, **options):
         super().__init__(**options)
-        self.map_shape = tuple(shape)
+        self.map_shape, self.seed = tuple(shape), seed
 
     def build(self, input_shape):
         """Create the map."""
-        self.map = self.add_weight(name="map", shape=(1, *self.map_shape), initializer="ones")
+        start = keras.initializers.RandomNormal(0.0, 1.0, seed=self.seed)
+        self.map = self.add_weight(name="map", shape=(1, *self.map_shape), initializer=start)
         self.built = True
 
     def call(self, w):
@@ -142,7 +148,7 @@ class Constant(keras.layers.Layer):
 
     def get_config(self):
         """Return the arguments."""
-        return {**super().get_config(), "shape": self.map_shape}
+        return {**super().get_config(), "shape": self.map_shape, "seed": self.seed}
 
 
 @_register
@@ -295,7 +301,7 @@ def mixed(make, draw, net: keras.Model):
 
 
 def synthesis(
-    shape: tuple[int, ...], *, style: int, widths: tuple[int, ...], seed: int = 0
+    shape: tuple[int, ...], *, style: int, widths: tuple[int, ...], rate: float = 1.0, seed: int = 0
 ) -> keras.Model:
     """Return the synthesis {"w": `(batch, 2 levels, style)`, "noise"} -> `(batch, *shape)` float32.
 
@@ -303,14 +309,18 @@ def synthesis(
         shape: Shape of one sample.
         style: Size of a style.
         widths: Channels from the smallest map on; the last counts for all larger maps as well.
+        rate: Learning rate of the 3x3 kernels relative to the other layers'. N(0, 1) needs some
+            1000 updates of Adam at 0.001 to become something else.
         seed: Same seed, same weights.
     """
     shape, count = check_shape(shape, SMALLEST), levels(shape)
-    make, linear = (Layers(seed, normal(1.0), equal(gain)) for gain in (2**0.5, 1.0))
+    make = Layers(seed, normal(1.0 / rate), equal(rate=rate))
+    linear = Layers(seed, normal(1.0), equal(1.0))
     base = base_of(shape[:-1], 2 ** (count - 1))
     w = keras.Input((2 * count, style), name="w")
     noise = keras.Input((noise_size(shape),), name="noise")
-    x, used = Constant((*base, _width(widths, 0)), name="constant")(w), 0
+    start = Constant((*base, _width(widths, 0)), layer_seed(seed, "constant"), name="constant")
+    x, used = start(w), 0
     for i in range(2 * count):
         level, width = i // 2, _width(widths, i // 2)
         if i:

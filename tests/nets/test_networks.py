@@ -238,3 +238,11 @@ def test_heads_stay_float32_in_mixed_precision(table):
 )
 def test_parameters_of_the_published_sizes(model, parameters):
     assert sum(np.prod(v.shape) for v in model().trainable_variables) == parameters
+
+
+@pytest.mark.parametrize(("group", "heeds"), [(1, False), (2, True)])
+def test_a_discriminator_compares_samples_only_where_it_is_told_to(group, heeds):
+    net = dcgan.discriminator((8, 8, 1), widths=(4,), norm_kind="none", group=group)
+    a, b = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
+    alike, apart = (keras.ops.convert_to_numpy(net(np.stack(pair)))[0] for pair in ([a, a], [a, b]))
+    assert (abs(alike - apart) > 1e-4).item() == heeds

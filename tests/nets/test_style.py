@@ -178,3 +178,24 @@ def test_outputs_stay_float32_in_mixed_precision():
     assert made.dtype == np.float32
     assert np.abs(made - exact).mean() < 0.1 * exact.std()
     assert keras.backend.standardize_dtype(judge(made).dtype) == "float32"
+
+
+@pytest.mark.backends
+def test_kernels_of_a_synthesis_learn_at_a_rate_of_their_own():
+    """The same picture at first; Adam's first step takes it 5 times as far."""
+    w, noise, moves = random(1, 6, 5), random(1, 672), []
+    before = picture(synthesis(), w, noise)
+    for rate in (1.0, 5.0):
+        net = style.synthesis((16, 16, 3), style=5, widths=WIDTHS, rate=rate)
+        np.testing.assert_allclose(picture(net, w, noise), before, rtol=1e-4, atol=1e-5)
+        kernel = net.get_layer("conv5").layer.kernel
+        kernel.assign(numbers(kernel) + 1e-3 * np.sign(random(*kernel.shape)))
+        moves.append(np.abs(picture(net, w, noise) - before).mean())
+    assert moves[1] / moves[0] == pytest.approx(5.0, rel=0.05)
+
+
+def test_the_constant_varies_and_has_a_seed():
+    first, same, other = (synthesis(seed=seed).get_layer("constant").map for seed in (0, 0, 1))
+    assert numbers(first).std() > 0.5
+    np.testing.assert_array_equal(numbers(first), numbers(same))
+    assert np.abs(numbers(first) - numbers(other)).max() > 0.1

@@ -35,7 +35,7 @@ PATCHES = 40  # of a picture, drawn for the memory of patches
 # where all ten parts of the first rule have .830 and with two simple rows .828.
 RANKING = ("place_top", "place_mean", "ssim", "d_maha")
 # Of scans, an object on black: the oddest places within the object, beside the same places of
-# similar normals. AUROC .650 on held-out brain slices with drawn damage; `place_top` has .587.
+# similar normals, which `place_top`, beside all normals, cannot tell from another slice.
 WITHIN = ("near_top",)
 GUESS = 0.35  # share of turned normals recognised, below which rotation says nothing
 SOLVED = 0.002  # nats: a rotation that is always recognised is a shortcut
@@ -117,8 +117,7 @@ class Auto:
         """Shape `(h, w, c)` of what the networks see: large scans at half their size.
 
         What ranks scans needs their detail, but no network. At full size a minute is too short to
-        restore them: brain slices are 0.20 from their restorations (mean of absolute differences)
-        after 80 steps of 128 pixels, as black pictures are, and 0.11 after 240 steps of 64.
+        restore them, and everything comes back black.
         """
         height, width, channels = self.shape
         if not self.facts["scan"] or min(height, width) < 2 * LEAST:

@@ -7,8 +7,8 @@ from gantools.quiet import import_core
 
 from .fitting import train
 
-# Share of the range in which scans are restored. A tanh reaches the black of -1 only at infinity:
-# of brain slices everything was drawn black after 60 steps and still after 240, at 0.9 nothing.
+# Share of the range in which scans are restored. A tanh reaches the black of -1 only at infinity,
+# where it has no slope: whole slices were drawn black and stayed so.
 ROOM = 0.9
 
 
