@@ -136,6 +136,11 @@ def known() -> dict[str, dict]:
     return json.loads(LIMITS.read_text(encoding="utf-8"))
 
 
+def missed(value, one) -> bool:
+    """Return whether a figure is beyond its limit, as `limits` gives it."""
+    return value < one["limit"] if one["higher"] else value > one["limit"]
+
+
 def short(game, rule, rows) -> list[str]:
     """Return a sentence for each figure of `rows` that is beyond its limit.
 
@@ -147,10 +152,10 @@ def short(game, rule, rows) -> list[str]:
     told = []
     for figure, one in rule["figures"].items():
         for row in rows:
-            value, sign = row[figure], 1 if one["higher"] else -1
-            if sign * value < sign * one["limit"]:
+            if missed(row[figure], one):
                 wanted = f"at {'least' if one['higher'] else 'most'} {one['limit']:g}"
-                told.append(f"{game} seed {row['seed']}: {figure} {value:g}, expected {wanted}")
+                found = f"{figure} {row[figure]:g}"
+                told.append(f"{game} seed {row['seed']}: {found}, expected {wanted}")
     return told
 
 

@@ -140,12 +140,14 @@ def _figures(rows, task=""):
 
 
 def _limit(rows, figure):
-    """Return what `figure` must reach, as `benchmarks.acceptance` asks it of these rows."""
+    """Return what `figure` must reach, as `benchmarks.acceptance` asks it, and who does not."""
     for games in acceptance.known().values():
         rule = games.get(rows[0]["game"], {})
         if rule.get("setting") == acceptance.setting(rows[0]) and figure in rule["figures"]:
             one = rule["figures"][figure]
-            return f"at {'least' if one['higher'] else 'most'} {one['limit']:.4g}"
+            short = sum(acceptance.missed(row[figure], one) for row in rows)
+            told = f", missed by {short} of {len(rows)} seeds" if short else ""
+            return f"at {'least' if one['higher'] else 'most'} {one['limit']:.4g}{told}"
     return ""
 
 
