@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import keras
 from keras import ops
 
 from gantools.core import DiffAugment, Linear, SpectralNormalization
@@ -83,6 +84,12 @@ def networks(settings: Mapping, shape: tuple[int, ...], seed: int, wrap=unchange
         critic = dcgan.discriminator(shape, norm_kind="none", **judge)
         return dcgan.generator(shape, seed=seed, **made), critic
     return resnet.generator(shape, seed=seed, **made), resnet.critic(shape, **judge)
+
+
+def adam(rate, beta_2: float, epsilon: float = 1e-7):
+    """Return Adam without momentum; a rate is a number, or start, end and images between them."""
+    rate = Linear(*rate) if isinstance(rate, tuple) else rate
+    return keras.optimizers.Adam(rate, 0.0, beta_2, epsilon)
 
 
 def spectral(layer):

@@ -16,11 +16,9 @@ Differs from the paper:
   generator for the samples; tiny: for tests.
 """
 
-import keras
-
-from gantools.core import Ema, GradientPenalty, Linear, duel
+from gantools.core import Ema, GradientPenalty, duel
 from gantools.gans.recipe import Recipe
-from gantools.gans.settings import choose, networks
+from gantools.gans.settings import adam, choose, networks
 from gantools.nets import dcgan, resnet
 
 TITLE = "Improved Training of Wasserstein GANs"
@@ -74,9 +72,4 @@ def game(size="small", shape=(32, 32, 3), *, seed=0, **overrides) -> Recipe:
         ema=Ema(s["half_life"]) if s["half_life"] else None,
     )
     turns = (turn.name for turn in description.turns)
-    return Recipe(description, {turn: _adam(s["rate"]) for turn in turns}, s["batch"])
-
-
-def _adam(rate):
-    rate = Linear(*rate) if isinstance(rate, tuple) else rate
-    return keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9)
+    return Recipe(description, {turn: adam(s["rate"], 0.9) for turn in turns}, s["batch"])

@@ -12,6 +12,7 @@ import keras
 from keras import ops
 
 from gantools.core import MinibatchStd, parallel
+from gantools.nets import dcgan
 from gantools.nets.blocks import (
     Layers,
     activate,
@@ -336,7 +337,7 @@ def synthesis(
 
 
 def critic(
-    shape: tuple[int, ...], *, widths: tuple[int, ...], group: int = 4, seed: int = 0
+    shape: tuple[int, ...], *, widths: tuple[int, ...], group: int = 4, plain=None, seed: int = 0
 ) -> keras.Model:
     """Return a critic `(batch, *shape)` -> scores `(batch, 1)` float32.
 
@@ -344,8 +345,12 @@ def critic(
         shape: Shape of one sample.
         widths: As for `synthesis`, from the smallest map on.
         group: Samples that the minibatch statistic compares; 1: none.
+        plain: What `dcgan.discriminator` takes: a cheap critic without equalised rates in place of
+            the paper's; None: the paper's.
         seed: Same seed, same weights.
     """
+    if plain is not None:
+        return dcgan.discriminator(shape, norm_kind="none", group=group, seed=seed, **plain)
     shape, count = check_shape(shape, SMALLEST), levels(shape)
     make, linear = (Layers(seed, normal(1.0), equal(gain)) for gain in (2**0.5, 1.0))
     inputs = keras.Input(shape, name="x")
