@@ -39,7 +39,7 @@ SOURCE = "arXiv 1812.04948"
 SIDES = objective("nonsaturating")
 _PAPER = {"rate": 1e-3, "batch": 64, "gamma": 10.0, "every": 1, "half_life": 10_000, "mixing": 0.9}
 _PAPER |= {"truncation": 0.7, "latent": 512, "depth": 8, "widths": (512,) * 4 + (256,), "group": 4}
-_PAPER |= {"critic": None, "critic_rate": None, "kernels": 1.0}
+_PAPER |= {"critic": None, "critic_rate": 1e-3, "kernels": 1.0}
 _SMALL = {"batch": 32, "gamma": 1.0, "every": 2, "latent": 128, "depth": 3, "kernels": 24.0}
 _SMALL |= {"widths": (64, 64, 32, 16), "critic": dcgan.CPU_DISCRIMINATOR}
 _SMALL |= {"rate": (3e-4, 1.5e-5, 40_000), "critic_rate": (2e-4, 1e-5, 40_000)}
@@ -55,7 +55,7 @@ def game(size="small", shape=(32, 32, 3), *, seed=0, **overrides) -> Recipe:
         shape: `(height, width, channels)` of pictures in [-1, 1].
         seed: Seed of the initial weights.
         **overrides: Of the size's settings: `rate` (a number, or start, end and images), that of
-            the critic (`critic_rate`, None: the same) and of `kernels` (relative to it), `batch`,
+            the critic (`critic_rate`, likewise) and of `kernels` (relative to it), `batch`,
             `gamma` and `every` of R1, `half_life` of the averages, `mixing` (probability),
             `truncation` (psi), `latent` (also the size of a style), `depth` of the mapping, and
             `widths`, `group` and `critic` (see `nets.style`).
@@ -86,7 +86,7 @@ def game(size="small", shape=(32, 32, 3), *, seed=0, **overrides) -> Recipe:
         arranged={"cut": lambda n: [count] * n},
         equilibrium=balanced(SIDES),  # D = 1/2: 2 ln 2 for it, -log 1/2 for G
     )
-    rates = {"discriminator": s["critic_rate"] or s["rate"], "generator": s["rate"]}
+    rates = {"discriminator": s["critic_rate"], "generator": s["rate"]}
     optimizers = {turn: adam(rate, 0.99, 1e-8) for turn, rate in rates.items()}
     return Recipe(description, optimizers, s["batch"])
 

@@ -108,5 +108,6 @@ def test_every_form_that_the_documentation_offers_can_be_given():
         ("r3gan", ["augment=color"]),
         ("dcgan", ["half_life=100"]),  # None in some sizes
         ("stylegan", ["gamma=5", "widths=[8, 4]"]),  # a whole number is a number
+        ("stylegan", ["rate=[1e-3, 1e-4, 100]", "critic_rate=0.001"]),
     ):
         build(name, "tiny", {"shape": (16, 16, 1)}, 0, overrides=parse_set(words))
