@@ -26,7 +26,9 @@ def grow(
         fresh: Its weights before training, named and shaped as in `Plan.weight_shapes`.
         trained: Weights of a network of the same kind with as many blocks and channels or fewer.
             One of another scale gives all but the last convolution, which stays fresh, that is 0.
-            Weights whose kernels differ otherwise, or that are wider, are not taken.
+            Smaller kernels are taken into the middle of larger ones; larger ones, or wider ones,
+            are not taken. Activations that are new start fresh: `srresnet` of `fast` is near it,
+            not equal.
 
     Returns:
         Float32 arrays by name. Where channels are joined (`concat`) only equal shapes are taken.
@@ -63,8 +65,10 @@ def _fits(plan, name, old, new):
     if old == new:
         return True
     joined = any(step.op == "concat" for step in plan.steps)
-    if joined or old[:-2] != new[:-2] or len(old) != len(new):
+    if joined or len(old) != len(new):
         return False
+    if any((b - a) % 2 for a, b in zip(old[:-2], new[:-2], strict=True)):
+        return False  # no middle
     last = name.split("/")[0] == _last(plan) and old[-1] != new[-1]
     return not last and all(a <= b for a, b in zip(old, new, strict=True))
 
@@ -75,7 +79,8 @@ def _embedded(old, start, *, kernel):
     if not kernel:
         grown[: len(old)] = old
         return grown
-    inputs, outputs = old.shape[2:]
+    side, (inputs, outputs) = old.shape[0], old.shape[2:]
+    middle = slice((len(grown) - side) // 2, (len(grown) + side) // 2)
     grown[:, :, :, :outputs] = 0.0
-    grown[:, :, :inputs, :outputs] = old
+    grown[middle, middle, :inputs, :outputs] = old
     return grown

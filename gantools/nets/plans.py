@@ -181,12 +181,12 @@ def srresnet(scale: int, *, width: int = 64, blocks: int = 16, name: str = "srre
     trunk = "head_act"
     for i in range(blocks):
         steps += [
-            Step("conv", f"block{i}a", (trunk,), width),
-            Step("prelu", f"block{i}act", (f"block{i}a",)),
-            Step("conv", f"block{i}b", (f"block{i}act",), width),
-            Step("add", f"block{i}", (f"block{i}b", trunk)),
+            Step("conv", f"pair{i}a", (trunk,), width),
+            Step("prelu", f"pair{i}act", (f"pair{i}a",)),
+            Step("conv", f"pair{i}b", (f"pair{i}act",), width),
+            Step("add", f"pair{i}", (f"pair{i}b", trunk)),
         ]
-        trunk = f"block{i}"
+        trunk = f"pair{i}"
     steps += [
         Step("conv", "body", (trunk,), width),
         Step("add", "long", ("body", "head_act")),

@@ -67,12 +67,25 @@ def test_another_scale_gives_its_trunk():
     assert not ops.convert_to_numpy(model(np.ones((1, 4, 4, 3), "float32"))).any()
 
 
-def test_a_wider_network_or_another_kernel_is_not_squeezed_in():
+def test_a_wider_network_or_a_larger_kernel_is_not_squeezed_in():
     plan = plans.fast(2, width=8, blocks=1)
     fresh = {name: np.full(shape, 0.5, "float32") for name, shape in plan.weight_shapes().items()}
     for other in (plans.fast(2, width=16, blocks=1), plans.srresnet(2, width=8, blocks=1)):
         grown = grow(plan, fresh, trained(other))
         np.testing.assert_array_equal(grown["head/kernel"], fresh["head/kernel"])
+
+
+def test_a_smaller_kernel_is_taken_into_the_middle():
+    small, large = plans.fast(2, width=8, blocks=1), plans.srresnet(2, width=12, blocks=2)
+    arrays = trained(small)
+    assert taken(large, arrays) == 1.0
+    fresh = superres.get_weights_by_name(superres.build(large, seed=1))
+    kernel = grow(large, fresh, arrays)["head/kernel"]
+    assert kernel.shape == (9, 9, 3, 12)
+    np.testing.assert_array_equal(kernel[3:6, 3:6, :, :8], arrays["head/kernel"])
+    around = kernel[..., :8].copy()
+    around[3:6, 3:6] = 0
+    assert not around.any()
 
 
 def test_joined_channels_are_taken_only_where_shapes_are_equal():
