@@ -1,12 +1,5 @@
 """Small networks with random weights, and smooth pictures."""
 
-import base64
-import hashlib
-import html
-import json
-import re
-import shutil
-import subprocess
 from fractions import Fraction
 
 import numpy as np
@@ -57,50 +50,6 @@ def weights(tmp_path):
     path.parent.mkdir()
     model.write(path, random_network())
     return path
-
-
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-
-
-@pytest.fixture
-def browse(tmp_path):
-    """Return a function that opens a page in a real browser and runs a script in it.
-
-    The script fills the object `found`, which is returned; it is let in by its own hash. It may
-    wait. What the page asks the network for is in `found["asked"]`.
-    """
-    if BROWSER is None:
-        pytest.skip("no Chromium on this machine")
-
-    def call(text, script, width=1000):
-        code = (
-            "(async () => { const found = {}; try {"
-            + script
-            + "} catch (e) { found.error = `${e}`; }"
-            "found.asked ??= performance.getEntriesByType('resource').map((e) => e.name)"
-            ".filter((name) => !name.startsWith('data:'));"
-            "const told = document.createElement('pre'); told.id = 'found';"
-            "told.textContent = JSON.stringify(found); document.body.append(told); })();"
-        )
-        digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
-        assert "script-src 'none'" in text or "script-src 'sha256" in text
-        text = text.replace("script-src 'none'", "script-src ", 1)
-        text = text.replace("script-src ", f"script-src 'sha256-{digest}' ", 1)
-        path = tmp_path / "page.html"
-        path.write_text(text.replace("</body>", f"<script>{code}</script></body>"), "utf-8")
-        done = subprocess.run(
-            [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},900",
-             f"--user-data-dir={tmp_path}/browser", "--virtual-time-budget=5000", "--dump-dom",
-             f"file://{path}"],
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        shown = re.search(r'<pre id="found">(.*?)</pre>', done.stdout, re.DOTALL)
-        assert shown, done.stderr[-2000:]
-        return json.loads(html.unescape(shown[1]))
-
-    return call
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
-import base64
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +11,6 @@ from gantools.apps.anomaly.calibration.calibrate import Rule, adjusted
 from gantools.apps.anomaly.reporting import report
 from gantools.apps.anomaly.tables.reasons import Reason
 
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 NAME = "<script>alert(1)</script>/\"a\", 'b'.png"
 
 
@@ -135,7 +129,6 @@ def test_it_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 SCRIPT = """
-const found = {};
 const rows = () => [...document.querySelectorAll("#items tbody tr")];
 const flags = () => rows().filter((row) => row.classList.contains("flag")).length;
 const press = (key) => document.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
@@ -180,31 +173,12 @@ found.print = print.map((r) => r.cssText).join(" ");
 document.getElementById("feedback").click();
 const link = document.getElementById("feedback-link").href;
 found.feedback = decodeURIComponent(link.slice(link.indexOf(",") + 1));
-const told = document.createElement("pre");
-told.id = "found"; told.textContent = JSON.stringify(found);
-document.body.append(told);
 """
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
-def test_the_script_sorts_flags_walks_and_hands_out_feedback(tmp_path, text):
-    """In a real browser; the added script is let in by its own hash."""
-    import hashlib
-    import html
-
-    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-    text = text.replace("script-src ", f"script-src 'sha256-{digest}' ", 1)
-    text = text.replace("</body>", f"<script>{SCRIPT}</script></body>")
-    path = tmp_path / "report.html"
-    path.write_text(text, encoding="utf-8")
-    done = subprocess.run(
-        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/b",
-         "--virtual-time-budget=3000", "--dump-dom", f"file://{path}"],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    shown = re.search(r'<pre id="found">(.*?)</pre>', done.stdout, re.DOTALL)
-    assert shown, done.stderr[-2000:]
-    found = json.loads(html.unescape(shown[1]))
+def test_the_script_sorts_flags_walks_and_hands_out_feedback(browse, text, tmp_path):
+    found = browse(text, SCRIPT)
+    assert "error" not in found, found["error"]
     p = np.array([case.p for case in contents().cases])
     assert found["flagsAtStart"] == np.sum(p <= 0.05)
     assert found["flagsAtTwentyPercent"] == np.sum(p <= 0.19 + 1e-9)  # 10 ** -0.7 = 0.1995
