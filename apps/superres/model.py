@@ -23,7 +23,10 @@ from . import projection
 FORMAT = "gantools-superres-1"
 SUFFIX = ".safetensors"
 SHIPPED = Path(__file__).parent / "weights"
-DTYPES = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4"), "BF16": np.dtype("<u2")}
+DTYPES = {
+    "F16": np.dtype("<f2"), "F32": np.dtype("<f4"), "BF16": np.dtype("<u2"), "I8": np.dtype("i1")
+}  # fmt: skip
+STEP = "/step"  # after the name of an I8 kernel: what one unit of each output channel is worth
 LONGEST_HEADER = 1 << 24
 PICKLES = (".pth", ".pt", ".ckpt", ".pkl", ".bin")
 
@@ -83,19 +86,22 @@ def write(path: str | Path, network: Network, dtype: str = "F16") -> None:
     Args:
         path: File to make, by custom `{name}_x{scale}.safetensors`.
         network: The network.
-        dtype: "F16" halves the size and costs under 0.001 dB; "F32" keeps every bit.
+        dtype: "F16" halves the size and costs under 0.001 dB; "F32" keeps every bit; "I8" has a
+            byte for each weight of a kernel, a step for each output channel and F16 for the rest:
+            half the size of F16 for under 0.01 dB (`quality` x4).
 
     Raises:
         UserError: the file cannot be written, or a weight is not finite in `dtype`.
     """
     entries, blocks, at = {}, [], 0
-    for name, array in network.arrays.items():
+    stored = (part for item in network.arrays.items() for part in _stored(*item, dtype))
+    for name, kind, array in stored:
         with np.errstate(over="ignore"):
-            block = np.ascontiguousarray(array, DTYPES[dtype])
+            block = np.ascontiguousarray(array, DTYPES[kind])
         if not np.isfinite(block).all():
-            raise UserError(f"Cannot write '{path}': {name} is not finite in {dtype}.")
+            raise UserError(f"Cannot write '{path}': {name} is not finite in {kind}.")
         end = at + block.nbytes
-        entries[name] = {"dtype": dtype, "shape": list(block.shape), "data_offsets": [at, end]}
+        entries[name] = {"dtype": kind, "shape": list(block.shape), "data_offsets": [at, end]}
         blocks.append(block.tobytes())
         at = end
     data = b"".join(blocks)
@@ -111,6 +117,19 @@ def write(path: str | Path, network: Network, dtype: str = "F16") -> None:
     header += b" " * (-len(header) % 8)
     with atomic(path) as part:
         part.write_bytes(struct.pack("<Q", len(header)) + header + data)
+
+
+def _stored(name, array, dtype):
+    """Yield the entries `(name, dtype, array)` that keep one array."""
+    if dtype != "I8":
+        yield name, dtype, array
+    elif not name.endswith("/kernel") or not np.isfinite(array).all():
+        yield name, "F16", array
+    else:
+        largest = np.abs(array).max(axis=tuple(range(array.ndim - 1)))
+        step = np.where(largest > 0, largest / np.iinfo(np.int8).max, 1).astype(np.float32)
+        yield name, "I8", np.round(array / step)
+        yield name + STEP, "F32", step
 
 
 def read(path: str | Path) -> Network:
@@ -188,6 +207,8 @@ def _parsed(content: bytes) -> Network:
     if ours and hashlib.sha256(data).hexdigest() != metadata["sha256"]:
         raise UserError("its check sum is wrong: it is truncated or damaged")
     arrays = {name: _array(name, entry, data) for name, entry in entries.items()}
+    for name in [name for name in arrays if name.endswith(STEP)]:
+        arrays[name.removesuffix(STEP)] *= arrays.pop(name)
     if not ours:
         from .foreign import translated
 

@@ -30,6 +30,29 @@ def test_f32_keeps_every_bit_and_f16_nearly(tmp_path, make_network):
     assert sizes[0] - sizes[1] == pytest.approx(2 * count, abs=100)
 
 
+def test_i8_is_half_as_large_and_near_by_output_channel(tmp_path, make_network):
+    network = make_network()
+    kernel = next(name for name in network.arrays if name.endswith("/kernel"))
+    network.arrays[kernel][..., 0] *= 1000  # one large channel must not take the others' steps
+    network.arrays[kernel][..., 1] = 0
+    for kind in ("F16", "I8"):
+        write(tmp_path / f"{kind}.safetensors", network, kind)
+    back = read(tmp_path / "I8.safetensors").arrays
+    assert list(back) == list(network.arrays)
+    for name, array in network.arrays.items():
+        around = tuple(range(array.ndim - 1))
+        bound = np.abs(array).max(axis=around) / 254 * 1.001 if name.endswith("/kernel") else 1e-3
+        assert np.all(np.abs(back[name] - array).max(axis=around) <= bound)
+    sizes = {}
+    for kind in ("F16", "I8"):
+        content = (tmp_path / f"{kind}.safetensors").read_bytes()
+        sizes[kind] = len(content) - 8 - int.from_bytes(content[:8], "little")
+    assert sizes["I8"] < 0.62 * sizes["F16"]
+    again = read(tmp_path / "I8.safetensors")
+    write(tmp_path / "again.safetensors", again, "I8")
+    assert read(tmp_path / "again.safetensors").digest == again.digest
+
+
 def test_the_layout_is_that_of_safetensors(weights):
     """Read by the format's rules, without our reader."""
     content = weights.read_bytes()
