@@ -33,14 +33,26 @@ def card(name, scale, scores):
     size = f"{weights:,} weights, radius {network.plan.radius} pixels."
     lines = [f"## {name} x{scale}", "", size]
     own = {folder: row for (*who, folder), row in scores.items() if who == [name, scale]}
-    if own:  # a twin is measured beside its network only
-        lines += ["", "| test pictures | PSNR-Y | SSIM-Y | bicubic PSNR-Y |", "|---|---|---|---|"]
-    for folder, row in own.items():
-        figures = (row["psnr_y"], row["ssim_y"], row["bicubic_psnr_y"])
-        lines.append("| {} | {:.2f} | {:.4f} | {:.2f} |".format(folder, *figures))
+    if own:
+        lines += ["", *table(own)]
     lines += ["", "| | |", "|---|---|"]
     lines += [f"| {key.replace('_', ' ')} | {value} |" for key, value in network.card.items()]
     return "\n".join(lines)
+
+
+def table(rows):
+    """Return the lines of a table of `{folder: row}`, with the figures that all rows hold."""
+    known = {"psnr_y": ("PSNR-Y", ".2f"), "ssim_y": ("SSIM-Y", ".4f"), "niqe": ("NIQE", ".2f")}
+    known["spectrum_db"] = ("spectrum error, dB", ".2f")
+    known["bicubic_psnr_y"] = ("bicubic PSNR-Y", ".2f")
+    shown = {key: how for key, how in known.items() if all(key in row for row in rows.values())}
+    heads = ["test pictures", *(head for head, _ in shown.values())]
+    cells = [
+        [folder, *(format(row[key], form) for key, (_, form) in shown.items())]
+        for folder, row in rows.items()
+    ]
+    lines = ["| " + " | ".join(line) + " |" for line in (heads, *cells)]
+    return [lines[0], "|" + "---|" * len(heads), *lines[1:]]
 
 
 def reduced(scores):

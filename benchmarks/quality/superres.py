@@ -1,9 +1,10 @@
-"""PSNR and SSIM of the shipped networks on folders of sharp pictures, beside bicubic.
+"""PSNR, SSIM, NIQE and spectrum of the shipped networks on sharp pictures, beside bicubic.
 
     python -m benchmarks.quality.superres Set5/ Set14/ B100/ [--only "quality x2"]
 
 The protocol is that of `gantools superres eval`; one row a folder and scale is kept. x3, for which
-no network is shipped, is made by x4 and an exact reduction, as for users.
+no network is shipped, is made by x4 and an exact reduction, as for users. An adversarially trained
+twin is what `--strength 1` makes, at its own scale; NIQE and spectrum tell what it is for.
 """
 
 from itertools import product
@@ -25,24 +26,26 @@ SCALES = (2, 3, 4)
 @click.option("--only", multiple=True, metavar="'NAME xSCALE'", help="A network; repeat.")
 def main(folders, only):
     """Measure every shipped network on FOLDERS and print the means."""
-    click.echo(f"{'network':10} {'folder':10} {'PSNR-Y':>7} {'bicubic':>8} {'SSIM-Y':>7}")
-    names = sorted({name for name, _ in shipped() if not name.endswith(TWIN)})  # for --strength
-    for name, scale in product(names, SCALES):
-        label = f"{name} x{scale}"
-        if only and label not in only:
+    click.echo(f"{'network':12} {'folder':10}  PSNR-Y  bicubic  SSIM-Y   NIQE spectrum")
+    for name, scale in product(sorted({name for name, _ in shipped()}), SCALES):
+        label, twin = f"{name} x{scale}", name.endswith(TWIN)
+        if (only and label not in only) or (twin and (name, scale) not in shipped()):
             continue
-        upscaler = Upscaler(family(name))
+        base = name.removesuffix(TWIN)
+        upscaler = Upscaler(family(base, 1.0 if twin else None))
         for folder in folders:
             score = mean(evaluate(folder, upscaler, scale=scale))
+            made = score.network
             click.echo(
-                f"{label:10} {folder.name:10} {score.network.psnr:7.2f} {score.bicubic.psnr:8.2f} "
-                f"{score.network.ssim:7.4f}"
+                f"{label:12} {folder.name:10} {made.psnr:7.2f} {score.bicubic.psnr:8.2f} "
+                f"{made.ssim:7.4f} {made.niqe:6.2f} {made.spectrum:8.2f}"
             )
-            command = f"gantools superres eval {folder.name} --model {name} --scale {scale}"
+            command = f"gantools superres eval {folder.name} --model {base} --scale {scale}"
             append(
-                "superres", command=command, network=name, scale=scale, folder=folder.name,
-                psnr_y=round(score.network.psnr, 4), ssim_y=round(score.network.ssim, 4),
-                bicubic_psnr_y=round(score.bicubic.psnr, 4), engine=upscaler.engine().name,
+                "superres", command=command + " --strength 1" * twin, network=name, scale=scale,
+                folder=folder.name, psnr_y=round(made.psnr, 4), ssim_y=round(made.ssim, 4),
+                bicubic_psnr_y=round(score.bicubic.psnr, 4), niqe=round(made.niqe, 4),
+                spectrum_db=round(made.spectrum, 4), engine=upscaler.engine().name,
             )  # fmt: skip
 
 
