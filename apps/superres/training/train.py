@@ -62,6 +62,7 @@ class Settings:
         network: One of `plans.PLANS`.
         width, blocks: Size of the network; None for what its plan has.
         rate: Highest rate of the first stage; None for that of `peak_rate`.
+        loss: Of the first stage, "l1" or "l2".
         adversarial, matching, artifacts: Weights of the second stage, see `stages.Weights`.
         batch: Patches in a minibatch.
         seed: Seed of initial weights and patches.
@@ -82,6 +83,7 @@ class Settings:
     width: int | None = None
     blocks: int | None = None
     rate: float | None = None
+    loss: str = "l1"
     adversarial: float = Weights.adversarial
     matching: float = Weights.matching
     artifacts: float = Weights.artifacts
@@ -291,7 +293,7 @@ def _watched(checks, settings):
 
 def _fidelity_model(settings, steps, net):
     """Return the compiled model of the first stage, for a run of `steps` cycles."""
-    model = AdversarialModel(reconstruction(net), seed=settings.seed)
+    model = AdversarialModel(reconstruction(net, settings.loss), seed=settings.seed)
     rate, images = peak_rate(settings), steps * settings.batch
     rate = Trapezoid(rate, images=images, warmup=300 * settings.batch)
     model.compile({"generator": keras.optimizers.Adam(rate, beta_2=0.99, global_clipnorm=1.0)})
