@@ -66,6 +66,16 @@ def test_each_turn_moves_its_player_and_the_generator_waits(small, stream):
     assert not same(start, numbers(net))
 
 
+def test_the_first_stage_minimises_what_it_is_told(stream):
+    """The zero network's residual is 0, so that the losses are known functions of the target."""
+    wanted = stream.at(0)["residual"]
+    expected = {"l1": np.mean(np.abs(wanted)), "l2": 10 * np.mean(np.square(wanted))}
+    for loss, value in expected.items():
+        model = training._fidelity_model(Settings("x", batch=2, loss=loss), 20, build(PLAN))
+        logs = model.fit(stream, steps_per_epoch=1, epochs=1, verbose=0).history
+        assert logs[f"generator/{loss}"] == [pytest.approx(value, rel=1e-5)]
+
+
 def test_terms_are_finite_and_their_own(small, stream):
     model = make(steps=1)
     model.fit(stream, steps_per_epoch=3, epochs=1, verbose=0)  # until both rates are above 0
