@@ -37,7 +37,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--rate", type=Finite(0, 1, min_open=True),
               help="Highest rate of the first stage; by the width if not given.")  # fmt: skip
 @click.option("--loss", type=click.Choice(["l1", "l2"]), default="l1", show_default=True,
-              help="Of the first stage; l2 at the end of a training gains PSNR.")  # fmt: skip
+              help="Of the first stage: absolute or squared error.")  # fmt: skip
 @click.option("--name", help="Its name; that of its kind if not given.")
 @click.option("--adversarial", type=Finite(0), help="Weight of the adversarial term.")
 @click.option("--matching", type=Finite(0), help="Weight of the features' distance.")

@@ -59,8 +59,8 @@ def reconstruction(net, loss="l1"):
 
     Args:
         net: The network of a plan.
-        loss: One of `LOSSES`. PSNR is a squared error: at the end of a training "l2" gains some
-            hundredths of a dB, from the start it learns more slowly.
+        loss: One of `LOSSES`; "l2" is SRResNet's. Its gain in PSNR depends on the pictures: 4000
+            cycles at the end of `fast` x4 gave the validation pictures 0.03 dB, Set5 -0.07.
     """
     turn = Turn("generator", ("generator",), lambda m, b, d: {loss: LOSSES[loss](m, b)})
     return Game({"generator": net}, (turn,), ema={"generator": Ema(HALF_LIFE)})
