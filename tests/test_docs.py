@@ -169,6 +169,16 @@ def test_figures_of_the_readme_are_the_measured_ones():
     assert f"({100 * clips['screen_tiles_reused']:.0f} % of its tiles unchanged)" in readme
 
 
+def test_figures_of_the_twin_are_the_measured_ones():
+    page = (ROOT / "docs" / "superres.md").read_text(encoding="utf-8")
+    scores = newest_rows("superres", "network", "scale", "folder")
+    for name, told in (("srgan", "`srgan`"), ("srgan-gan", "`srgan --strength 1`")):
+        for folder in ("Set5", "Set14", "B100"):
+            row = scores[name, 4, folder]
+            figures = " | ".join(f"{row[key]:.2f}" for key in ("psnr_y", "niqe", "spectrum_db"))
+            assert f"| {told}, {folder} | {figures} |" in page, (name, folder)
+
+
 def test_the_blind_judgements_of_the_page_are_the_recorded_ones():
     page = (ROOT / "docs" / "superres.md").read_text(encoding="utf-8")
     lines = (ROOT / "benchmarks" / "results" / "blind.jsonl").read_text().splitlines()
