@@ -172,7 +172,7 @@ def srresnet(scale: int, *, width: int = 64, blocks: int = 16, name: str = "srre
 
     Args:
         scale, width, name: As of `fast`.
-        blocks: Residual blocks.
+        blocks: Residual blocks, named as those of `fast`, from which `growth` can take them.
 
     Source: Ledig et al. 2016, arXiv 1609.04802, figure 4; the tail is a single 3x3 convolution, as
         in Lim et al. 2017, arXiv 1707.02921 (EDSR), whose results without normalisation are better.
