@@ -207,12 +207,12 @@ def _parsed(content: bytes) -> Network:
     if ours and hashlib.sha256(data).hexdigest() != metadata["sha256"]:
         raise UserError("its check sum is wrong: it is truncated or damaged")
     arrays = {name: _array(name, entry, data) for name, entry in entries.items()}
-    for name in [name for name in arrays if name.endswith(STEP)]:
-        arrays[name.removesuffix(STEP)] *= arrays.pop(name)
     if not ours:
         from .foreign import translated
 
         return translated(arrays)
+    for name in [name for name in arrays if name.endswith(STEP)]:
+        arrays[name.removesuffix(STEP)] *= arrays.pop(name)
     plan = Plan.from_dict(json.loads(metadata["plan"]))
     return Network(plan, arrays, json.loads(metadata["card"]))
 

@@ -27,10 +27,11 @@ SCALES = (2, 3, 4)
 def main(folders, only):
     """Measure every shipped network on FOLDERS and print the means."""
     click.echo(f"{'network':12} {'folder':10}  PSNR-Y  bicubic  SSIM-Y   NIQE spectrum")
-    for name, scale in product(sorted({name for name, _ in shipped()}), SCALES):
+    known = shipped()
+    for name, scale in product(sorted({name for name, _ in known}), SCALES):
         label, twin = f"{name} x{scale}", name.endswith(TWIN)
-        made = (name, scale) in shipped() or (scale == 3 and (name, 2) in shipped())
-        if not made or (only and label not in only):
+        served = (name, scale) in known or (scale == 3 and (name, 2) in known)
+        if not served or (only and label not in only):
             continue
         base = name.removesuffix(TWIN)
         upscaler = Upscaler(family(base, 1.0 if twin else None))
