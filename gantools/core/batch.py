@@ -6,8 +6,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from gantools.core.checks import check_labels
+from gantools.core.checks import check_alone, check_labels
 from gantools.errors import UserError
+
+DRAWN = 64  # samples whose draws are made at once, however many are computed at once
 
 
 class Draws(dict):
@@ -44,16 +46,43 @@ def given_draw(game, name, value, n):
     return value
 
 
+def in_turn(sampler, n):
+    """Return a sampler of the next of `n` draws, which are the same however many are asked for.
+
+    Seeds move on with every call and not with every number: the draws are made `DRAWN` at a time.
+    They are cut as arrays, since JAX compiles a cut of a tensor anew for every length.
+    """
+    drawn, left = [], n
+
+    def take(size, seed, batch):
+        nonlocal drawn, left
+        ready = sum(map(len, drawn))
+        while ready < size:
+            count = min(DRAWN, left)
+            drawn.append(ops.convert_to_numpy(sampler(count, seed, batch)))
+            ready, left = ready + count, left - count
+        whole = np.concatenate(drawn)
+        drawn = [whole[size:]] if ready > size else []
+        return ops.convert_to_tensor(whole[:size])
+
+    return take
+
+
 def unpack(data):
     """Return `(batch, size)` of what Keras hands over.
 
     Args:
         data: A tensor `(batch, ...)`, named "x"; a dict of tensors; or a tuple or list that holds
-            one of them. The dict may hold a dict "minibatches" of tensors `(batch, n, ...)`: n
-            minibatches for the updates of one cycle. Types are changed by `to_float`.
+            one of them and nothing else but None. The dict may hold a dict "minibatches" of tensors
+            `(batch, n, ...)`: n minibatches for the updates of one cycle. Types are changed by
+            `to_float`.
+
+    Raises:
+        UserError: targets or sample weights beside it, which no term would see.
     """
     while isinstance(data, (tuple, list)):
-        data = data[0]
+        data, *others = data
+        check_alone(others)
     batch = data if isinstance(data, dict) else {"x": data}
     batch = {
         name: keras.tree.map_structure(partial(to_float, single=1 + (name == "minibatches")), value)

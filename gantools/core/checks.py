@@ -14,7 +14,7 @@ def check_players(game):
     """Refuse players that are not built, compute in float16, or have losses that no turn sees.
 
     A turn minimises its terms and nothing else: regularizers, and what a layer gives to
-    `add_loss`, would be dropped without a word.
+    `add_loss`, would be dropped without a word. So would the turn of a player that is frozen.
     """
     moving = {name for turn in game.turns for name in turn.players}
     for name, player in game.players.items():
@@ -25,12 +25,19 @@ def check_players(game):
             )
         layers = player._flatten_layers()
         if any(layer.dtype_policy.compute_dtype == "float16" for layer in layers):
-            raise UserError(f"{name} computes in float16, which needs loss scaling. Use bfloat16.")
+            raise UserError(
+                f"{name} computes in float16, which needs loss scaling. Use mixed_bfloat16."
+            )
         unseen = _unseen_losses(player) if name in moving else []
         if unseen:
             raise UserError(
                 f"{name} has {unseen[0]}, and turns minimise their terms alone. Write it as a term "
                 "of the turn, and leave it out of the layer."
+            )
+        if name in moving and not player.trainable_variables:
+            raise UserError(
+                f"A turn moves {name}, which has no trainable weights, so it would change nothing. "
+                f"Set {name}.trainable = True, or take it out of the turn."
             )
 
 
@@ -62,6 +69,21 @@ def check_weights(turn, terms):
         )
 
 
+def check_scalars(turn, terms):
+    """Refuse terms that are no scalars: TensorFlow would train on their sum, the others fail.
+
+    Args:
+        turn: A `Turn`.
+        terms: Name -> tensor.
+    """
+    for name, value in terms.items():
+        if len(value.shape):
+            raise UserError(
+                f"Expected the term {name!r} of turn {turn.name!r} to be a scalar. Received: shape "
+                f"{tuple(value.shape)}. Take its mean: ops.mean(...)."
+            )
+
+
 def check_gradients(turn, variables, grads):
     """Refuse a variable that should move and gets no gradient (JAX gives zeros, cannot tell)."""
     missing = [v.path for v, g in zip(variables, grads, strict=True) if g is None]
@@ -69,6 +91,20 @@ def check_gradients(turn, variables, grads):
         raise UserError(
             f"Turn {turn.name!r} moves {', '.join(missing)}, but its terms do not depend on them. "
             "Remove the player from the turn, or use the network in a term."
+        )
+
+
+def check_alone(others):
+    """Refuse what Keras takes beside data, targets and weights: no term would see it.
+
+    Args:
+        others: What stands beside the data; None is nothing.
+    """
+    if any(other is not None for other in others):
+        raise UserError(
+            "A game takes one dict, as {'x': ..., 'y': ...}, and all in it reaches the terms. "
+            "Received: targets, sample weights or class weights beside it. Put labels into the "
+            "dict and weights into a term."
         )
 
 

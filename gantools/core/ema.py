@@ -8,6 +8,7 @@ from keras import ops
 
 from gantools.core.checks import functional
 from gantools.core.schedules import value_at
+from gantools.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,15 @@ def averaged_copy(player):
     """Return a frozen copy of a player, weights included.
 
     Raises:
-        UserError: a subclassed model, which Keras cannot copy.
+        UserError: a subclassed model, which Keras cannot copy, or weights of 16 bits: an average
+            moves by less than they can tell apart, and would stand still.
     """
+    short = [v for v in player.trainable_variables if v.dtype in ("bfloat16", "float16")]
+    if short:
+        raise UserError(
+            f"An averaged copy needs weights in float32. Received: {short[0].path} in "
+            f'{short[0].dtype}. Use the policy "mixed_bfloat16", which computes in bfloat16 only.'
+        )
     copy = keras.models.clone_model(functional(player, "An averaged copy"))
     copy.set_weights(player.get_weights())
     copy.trainable = False

@@ -32,9 +32,9 @@ class Turn:
             A turn with `when` or `every` above 1 logs "played", 1 or 0.
         weights: Weight of a term, 1 where absent: a number or a schedule of images seen. A name
             that is no term's is refused in the first step.
-        penalties: Names of the terms that contain an input gradient: every kernel of the players
-            must have a second-order gradient for them, else the first step raises. Those of
-            `AdversarialModel.lazily` are checked there.
+        penalties: Names of the terms that contain an input gradient: every kernel on which the
+            penalised scores depend must have a second-order gradient for them, else the first step
+            raises. Those of `AdversarialModel.lazily` are checked there.
         clip: After the update every weight is clipped to [-clip, clip]; None leaves them alone.
     """
 
@@ -66,7 +66,7 @@ class Shared:
     """Tensors that are computed once a cycle, before its first turn, and that its turns share.
 
     Terms find them in `batch` by their names. In the turn that moves `players` gradients pass
-    through them; in every other turn they are constants. No earlier turn may move those players.
+    through them; in every other turn they are constants. No other turn may move those players.
     It saves a pass through the generator where a paper's critic and generator use the same fakes.
 
     Attributes:
@@ -128,14 +128,8 @@ class Game:
                 "Turns, ema or shared name players that the game does not have: "
                 f"{unknown}. Players: {sorted(self.players)}"
             )
-        for turn in self.turns if self.shared else ():
-            moved = set(turn.players) & set(self.shared.players)
-            if moved and (turn.repeats > 1 or moved != set(self.shared.players)):
-                raise UserError(
-                    "Shared tensors pass gradients in one turn that moves all their players once "
-                    f"a cycle. Received: players={sorted(self.shared.players)}, turn={turn.name!r} "
-                    f"with players={sorted(moved)} and repeats={turn.repeats}."
-                )
+        if self.shared:
+            _check_shared(set(self.shared.players), self.turns)
 
     @property
     def minibatches(self) -> int:
@@ -149,3 +143,18 @@ class Game:
         One where no turn repeats its update, as in the papers' code: the turns then share it.
         """
         return self.minibatches if any(turn.repeats > 1 for turn in self.turns) else 1
+
+
+def _check_shared(players, turns):
+    """Refuse turns that together move the players of shared tensors other than once a cycle."""
+    movers = [turn for turn in turns if players & set(turn.players)]
+    for turn in movers:
+        moved = players & set(turn.players)
+        if len(movers) > 1 or turn.repeats > 1 or moved != players:
+            others = [other.name for other in movers if other is not turn]
+            also = f", also moved in {', '.join(map(repr, others))}" if others else ""
+            raise UserError(
+                "Shared tensors pass gradients in one turn that moves all their players once "
+                f"a cycle. Received: players={sorted(players)}, turn={turn.name!r} "
+                f"with players={sorted(moved)} and repeats={turn.repeats}{also}."
+            )

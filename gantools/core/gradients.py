@@ -6,6 +6,7 @@ the function may read or write.
 """
 
 import contextlib
+import contextvars
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +36,8 @@ def _add_in_order():
     otherwise on a busy machine, and in every run after some 220 updates, when the executor begins
     to run short operations at once. Resumed runs then differed from uninterrupted ones in the last
     bit (`tests/core/test_gradients.py`). A sum of two has no order. `ensure_shape` costs nothing
-    and keeps TensorFlow's optimizer from making one AddN of the sums again.
+    and keeps TensorFlow's optimizer from making one AddN of the sums again. Lists of tensors
+    (`tf.TensorArray`) have no `+`: they are left to TensorFlow.
     """
     from tensorflow.python import pywrap_tfe
     from tensorflow.python.eager import backprop
@@ -43,7 +45,7 @@ def _add_in_order():
     usual = backprop._default_vspace
 
     def added(gradients):
-        if len(gradients) < 3 or not all(isinstance(g, tf.Tensor) for g in gradients):
+        if len(gradients) < 3 or not all(map(_is_number, gradients)):
             return usual.aggregate_fn(gradients)
         total = gradients[0]
         for g in gradients[1:]:
@@ -51,6 +53,12 @@ def _add_in_order():
         return total
 
     pywrap_tfe.TFE_Py_RegisterVSpace(usual._replace(aggregate_fn=added))
+
+
+def _is_number(gradient):
+    """Return whether a gradient is a dense tensor of real or complex numbers."""
+    dense = isinstance(gradient, tf.Tensor)
+    return dense and (gradient.dtype.is_floating or gradient.dtype.is_complex)
 
 
 if BACKEND == "tensorflow":
@@ -132,10 +140,11 @@ def value_and_grad(fn, wrt, state, second_order=(), inputs=None):
         sources = [v.value for v in wrt] + list((inputs or {}).values())
         with tf.GradientTape(persistent=checked, watch_accessed_variables=False) as tape:
             tape.watch(sources)
-            loss, terms = fn(*args)
+            with _noting(tape if checked else None) as critics:
+                loss, terms = fn(*args)
         grads = tape.gradient(loss, sources)
         if checked:  # while tracing: the extra nodes lead nowhere and are pruned
-            _check_second_order(tape, terms, second_order, wrt)
+            _check_second_order(tape, terms, second_order, wrt, critics)
         return (loss, terms), grads
     if BACKEND == "torch":
         args = tuple({k: x.detach().requires_grad_(True) for k, x in d.items()} for d in args)
@@ -201,7 +210,9 @@ def input_gradient(fn, x, state):
             tape.watch(x)
             scores = fn(x)
             total = ops.sum(ops.cast(scores, "float32"))
-        return scores, tape.gradient(total, x)
+        gradient = tape.gradient(total, x)
+        _note(total, gradient)
+        return scores, gradient
     if BACKEND == "torch":
         with torch.enable_grad():
             x = x if x.grad_fn is not None else x.detach().requires_grad_(True)
@@ -227,7 +238,8 @@ def where_due(due, fn, names, state, wrt):
             so that every backend may skip it.
         names: Keys of that dict.
         state: Every variable that `fn` reads or writes.
-        wrt: Variables whose kernels must have a second-order gradient for all of them.
+        wrt: Variables whose kernels must have a second-order gradient for all of them, see
+            `_check_second_order`.
 
     Returns:
         The dict, float32; zeros where not due.
@@ -240,8 +252,9 @@ def where_due(due, fn, names, state, wrt):
             else:
                 with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
                     tape.watch([v.value for v in wrt])
-                    terms = fn()
-                _check_second_order(tape, terms, names, wrt)
+                    with _noting(tape) as critics:
+                        terms = fn()
+                _check_second_order(tape, terms, names, wrt, critics)
             return {name: ops.cast(terms[name], "float32") for name in names}
 
     return ops.cond(due, active, lambda: {name: ops.zeros((), "float32") for name in names})
@@ -322,20 +335,52 @@ def _current(scope, variable):
     return variable.value if value is None else value
 
 
-def _check_second_order(tape, terms, names, wrt):
+NOTED = contextvars.ContextVar("noted", default=None)  # a tape, and the critics that it has seen
+
+
+@contextlib.contextmanager
+def _noting(tape):
+    """Yield the list of `(sum of scores, gradient by the input)` that `input_gradient` makes here.
+
+    Args:
+        tape: A persistent one that records what is made here; None: the list stays empty.
+    """
+    critics = []
+    before = NOTED.set((tape, critics) if tape is not None else None)
+    try:
+        yield critics
+    finally:
+        NOTED.reset(before)
+
+
+def _note(total, gradient):
+    if NOTED.get() is not None and gradient is not None:
+        tape, critics = NOTED.get()
+        tape.watch(gradient)  # else one that has lost all weights would not be found in a penalty
+        critics.append((total, gradient))
+
+
+def _check_second_order(tape, terms, names, wrt, critics):
     """Refuse a penalty that trains nothing through part of its critic.
 
     Some TensorFlow operations (bilinear resizing) have no second-order gradient: the penalty is
     computed and logged, but the weights behind them silently get nothing. Every kernel (rank 2 and
-    more) of a penalised critic must be reached.
+    more) on which the penalised scores depend must be reached, and every one of the turn if a
+    penalty differentiates by itself. Scores do not depend on the critic's other outputs.
     """
     kernels = [v for v in wrt if len(v.shape) >= 2]
+    values = [v.value for v in kernels]
+    behind = [tape.gradient(total, values) for total, _ in critics]
     for name in names:
         try:
-            grads = tape.gradient(terms[name], [v.value for v in kernels])
+            grads = tape.gradient(terms[name], values + [gradient for _, gradient in critics])
         except LookupError as error:
             raise ValueError(f"Penalty {name!r}: {error}. Replace that operation.") from error
-        lost = [v.path for v, g in zip(kernels, grads, strict=True) if g is None]
+        used = zip(behind, grads[len(values) :], strict=True)
+        used = [kept for kept, gradient in used if gradient is not None]
+        needed = [not used or any(kept[i] is not None for kept in used) for i in range(len(values))]
+        found = zip(kernels, needed, grads[: len(values)], strict=True)
+        lost = [v.path for v, need, g in found if need and g is None]
         if lost:
             raise ValueError(
                 f"Penalty {name!r} has no second-order gradient for {', '.join(lost)}. An "

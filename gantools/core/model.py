@@ -13,15 +13,21 @@ import numpy as np
 from keras import ops
 
 from gantools.core import ema, gradients, parallel
-from gantools.core.batch import Draws, given_draw, nth_minibatch, unpack
-from gantools.core.checks import check_gradients, check_labels, check_players, check_weights
+from gantools.core.batch import Draws, given_draw, in_turn, nth_minibatch, unpack
+from gantools.core.checks import (
+    check_alone,
+    check_gradients,
+    check_labels,
+    check_players,
+    check_scalars,
+    check_weights,
+)
+from gantools.core.evaluation import SAMPLES, Means
 from gantools.core.optimizers import PlayerOptimizers
 from gantools.core.schedules import value_at
 from gantools.core.state import load_state, save_state
 from gantools.core.stream import Stream
 from gantools.errors import UserError
-
-DRAWN = 64  # samples whose draws are made at once, however many are computed at once
 
 
 @keras.saving.register_keras_serializable("gantools")
@@ -59,7 +65,7 @@ class AdversarialModel(keras.Model):
         self._seeds = self._generators(seed)
         self._evaluation_seeds = self._generators(seed)  # `evaluate` leaves the others alone
         self.cycle, self.images = parallel.Counter("cycle"), parallel.Counter("images")
-        self._training, self._turn = True, None
+        self._training, self._turn, self._means = True, None, Means()
         self.built = True
 
     def compile(self, optimizers, *, run_eagerly=False, steps_per_execution=1, jit_compile="auto"):
@@ -101,7 +107,7 @@ class AdversarialModel(keras.Model):
 
     @property
     def learning(self):
-        """Return whether a training step runs; in `evaluate` terms must not write into memory."""
+        """Return whether a training step runs; else nothing must be written into memory."""
         return self._training
 
     def input_gradient(self, critic, x):
@@ -187,7 +193,9 @@ class AdversarialModel(keras.Model):
         self._turn = turn
         terms = turn.terms(self, batch, draw)
         terms, shown = terms if isinstance(terms, tuple) else (terms, {})
+        terms, shown = (_tensors(values) for values in (terms, shown))
         check_weights(turn, terms)
+        check_scalars(turn, terms)
         images = ops.cast(self.images, "float32")
         total = 0.0
         for name, value in terms.items():
@@ -217,7 +225,7 @@ class AdversarialModel(keras.Model):
         return self._stateless(self._cycle, *args, optimizer=True)
 
     def test_step(self, *args):
-        """Return the terms of every turn on a batch, in inference mode and without any update."""
+        """Return the terms of a batch, in inference mode and without any update, and "samples"."""
         if gradients.BACKEND != "jax":
             return self._evaluate(args[0])
         return self._stateless(self._evaluate, *args, optimizer=False)
@@ -230,28 +238,47 @@ class AdversarialModel(keras.Model):
 
     def _evaluate(self, batch):
         batch, size = unpack(batch)
-        self._training = False
-        try:
-            logs = {}
+        logs = {SAMPLES: ops.cast(size, "float32")}
+        with self._inference():
             minibatch = nth_minibatch(batch, 0)
             made = self._make(minibatch, size, self._evaluation_seeds)
             for turn in self.game.turns:
                 draw = self._draw(minibatch, size, self._evaluation_seeds)
                 logs |= self._loss(turn, {**minibatch, **made.tensors}, draw)[1]
-            return logs
+        return logs
+
+    @contextlib.contextmanager
+    def _inference(self):
+        self._training = False
+        try:
+            yield
         finally:
             self._training = True
+
+    def make_test_function(self, force=False):
+        """Let Keras make its function of batches; it then returns the means of all so far."""
+        if self.test_function is None or force:
+            super().make_test_function(force)
+            self.test_function = self._means.over(self.test_function, self.steps_per_execution)
+
+    def reset_metrics(self):
+        """Begin an epoch or an evaluation."""
+        super().reset_metrics()
+        self._means.reset()
 
     def fit(self, x=None, *args, **kwargs):
         """Train as in Keras; a `Stream` starts at the cycle where the model stands.
 
+        Logged are the terms of an epoch's last cycle, and means over all `validation_data`.
         A stream that was given no number of minibatches has one a cycle, and one for every update
         where a turn repeats its own.
 
         Raises:
-            UserError: labels that the game does not know, in a stream or a dict of arrays, or a
-                stream's batch that the devices of `parallel.spread` cannot share evenly.
+            UserError: targets or weights beside the data, labels that the game does not know, in a
+                stream or a dict of arrays, or a stream's batch that the devices of
+                `parallel.spread` cannot share evenly.
         """
+        check_alone(kwargs.get(name) for name in ("sample_weight", "class_weight"))
         if isinstance(x, Stream):
             parallel.check_batch(x.batch)
             check_labels(self.game.samplers, x.arrays, x.only)
@@ -262,6 +289,11 @@ class AdversarialModel(keras.Model):
         parallel.agree(v for player in self._players.values() for v in player.variables)
         with contextlib.ExitStack() as self.after_fit:
             return super().fit(x, *args, **kwargs)
+
+    def evaluate(self, x=None, *args, **kwargs):
+        """Return as Keras does the terms of every turn, means over all samples."""
+        check_alone([kwargs.get("sample_weight")])  # Keras drops them where there are no targets
+        return super().evaluate(x, *args, **kwargs)
 
     def _maybe_symbolic_build(self, *args, **kwargs):
         """Do nothing: under a strategy Keras would read batches for it and throw them away."""
@@ -291,10 +323,10 @@ class AdversarialModel(keras.Model):
         given = {name: make(n) for name, make in self.game.arranged.items()} | given
         given = {name: given_draw(self.game, name, v, n) for name, v in given.items()}
         seeds = self._generators(seed)
-        samplers = {name: _in_turn(make, n) for name, make in self.game.samplers.items()}
+        samplers = {name: in_turn(make, n) for name, make in self.game.samplers.items()}
         make = self.game.sample or (lambda model, draw: model(draw["z"]))
         parts = []
-        with gradients.no_gradient():
+        with self._inference(), gradients.no_gradient():
             for start in range(0, n, batch):
                 size = min(batch, n - start)
                 draw = Draws(samplers, size, seeds)
@@ -352,30 +384,14 @@ class AdversarialModel(keras.Model):
         return self._weights(turn.players)
 
     def _weights(self, players):
-        return [v for name in players for v in self._players[name].trainable_variables]
+        """Return the trainable weights of players, those of layers that they share once."""
+        found = [v for name in players for v in self._players[name].trainable_variables]
+        return list({id(v): v for v in found}.values())
 
     def _remember(self, turn, moving):
         slots = self.optimizer.parts[turn.name].variables
         return [(v, ops.copy(v.value)) for v in [*moving, *slots]]
 
 
-def _in_turn(sampler, n):
-    """Return a sampler of the next of `n` draws, which are the same however many are asked for.
-
-    Seeds move on with every call and not with every number: the draws are made `DRAWN` at a time.
-    They are cut as arrays, since JAX compiles a cut of a tensor anew for every length.
-    """
-    drawn, left = [], n
-
-    def take(size, seed, batch):
-        nonlocal drawn, left
-        ready = sum(map(len, drawn))
-        while ready < size:
-            count = min(DRAWN, left)
-            drawn.append(ops.convert_to_numpy(sampler(count, seed, batch)))
-            ready, left = ready + count, left - count
-        whole = np.concatenate(drawn)
-        drawn = [whole[size:]] if ready > size else []
-        return ops.convert_to_tensor(whole[:size])
-
-    return take
+def _tensors(values):
+    return {name: ops.convert_to_tensor(value) for name, value in values.items()}

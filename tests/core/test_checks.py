@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from gantools.core import AdversarialModel, Ema, Stream, duel, labels, normal
+from gantools.core import AdversarialModel, Ema, Game, Stream, Turn, duel, labels, normal
 from gantools.core.inversion import Search
 from gantools.errors import UserError
 
@@ -164,6 +164,77 @@ def test_settings_of_terms_that_are_not_there_are_refused(change):
         UserError, match="terms that it does not have: (advv|zz). Its terms are adv"
     ):
         model.fit(Stream(points(), 8), steps_per_epoch=1, verbose=0)
+
+
+def played(made):
+    """Return the logs of one cycle of a game of one critic whose turn has these terms."""
+    turn = Turn("net", ("net",), lambda model, batch, draw: made(model.player("net")(batch["x"])))
+    model = compiled(Game({"net": critic()}, (turn,)))
+    return model.train_on_batch(points(8), return_dict=True)
+
+
+@pytest.mark.parametrize("made", [lambda x: x, lambda x: ops.mean(x, axis=0)])
+def test_terms_that_are_no_scalars_are_refused(made):
+    with pytest.raises(UserError, match=r"'adv' of turn 'net' to be a scalar. Received: shape \("):
+        played(lambda scores: {"adv": made(scores)})
+
+
+def test_numbers_of_python_are_logged_and_add_nothing():
+    logs = played(lambda scores: ({"adv": ops.mean(scores), "none": 0.0}, {"half": 0.5, "two": 2}))
+    assert (logs["net/none"], logs["net/half"], logs["net/two"]) == (0.0, 0.5, 2.0)
+
+
+def test_a_frozen_player_is_refused_in_a_turn_and_nowhere_else():
+    game = duel(generator(norm=False), critic())
+    game.players["discriminator"].trainable = False
+    with pytest.raises(UserError, match="moves discriminator, .*Set discriminator.trainable = Tr"):
+        compiled(game)
+    model = compiled(replace(game, turns=game.turns[1:]))
+    model.fit(Stream(points(), 8), steps_per_epoch=1, verbose=0)
+
+
+BESIDE = {"y": np.zeros(8), "sample_weight": np.ones(8)}
+
+
+@pytest.mark.parametrize(
+    ("way", "beside"),
+    [
+        ("fit", {"y": BESIDE["y"]}),
+        ("fit", {"sample_weight": BESIDE["sample_weight"]}),
+        ("fit", {"class_weight": {0: 1.0}}),
+        ("fit", {"validation_data": (points(8), None, np.ones(8))}),
+        ("evaluate", {"y": BESIDE["y"]}),
+        ("evaluate", {"sample_weight": BESIDE["sample_weight"]}),
+        ("train_on_batch", BESIDE),
+    ],
+)
+def test_targets_and_weights_beside_the_dict_are_refused(way, beside):
+    model = compiled(duel(generator(norm=False), critic()))
+    options = {} if way == "train_on_batch" else {"batch_size": 8, "verbose": 0}
+    with pytest.raises(UserError, match="takes one dict.*targets, sample weights or class weights"):
+        getattr(model, way)(points(8), **options, **beside)
+
+
+def test_nothing_beside_the_dict_is_nothing():
+    model, pairs = compiled(duel(generator(norm=False), critic())), [(points(8), None), [points(8)]]
+    for pair in pairs:
+        model.train_on_batch(pair)
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "float16"])
+def test_averages_of_short_numbers_are_refused(kind):
+    """0.999 of the old average and 0.001 of the weight are rounded to the old average."""
+    net = keras.Sequential([keras.Input((4,)), layers.Dense(2, dtype=kind)])
+    with pytest.raises(UserError, match=f"kernel in {kind}. .*mixed_bfloat16"):
+        AdversarialModel(duel(net, critic(), ema=Ema(1000)))
+
+
+def test_averages_of_mixed_precision_move():
+    net = keras.Sequential([keras.Input((4,)), layers.Dense(2, dtype="mixed_bfloat16")])
+    model = compiled(duel(net, critic(), ema=Ema(1000, None)))
+    before = model.averaged["generator"].get_weights()[0].copy()
+    model.fit(Stream(points(), 8), steps_per_epoch=1, verbose=0)
+    assert np.abs(model.averaged["generator"].get_weights()[0] - before).max() > 0
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="others write into it")

@@ -31,6 +31,21 @@ def test_three_gradients_of_one_tensor_are_added_one_by_one():
     np.testing.assert_allclose(slope(tf.constant(x)), expected, rtol=1e-6)
 
 
+def test_gradients_that_are_lists_of_tensors_are_left_to_tensorflow():
+    """Those of a `TensorArray` read three times are variants, which have no sum."""
+    import tensorflow as tf
+
+    @tf.function
+    def slope(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            parts = tf.TensorArray(tf.float32, 3).unstack(x)
+            y = parts.read(0) * parts.read(1) * parts.read(2)
+        return tape.gradient(y, x)
+
+    np.testing.assert_allclose(slope(tf.constant([2.0, 3.0, 5.0])), [15.0, 10.0, 6.0])
+
+
 def test_a_state_of_a_long_run_resumes_bit_for_bit(tmp_path):
     """By then the executor of the long run orders operations in another way than that of a new one.
 

@@ -128,6 +128,22 @@ def test_clipping_bounds_the_critic_alone():
     assert largest["generator"] > 0.5
 
 
+def test_layers_that_two_players_of_a_turn_share_move_once():
+    shared = layers.Dense(1, use_bias=False, kernel_initializer="ones")
+    inputs = [keras.Input((1,)) for _ in range(2)]
+    nets = {name: keras.Model(x, shared(x)) for name, x in zip("ab", inputs, strict=True)}
+
+    def terms(model, batch, draw):
+        return {name: ops.mean(model.player(name)(batch["x"])) for name in nets}
+
+    for options in ({}, {"every": 2}):
+        shared.set_weights([np.ones((1, 1))])
+        model = AdversarialModel(Game(nets, (Turn("both", ("a", "b"), terms, **options),)))
+        model.compile({"both": keras.optimizers.SGD(0.1)})
+        model.train_on_batch(np.ones((4, 1), "float32"))
+        assert shared.get_weights()[0].item() == pytest.approx(1.0 - 0.1 * 2.0)  # a slope of 2
+
+
 def test_learning_rates_count_images_and_reach_each_player():
     model = plain(repeats=1)
     rate = keras.optimizers.SGD(Cosine(1.0, 0.0, images=16))
@@ -228,6 +244,27 @@ def test_samples_do_not_depend_on_how_many_are_made_at_once(n):
         np.testing.assert_array_equal(np.delete(given, 3, axis=1), np.delete(at_64, 3, axis=1))
     made = plain()
     np.testing.assert_allclose(made.sample(n, batch=3), made.sample(n), atol=1e-6)
+
+
+def test_samples_of_a_game_that_asks_for_players_change_nothing():
+    """They once ran in training mode: batch statistics and the seeds of dropout moved."""
+    net = numbered(generator(dropout=0.5), 1)
+    turn = Turn("net", ("net",), lambda model, batch, draw: {"adv": ops.mean(batch["x"])})
+    modes = []
+
+    def make(model, draw):
+        modes.append(model.learning)
+        return model.player("net")(draw["z"])
+
+    model = AdversarialModel(Game({"net": net}, (turn,), {"z": normal(4)}, sample=make))
+    state = [ops.convert_to_numpy(v.value).copy() for v in net.variables]
+    first = model.sample(10, seed=3)
+    np.testing.assert_array_equal(model.sample(10, seed=3), first)
+    np.testing.assert_allclose(model.sample(10, seed=3, batch=4), first, atol=1e-6)
+    for v, before in zip(net.variables, state, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(v.value), before)
+    assert not any(modes)
+    assert model.learning
 
 
 def test_more_samples_begin_with_the_same_ones():

@@ -76,6 +76,7 @@ def test_learning_by_heart_is_seen():
         lambda x: 5.0 * ops.cast(ops.min(_squares(x, train), 1, keepdims=True) < 1e-9, "float32"),
         output_shape=(1,),
     )(x)
+    score = layers.Dense(1, kernel_initializer="ones")(score)  # a player of a turn has a weight
     row = observe(compiled(duel(shifted(0.0), keras.Model(x, score))), held, train)
     assert row["overfitting"] == pytest.approx(1, abs=0.01)
     assert row["auc_gap"] == pytest.approx(0.5, abs=0.01)

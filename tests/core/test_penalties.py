@@ -1,5 +1,7 @@
 """Golden values of every penalty on a critic with a closed form, and finite differences."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -135,6 +137,48 @@ def test_silent_loss_of_second_order_is_an_error():
     model = AdversarialModel(duel(generator, critic, penalties=[R1(1.0)]))
     model.compile({t: keras.optimizers.SGD(0.1) for t in ("discriminator", "generator")})
     with pytest.raises(ValueError, match="no second-order gradient"):
+        model.fit(np.zeros((4, 4, 4, 1), "float32"), batch_size=4, verbose=0)
+
+
+def with_classes():
+    """Return a critic of points with a score and a head of two classes."""
+    x = layers.Dense(8, "tanh")(inputs := keras.Input((2,)))
+    return keras.Model(inputs, [layers.Dense(1)(x), layers.Dense(2, name="classes")(x)])
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_other_outputs_of_a_penalised_critic_may_train(every):
+    """The penalty does not reach their kernels, and nothing is wrong with that."""
+    maker = keras.Sequential([keras.Input((2,)), layers.Dense(2)])
+    game = duel(maker, with_classes(), penalties=[R1(1.0, every=every)])
+    first, second = game.turns
+
+    def terms(model, batch, draw):
+        found, shown = first.terms(model, batch, draw)
+        logits = model.player("discriminator")(batch["x"])[1]
+        return {**found, "class": ops.mean(ops.square(logits))}, shown
+
+    model = AdversarialModel(replace(game, turns=(replace(first, terms=terms), second)))
+    model.compile({turn.name: keras.optimizers.SGD(0.1) for turn in game.turns})
+    head = game.players["discriminator"].get_layer("classes")
+    before = head.get_weights()[0].copy()
+    logs = model.train_on_batch(REAL[:, :2], return_dict=True)
+    assert logs["discriminator/r1"] > 0
+    assert np.abs(head.get_weights()[0] - before).max() > 0
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="others differentiate it")
+@pytest.mark.parametrize("every", [1, 2])
+def test_a_penalty_that_has_lost_all_weights_is_an_error(every):
+    """Here the gradient depends on no weight at all, and so on no penalised critic's."""
+    inputs = keras.Input((4, 4, 1))
+    x = layers.UpSampling2D(2, interpolation="bilinear")(inputs)
+    x = layers.Conv2D(1, 3, padding="same", activation="tanh")(x)
+    critic = keras.Model(inputs, [layers.GlobalAveragePooling2D()(x), layers.Flatten()(inputs)])
+    maker = keras.Sequential([keras.Input((2,)), layers.Dense(16), layers.Reshape((4, 4, 1))])
+    model = AdversarialModel(duel(maker, critic, penalties=[R1(1.0, every=every)]))
+    model.compile({t: keras.optimizers.SGD(0.1) for t in ("discriminator", "generator")})
+    with pytest.raises(ValueError, match="no second-order gradient for conv2d.*/kernel"):
         model.fit(np.zeros((4, 4, 4, 1), "float32"), batch_size=4, verbose=0)
 
 

@@ -66,5 +66,8 @@ def test_what_cannot_be_shared_is_refused():
         Game(players, (Turn("one", ("a",), terms), Turn("two", ("b",), terms)), shared=make)
     with pytest.raises(UserError, match=r"'one' with players=\['a', 'b'\] and repeats=2"):
         Game(players, (Turn("one", ("a", "b"), terms, repeats=2),), shared=make)
+    pair = (Turn("one", ("a", "b"), terms), Turn("two", ("a", "b"), terms))
+    with pytest.raises(UserError, match=r"turn='one'.* repeats=1, also moved in 'two'"):
+        Game(players, pair, shared=make)
     with pytest.raises(UserError, match=r"does not have: \['c'\]"):
         Game(players, (Turn("one", ("a",), terms),), shared=Shared(("c",), make.make))
