@@ -58,8 +58,9 @@ def whole(data, out, chosen, *, fresh=False, quiet=False) -> dict:
         if chosen.get("stream"):
             raise UserError(
                 "--stream: expected a test part, what came after the normals. Received undivided "
-                "data: all items are held against each other, so nothing could ring. Put the later "
-                "ones into a folder 'test', or `fit` on the earlier ones and `score` the others."
+                "data: all items are held against each other, so nothing could ring. Put the "
+                "earlier ones into a folder 'train' and the later ones into 'test', or `fit` on "
+                "those and `score` these."
             )
         say("Nothing is divided: each half of the items is scored by a model of the other.")
         folder.may_fit_again(out / "model", settings, looked, load_model, fresh=fresh)

@@ -36,7 +36,7 @@ def fingerprint(collection: Collection, sheet: Sheet) -> dict:
             strict=True,
         )
     )
-    share, thumbs = explained(sheet.thumbs[normal]), sheet.thumbs[normal][..., None]
+    share, shown = explained(sheet.thumbs[normal]), sheet.shown[normal][..., None]
     return {
         "schema": SCHEMA,
         "layout": collection.layout,
@@ -54,7 +54,7 @@ def fingerprint(collection: Collection, sheet: Sheet) -> dict:
         "levels": histogram(sheet.thumbs[normal]),
         "aligned": share,
         "is_aligned": share >= ALIGNED,
-        "is_dark": len(thumbs) > 0 and are_on_black(2 * thumbs - 1),
+        "is_dark": len(shown) > 0 and are_on_black(2 * shown - 1),
     }
 
 

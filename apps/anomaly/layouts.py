@@ -2,10 +2,10 @@
 
 | layout | sign |
 |---|---|
-| manifest | a CSV or Parquet file with a column of paths, 90 % of which exist |
+| manifest | a CSV or Parquet file with a column of paths or names, 90 % of which exist |
 | mvtec | `train/good`, `test/*`, optional `ground_truth/*/NAME.png` or `NAME_mask.png` |
-| normal-abnormal | folders named good, normal, ok ... beside bad, ng, defect ... or others |
-| train-test | `train/*`, `test/*` |
+| normal-abnormal | folders named good, normal, ok ... beside bad, ng, defect ..., others, `test` |
+| train-test | `train/*`, `test/*`; or pictures beside a folder `test`, which are for training |
 | dicom | 80 % of the files are DICOM, whatever their names |
 | nifti | `*.nii`, `*.nii.gz` |
 | arrays | one `.npz` or `.npy` |
@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gantools.data.files import readable
-from gantools.errors import ALL_FAILED, MISSING_EXTRA, UserError
+from gantools.errors import ALL_FAILED, UserError
 
 from . import manifest as lists
 from .audit.findings import some
@@ -27,14 +27,14 @@ from .calibration.split import bucket
 from .folder import own
 from .items import Collection, Item
 from .scans.dicom import code
-from .scans.medical import DICOM, NIFTI, ending, expand, is_dicom, read_as_dicom
+from .scans.medical import ARRAYS, DICOM, NIFTI, ending, expand, is_dicom, read_as_dicom
 
 LAYOUTS = ("manifest", "mvtec", "normal-abnormal", "train-test", "dicom", "nifti", "arrays",
            "flat", "table")  # fmt: skip
 TABLES = (".csv", ".parquet", ".tsv")
-ARRAYS = (".npz", ".npy")
 TRASH = {"thumbs.db", "desktop.ini", "__macosx", "dicomdir"}
 MASKS = {"ground_truth", "mask", "masks", "labels"}  # top folders beside those of kinds
+MOST_LISTS = 5  # tables that are looked at for a list of the pictures
 HELD = 2_000  # of 10 000 groups of normals go to the test part where nobody has divided them
 
 
@@ -72,8 +72,12 @@ def find(
         raise UserError(f"'{root}' holds no files that can be used.", ALL_FAILED)
     if manifest is not None and not Path(manifest).is_file():
         raise UserError(f"There is no manifest '{manifest}'.")
+    listed = None
+    if layout in (None, "manifest"):
+        listed, passed = _list(folder, files, manifest)
+        notes += passed
     for name in LAYOUTS if layout is None else (layout,):
-        found = _FINDERS[name](folder, files, groups, manifest)
+        found = _FINDERS[name](folder, files, groups, listed)
         if found is not None and (layout or _holds_something(found)):
             found = replace(
                 found, skipped=(*skipped, *found.skipped), notes=(*found.notes, *notes)
@@ -135,30 +139,33 @@ def _is_named_picture(path):
     return ending(path) in (*SUFFIXES, *NIFTI, *DICOM)
 
 
-def _manifest(root, files, groups, manifest):
+def _list(root, files, manifest):
+    """Return `(Manifest or None, notes)` of the tables that may list the pictures."""
     tables = [Path(manifest)] if manifest else [f for f in files if ending(f) in TABLES]
-    if not manifest and (len(tables) > 5 or len(files) == len(tables) > 1):
+    alone = len(files) == len(tables) and not manifest
+    if not tables or (alone and (len(tables) > 1 or ending(tables[0]) == ".parquet")):
+        return None, []
+    pictures = [f for f in files if is_picture(f)]
+    if len(tables) > MOST_LISTS:
+        names = some([_name(file, root) for file in tables])
+        note = f"warning: {len(tables)} tables ({names}) are not read as lists of the pictures."
+        return None, [f"{note} Give --manifest FILE if one is."]
+    tables = sorted(tables, key=lambda f: (len(f.parts), f.name))
+    pictures = [f for f in pictures if f.relative_to(root).parts[0].lower() not in MASKS]
+    found, notes = lists.find_list(tables, root, pictures, manifest)
+    return found, notes if pictures else []
+
+
+def _manifest(root, files, groups, listed):
+    if listed is None:
         return None
-    for file in sorted(tables, key=lambda f: (len(f.parts), f.name)):
-        if not manifest and ending(file) == ".parquet" and len(files) == 1:
-            continue
-        try:
-            found = lists.find_manifest(file, root)
-        except UserError as error:
-            if manifest or error.code == MISSING_EXTRA:
-                raise
-            continue  # nobody named it: a table in another encoding is no reason to stop
-        if found is None and manifest:
-            raise UserError(f"No column of '{file}' names existing files (90 % are needed).")
-        if found is not None:
-            items, notes = lists.manifest_items(found, root, groups)
-            items = [replace(i, mask=i.mask or _mask(root, i.path)) for i in items]
-            notes = (f"The pictures are listed in {file.name}, column '{found.column}'.", *notes)
-            return Collection(root, "manifest", tuple(items), notes)
-    return None
+    items, notes = lists.manifest_items(listed, root, groups)
+    items = [replace(i, mask=i.mask or _mask(root, i.path)) for i in items]
+    notes = (f"The pictures are listed in {listed.file.name}, column '{listed.column}'.", *notes)
+    return Collection(root, "manifest", tuple(items), notes)
 
 
-def _mvtec(root, files, groups, manifest):
+def _mvtec(root, files, groups, listed):
     below = {path: path.relative_to(root).parts for path in files if is_picture(path)}
     train = [p for p, parts in below.items() if parts[:1] == ("train",) and len(parts) > 2]
     if not any(lists.label_of(below[path][1]) == 0 for path in train):
@@ -173,14 +180,16 @@ def _mvtec(root, files, groups, manifest):
     return Collection(root, "mvtec", tuple(items))
 
 
-def _normal_abnormal(root, files, groups, manifest):
-    items, masks = [], []
+def _normal_abnormal(root, files, groups, listed):
+    items, divided, masks = [], [], []
     for path in files:
         parts = path.relative_to(root).parts
         if len(parts) < 2 or not is_picture(path):
             continue
         if parts[0].lower() in MASKS:
             masks.append(path)
+        elif lists.part_of(parts[0]):  # a part says nothing of what its pictures are
+            divided.append(_of_part(root, path))
         else:
             items.append(_item(root, path, "train", lists.label_of(parts[0]), parts[0]))
     if not any(item.label == 0 for item in items):
@@ -189,28 +198,41 @@ def _normal_abnormal(root, files, groups, manifest):
     items = tuple(
         i if i.label == 0 else replace(i, label=1, mask=_mask(root, i.path, folders)) for i in items
     )
+    items += tuple(
+        replace(i, mask=_mask(root, i.path, folders)) if i.label == 1 else i for i in divided
+    )
     used = {item.mask for item in items}
     rest = [(_name(p, root), "in a folder of masks, but of no anomalous picture") for p in masks]
     rest = tuple(one for one, path in zip(rest, masks, strict=True) if path not in used)
     return Collection(root, "normal-abnormal", items, skipped=rest)
 
 
-def _train_test(root, files, groups, manifest):
-    items = []
+def _train_test(root, files, groups, listed):
+    items, loose = [], []
     for path in files:
         parts = path.relative_to(root).parts
-        part = lists.part_of(parts[0]) if len(parts) > 1 else None
-        if part and is_picture(path):
-            kind = parts[1] if len(parts) > 2 else ""
-            label = lists.label_of(kind)
-            if label is None and read_as_dicom(path):
-                kind = ""  # such folders are often named after patients
-            items.append(_item(root, path, part, label, kind))
+        if len(parts) == 1:
+            loose.append(path)
+        elif lists.part_of(parts[0]) and is_picture(path):
+            items.append(_of_part(root, path))
     there = {item.part for item in items}
+    if "test" in there and "train" not in there:
+        items += [_item(root, path, "train", None, "") for path in loose if is_picture(path)]
+        there = {item.part for item in items}
     return Collection(root, "train-test", tuple(items)) if {"train", "test"} <= there else None
 
 
-def _dicom(root, files, groups, manifest):
+def _of_part(root, path):
+    """Return the item of a picture below a folder `train`, `val` or `test`."""
+    parts = path.relative_to(root).parts
+    kind = parts[1] if len(parts) > 2 else ""
+    label = lists.label_of(kind)
+    if label is None and read_as_dicom(path):
+        kind = ""  # such folders are often named after patients
+    return _item(root, path, lists.part_of(parts[0]), label, kind)
+
+
+def _dicom(root, files, groups, listed):
     found = [path for path in files if is_dicom(path)]
     if not found or len(found) < 0.8 * len(files):
         return None
@@ -219,7 +241,7 @@ def _dicom(root, files, groups, manifest):
     return Collection(root, "dicom", items, _mostly(len(items)), other)
 
 
-def _nifti(root, files, groups, manifest):
+def _nifti(root, files, groups, listed):
     found = [path for path in files if ending(path) in NIFTI]
     if not found:
         return None
@@ -227,22 +249,22 @@ def _nifti(root, files, groups, manifest):
     return Collection(root, "nifti", items, _mostly(len(items)))
 
 
-def _arrays(root, files, groups, manifest):
+def _arrays(root, files, groups, listed):
     found = [path for path in files if ending(path) in ARRAYS]
     if len(found) != 1 or any(not lists.trouble_of(path) for path in set(files) - set(found)):
         return None
-    from .loading import array_items
+    from .arrays import array_items
 
     items = array_items(found[0])
     return Collection(root, "arrays", tuple(items)) if items else None
 
 
-def _flat(root, files, groups, manifest):
+def _flat(root, files, groups, listed):
     items = tuple(_item(root, path, "train", None, "") for path in files if is_picture(path))
     return Collection(root, "flat", items, _mostly(len(items))) if items else None
 
 
-def _table(root, files, groups, manifest):
+def _table(root, files, groups, listed):
     found = [path for path in files if ending(path) in TABLES]
     found += [path for path in files if path.name.lower().endswith((".csv.gz", *ARRAYS))]
     return Collection(root, "table", table=found[0]) if len(found) == 1 else None

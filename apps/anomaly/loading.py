@@ -1,32 +1,20 @@
 """Opening items: their pixels as stored, and the float tensors that a model sees."""
 
-import zlib
 from collections import OrderedDict
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
-from gantools.errors import ALL_FAILED, UserError
+from gantools.errors import UserError
 
+from .arrays import stored_array
 from .audit.measure import check_channels
 from .items import Item
-from .manifest import truth_of
 from .scans.foreground import DARK, foreground
-from .scans.medical import ending, is_dicom, is_nifti
+from .scans.medical import ARRAYS, ending, is_dicom, is_nifti
 
 PERCENTILES = (0.1, 99.9)  # of the levels of deep training pictures
 SAMPLE = 500  # training pictures that decide levels and colour
-ARRAY_SUFFIXES = (".npz", ".npy")
-PAIRS = (
-    ("train", ("train_images", "x_train", "X_train"), ("train_labels", "y_train")),
-    ("val", ("val_images", "x_val", "X_val"), ("val_labels", "y_val")),
-    ("test", ("test_images", "x_test", "X_test"), ("test_labels", "y_test")),
-    ("train", ("images", "x", "X", "data", "arr_0", ""), ("labels", "y", "target", "arr_1")),
-)
 
 
 @dataclass(frozen=True)
@@ -95,8 +83,8 @@ class Reader:
         """
         if item.trouble:
             raise UserError(item.trouble)
-        if ending(item.path) in ARRAY_SUFFIXES:
-            stored = _array(item.path, item.member)[item.index]
+        if ending(item.path) in ARRAYS:
+            stored = stored_array(item.path, item.member)[item.index]
             return stored if stored.ndim == 3 else stored[..., None]
         if is_nifti(item.path):
             from .scans.nifti import read_slice
@@ -148,40 +136,6 @@ class Reader:
         return self._windows[item.series]
 
 
-def array_items(path: Path) -> list[Item]:
-    """Return the items in a `.npz` or `.npy` of pictures; none when it holds a table.
-
-    `train_images`, `x_test` and the like name the parts; labels of two values, or false and true,
-    are taken as 0 normal and 1 anomalous, of more as kinds without a label. NaN is unknown.
-
-    Raises:
-        UserError: no pictures under a known name, or their channels are not the last axis.
-    """
-    items = []
-    stored = _members(path)
-    for part, pictures, labels in PAIRS:
-        name = next((n for n in pictures if n in stored and len(stored[n]) >= 3), None)
-        if name is None or (items and part == "train"):
-            continue
-        if len(stored[name]) > 3:
-            check_channels(stored[name], f"'{name or path.stem}' in '{path}'")
-        truth = next((n for n in labels if n in stored), None)
-        values = None if truth is None else _array(path, truth).reshape(-1)
-        for i in range(stored[name][0]):
-            kind = "" if values is None else _kind(str(values[i]))
-            number = f"{name or path.stem}#{i:06d}"
-            items.append(Item(path, number, part, kind=kind, index=i, member=name))
-    kinds = {item.kind for item in items} - {""}
-    if kinds <= {"0", "1"}:
-        items = [replace(item, label=int(item.kind) if item.kind else None) for item in items]
-    if not items and not any(len(shape) == 2 for shape in stored.values()):
-        raise UserError(
-            f"'{path}' holds no pictures under a known name. Expected images, train_images, x_train"
-            f" ... Received: {', '.join(stored)}."
-        )
-    return items
-
-
 def read_mask(item: Item, shape=None) -> np.ndarray:
     """Return the pixel truth of an item, bool `(h, w)`, True where anomalous.
 
@@ -202,7 +156,8 @@ def read_mask(item: Item, shape=None) -> np.ndarray:
     from gantools.data import pictures
 
     pixels = pictures.read(item.mask).upright().pixels
-    return pixels[..., : min(3, pixels.shape[2])].max(axis=2) > 0
+    coloured = 1 if pixels.shape[2] < 3 else 3  # what follows is alpha
+    return pixels[..., :coloured].max(axis=2) > 0
 
 
 def learn_levels(reader: Reader, items, scans: bool = False) -> Levels:
@@ -220,7 +175,7 @@ def learn_levels(reader: Reader, items, scans: bool = False) -> Levels:
     Raises:
         UserError: none can be read.
     """
-    colours, deep, values, dark = [], False, [], []
+    colours, deep, values, likely, dark = [], False, [], [], []
     for item in list(items)[:: max(1, len(items) // SAMPLE)]:
         try:
             pixels = reader.pixels(item)
@@ -229,17 +184,22 @@ def learn_levels(reader: Reader, items, scans: bool = False) -> Levels:
         colours.append(_is_colour(pixels))
         deep |= pixels.dtype != np.uint8 and not item.series
         if scans or item.series:
-            dark.append(not foreground(to_levels(pixels, Levels())).all())
+            likely.append(item)
+            dark.append(_on_dark(pixels, Levels()))
         shares = _shares(pixels).ravel()
         values.append(shares[:: max(1, len(shares) // 4096)])
     if not colours:
         raise UserError("None of the training pictures can be read.")
     channels = 3 if np.mean(colours) > 0.5 else 1
-    masked = sum(dark) >= DARK * len(colours)
     if not deep:
-        return Levels(channels, masked=masked)
+        return Levels(channels, masked=sum(dark) >= DARK * len(colours))
     low, high = (float(v) for v in np.percentile(np.concatenate(values), PERCENTILES))
-    return Levels(channels, low, high if high > low else low + 1.0, masked)
+    levels = Levels(channels, low, high if high > low else low + 1.0)
+    # of the type's range 12 bits in 16 use so little that an object is as dark as its background;
+    # black is 0, not what is lowest: that may be grey
+    shown = replace(levels, low=min(levels.low, 0.0))
+    dark = [_on_dark(reader.pixels(item), shown) for item in likely]
+    return replace(levels, masked=sum(dark) >= DARK * len(colours))
 
 
 def to_levels(pixels: np.ndarray, levels: Levels) -> np.ndarray:
@@ -344,6 +304,10 @@ def blend(maps: np.ndarray, corners: np.ndarray, height: int, width: int) -> np.
     return (total / np.maximum(weights, 1e-12))[:height, :width].astype(np.float32)
 
 
+def _on_dark(pixels, levels):
+    return not foreground(to_levels(pixels, levels)).all()
+
+
 def _is_colour(pixels):
     if pixels.shape[2] < 3:
         return False
@@ -357,39 +321,3 @@ def _shares(pixels):
     """Return float32: the share of the type's range; floating point as it is."""
     scale = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}.get(pixels.dtype, 1)
     return pixels.astype(np.float32) / np.float32(scale)
-
-
-def _kind(text):
-    truth = truth_of(text)
-    return str(truth) if truth is not None else "" if text == "nan" else text
-
-
-def _members(path):
-    """Return name -> shape of the arrays in a file."""
-    if ending(path) == ".npy":
-        return {"": _array(path, "").shape}
-    with whole_file(path), path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-        names = stored.files
-    return {name: _array(path, name).shape for name in names}
-
-
-@lru_cache(maxsize=8)
-def _array(path, member):
-    with whole_file(path):
-        if ending(path) == ".npy":
-            return np.load(path, mmap_mode="r", allow_pickle=False)
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return stored[member]
-
-
-@contextmanager
-def whole_file(path):
-    """Say in one sentence that a file of arrays is truncated, something else, or of objects."""
-    try:
-        yield
-    except (ValueError, TypeError, OSError, EOFError, KeyError, BadZipFile, zlib.error) as error:
-        raise UserError(
-            f"Cannot read '{path}': expected a whole .npz or .npy of numbers or texts "
-            f"({type(error).__name__}). Write it again, without pickled objects.",
-            ALL_FAILED,
-        ) from error

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from gantools.errors import UserError, missing_extra
+from gantools.errors import MISSING_EXTRA, UserError, missing_extra
 
 from .audit.findings import some
 from .items import PARTS, Item
@@ -84,12 +84,44 @@ def read_rows(file: Path, limit: int | None = None) -> list[dict[str, str]]:
         raise UserError(f"Cannot read '{file}' as a table: {error}.") from error
 
 
-def find_manifest(file: Path, root: Path) -> Manifest | None:
+def find_list(tables, root: Path, pictures, named=None) -> tuple[Manifest | None, list[str]]:
+    """Return the first of the tables that lists pictures, and a note for each that is not read.
+
+    Args:
+        tables: Files, the most likely one first.
+        root: Paths may be relative to the table's folder or to this one.
+        pictures: All pictures below the root, in which other names are looked up.
+        named: The one that the user named, or None.
+
+    Raises:
+        UserError: the named one cannot be read or lists no files, or an extra is missing.
+    """
+    found, notes = None, []
+    for file in tables:
+        if found is not None:
+            notes.append(_passed(file, f"{found.file.name} lists them", "to read this one instead"))
+            continue
+        why = "no column of it names existing files in 90 % of its rows"
+        try:
+            found = find_manifest(file, root, pictures)
+        except UserError as error:
+            if named or error.code == MISSING_EXTRA:
+                raise
+            why = str(error).rstrip(".")  # nobody named it: no reason to stop
+        if found is None and named:
+            raise UserError(f"No column of '{file}' names existing files (90 % are needed).")
+        if found is None:
+            notes.append(_passed(file, why, "once it is repaired, if it lists them"))
+    return found, notes
+
+
+def find_manifest(file: Path, root: Path, pictures=()) -> Manifest | None:
     """Return the manifest in a table file, or None when no column of it names files.
 
     Args:
         file: The table.
         root: Paths may be relative to the table's folder or to this one.
+        pictures: In which other names are looked up, as those without a folder or a suffix.
     """
     head = read_rows(file, PROBE)
     if not head:
@@ -104,6 +136,15 @@ def find_manifest(file: Path, root: Path) -> Manifest | None:
             rows = read_rows(file)
             if _share([row[column] for row in rows], folder) >= SHARE:
                 return Manifest(file, tuple(rows), column, folder)
+    index = _index(pictures, root)
+    for column in names if index else ():
+        if len(_looked_up(head, column, index)) < SHARE / 2 * len(head):
+            continue
+        rows = read_rows(file)
+        known = _looked_up(rows, column, index)
+        if len(known) >= SHARE * len(rows):
+            rows = [row | {column: known.get(row[column].strip(), row[column])} for row in rows]
+            return Manifest(file, tuple(rows), column, root)
     return None
 
 
@@ -261,3 +302,33 @@ def _numeric(manifest, name):
 def _share(values, folder):
     there = [bool(value) and len(value) < 1000 and (folder / value).is_file() for value in values]
     return sum(there) / len(there)
+
+
+def _passed(file, why, when):
+    told = f"warning: The table {file.name} beside the pictures is not read: {why}."
+    return f"{told} Give --manifest {file} {when}."
+
+
+def _index(pictures, root):
+    """Return name -> path below the root, of pictures by the end of their path, without suffix too.
+
+    A name that several pictures have tells none of them: its path is "".
+    """
+    index = {}
+    for path in pictures:
+        below = path.relative_to(root)
+        plain = below.with_name(Path(below.name.removesuffix(".gz")).stem)
+        for parts in {below.parts, plain.parts}:
+            for start in range(len(parts)):
+                name = "/".join(parts[start:])
+                index[name] = "" if name in index else below.as_posix()
+    return index
+
+
+def _looked_up(rows, column, index):
+    """Return cell -> path of the cells of a column that name a picture; one that repeats once.
+
+    So ages, which may be names of pictures as well, are found to be too few for the rows.
+    """
+    cells = {row[column].strip() for row in rows}
+    return {cell: index[cell] for cell in cells if index.get(cell)}

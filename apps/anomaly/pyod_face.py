@@ -58,8 +58,8 @@ class PyodDetector:
         judge = found.model.judge
         rule = judge.rule(self.settings.fpr, self.settings.confidence)
         normal = np.sort(judge.normal_scores)
-        border = normal[-rule.rank] if rule.rank else normal[-1]
-        self.threshold_ = float(border) if rule.rank else float(np.nextafter(border, np.inf))
+        # rank k flags what is odder than all but k - 1 of the normals: a tie with the k-th is none
+        self.threshold_ = float(np.nextafter(normal[-max(rule.rank, 1)], np.inf))
         self.decision_scores_ = found.score(X).scores
         self.labels_ = self._labels(self.decision_scores_)
         return self

@@ -93,10 +93,21 @@ def take(model, reader, items, marked, level) -> list[str]:
         if marked[item.name] == "anomalous":
             lines.append(f"{item.name} is anomalous by your word, p {p[i]:.3g} by the model's.")
     normal = np.array([marked[item.name] == "normal" for item in items]) & np.isfinite(scores)
-    normal &= ~judge.seen(raw.hashes)
+    known = normal & judge.seen(raw.hashes)
+    if known.any():
+        lines.append(
+            f"{int(known.sum())} marks of normal are of items that this model was fitted on or "
+            "calibrated with, as half of them are where a job was not divided: they change nothing."
+        )
+    normal &= ~known
     hashes = np.array(raw.hashes, object)
     _, first = np.unique(hashes.astype(str), return_index=True)
-    normal &= np.isin(np.arange(len(items)), first)  # a content counts once
+    again = normal & ~np.isin(np.arange(len(items)), first)
+    if again.any():
+        lines.append(
+            f"{int(again.sum())} marks are of copies of other items: a content counts once."
+        )
+    normal &= ~again
     flagged = normal & (p <= level)
     if (normal & ~flagged).any():
         lines.append(

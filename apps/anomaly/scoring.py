@@ -71,7 +71,8 @@ def merge(ctx, shards, out, fpr, confidence, as_json, quiet):
     """Put the shards of several machines together.
 
     SHARDS are the folders that `score --shard` wrote. Scores and p-values stay what they are;
-    adjusted p-values, verdicts and the report are made over all items. Maps are copied.
+    adjusted p-values, verdicts, drift lights and the report are made over all items. Maps are
+    copied.
     """
     from . import folder
     from .reporting import telling
@@ -86,7 +87,8 @@ def merge(ctx, shards, out, fpr, confidence, as_json, quiet):
     out = folder.output_folder(out)
     joined.findings, joined.print = all_findings(outcomes), all_counts(outcomes)
     joined.model["settings"] = settings.to_dict()
-    joined.lights = (telling.batch_light(joined.items, joined.scored, joined.judge),)
+    lights = telling.lights(joined.items, joined.scored, joined.judge, joined.inputs)
+    joined.lights = (*lights, *ringing_streams(outcomes))
     line = command(joined.title == TITLE)
     begin(out, joined, line)
     copy_maps([path / "maps" for path in shards], out / "maps")
@@ -158,6 +160,20 @@ def all_findings(outcomes):
         where = "" if len(numbers) == len(outcomes) else where
         found.append(replace(finding, sentence=where + finding.sentence))
     return tuple(ordered(found))
+
+
+def ringing_streams(outcomes):
+    """Return the lights of single shards' streams that ring; all shards together are no stream."""
+    from dataclasses import replace
+
+    from .calibration.drift import SAME
+
+    found = [(one.share[0], one.lights[-1]) for one in outcomes if one.stream]
+    return [
+        replace(light, sentence=f"Share {number}: {light.sentence}")
+        for number, light in found
+        if light.state != SAME
+    ]
 
 
 def all_counts(outcomes):

@@ -30,7 +30,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     Attributes:
         model_: `tables.model.FittedTable`.
-        offset_: Score of the most anomalous row that still counts as an inlier.
+        offset_: `score_samples` of the most anomalous row that still counts as an inlier.
         n_features_in_: Columns.
     """
 
@@ -57,10 +57,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         self.model_.held = None
         normal = np.sort(self.model_.judge.normal_scores)
         rule = self.model_.judge.rule(self.fpr, self.confidence)
-        # rank k flags what is odder than all but k - 1 of the normals
-        border = normal[-rule.rank] if rule.rank else normal[-1]
-        # an outlier scores at least the border; without a rank there is none
-        self.offset_ = -float(np.nextafter(border, -np.inf if rule.rank else np.inf))
+        # rank k flags what is odder than all but k - 1 of the normals: a tie with the k-th is none
+        self.offset_ = -float(normal[-max(rule.rank, 1)])
         return self
 
     def score_samples(self, X):

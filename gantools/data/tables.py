@@ -2,7 +2,8 @@
 
 A table is a dict of columns. A column in which every cell is a number or missing is float64 with
 NaN for missing; any other is an object array of text with "" for missing. What the numbers mean is
-for others to decide. An identifier is no number: "007" and "7" stay two texts.
+for others to decide. An identifier is no number: "007" and "7" stay two texts. Where a semicolon or
+a tab divides cells, "3,5" is 3.5 as in half of Europe.
 """
 
 import csv
@@ -23,6 +24,8 @@ LINES = 100  # that a heading may have; with more nobody has closed a quote
 SEVERAL = "cells of several values"
 EXACT = 2**53  # up to here a float64 keeps every whole number
 START = r'(?<![^,;\t\r\n])"'  # of a quoted cell; elsewhere a quote is an inch
+DECIMAL = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+([eE][+-]?\d+)?")  # "3,5" and "1.234,5"
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # or thousandths; with tabs nobody can tell
 QUOTED, OPEN = re.compile(START + r'(?:[^"]|"")*"'), re.compile(START)
 
 
@@ -32,8 +35,9 @@ class Table(dict):
     Attributes:
         records: `(n,)` int: the number of each row in a spreadsheet that shows the file. It counts
             from 1, heading and blank lines too; without a file from 2, as below a heading.
-        texts: Name -> `(n,)` object: the cells as they stand in the file, nothing made missing. Of
-            columns that were asked for, where the file has texts.
+        texts: Name -> `(n,)` object: the cells as they stand in the file, nothing made missing, but
+            for a decimal comma, which is a point. Of columns that were asked for, where the file
+            has texts.
     """
 
     def __init__(self, columns, records, texts):
@@ -45,7 +49,8 @@ def read_table(path, keep=lambda name: False) -> Table:
     """Read `.csv`, `.tsv`, `.csv.gz`, `.tsv.gz` or `.parquet`.
 
     The delimiter of text is the most frequent of comma, semicolon and tab outside the quotes of the
-    first record; that is a heading unless one of its cells is a number.
+    first record, commas between digits left out; that is a heading unless one of its cells is a
+    number.
 
     Args:
         path: The file.
@@ -181,6 +186,19 @@ def _from_arrays(arrays, keep):
     return Table(columns, np.arange(next(iter(lengths), 0)) + 2, texts)
 
 
+def _pointed(cell, delimiter):
+    """Return a cell with its decimal comma as a point, where no comma divides cells.
+
+    Each cell by itself: how a row is read must not depend on the other rows.
+    """
+    cell = cell.strip()
+    unclear = delimiter == "," or (delimiter == "\t" and THOUSANDS.fullmatch(cell))
+    if unclear or not DECIMAL.fullmatch(cell):
+        return cell
+    found = cell.replace(".", "").replace(",", ".")
+    return cell if number(found) is None else found  # "007,5" stays as it is
+
+
 def _is_value(text):
     """Return whether a cell of the first line is a number: "Na" and "None" are names as well."""
     value = number(text)
@@ -195,7 +213,7 @@ def _read_text(file, path, keep):
     if first is None:
         raise UserError(f"The table '{path}' is empty.", ALL_FAILED)
     head = first[1]
-    if any(_is_value(cell) for cell in head):
+    if any(_is_value(_pointed(cell, delimiter)) for cell in head):
         rows, head = chain([first], rows), [f"column {i + 1}" for i in range(len(head))]
     indices, codes, records = [{} for _ in head], [[] for _ in head], []
     while block := list(islice(rows, BLOCK)):
@@ -213,7 +231,7 @@ def _read_text(file, path, keep):
         raise UserError(f"The table '{path}' has a heading and no rows.", ALL_FAILED)
     columns, texts = {}, {}
     for name, index, code in zip(_unique(head), indices, codes, strict=True):
-        levels, code = [text.strip() for text in index], np.concatenate(code)
+        levels, code = [_pointed(text, delimiter) for text in index], np.concatenate(code)
         columns[name] = _from_levels(levels, code)
         if keep(name):
             texts[name] = np.array(levels, object)[code]
@@ -230,7 +248,7 @@ def _opening(file):
             break
     else:  # a quote that nobody closed
         bare = next((line for line in lines if line.strip()), "")
-    return lines, max(",;\t", key=bare.count)
+    return lines, max(",;\t", key=re.sub(r"(?<=\d),(?=\d)", "", bare).count)
 
 
 def _codes(index, cells):

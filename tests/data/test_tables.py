@@ -174,6 +174,35 @@ def test_what_divides_cells_is_outside_quotes(tmp_path, head, names):
     assert table[names[1]].tolist() == [2, 4]
 
 
+COMMAS = {"3,5": 3.5, "-0,25": -0.25, "+1,0": 1, "1.234,5": 1234.5, "1,5E-03": 0.0015, "7": 7}
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize("heading", [True, False])
+def test_decimal_commas_where_no_comma_divides(tmp_path, delimiter, heading):
+    rows = [f"{text}{delimiter}x{delimiter}" for text in COMMAS]
+    if heading:
+        rows.insert(0, delimiter.join(["size", "word", "void"]))
+    table = read_table(write(tmp_path, "\n".join(rows)), lambda name: True)
+    name = next(iter(table))
+    assert name == ("size" if heading else "column 1") and len(table) == 3
+    assert table[name].tolist() == list(COMMAS.values())
+    strange = read_table(write(tmp_path, "\n".join([*rows, f"n,5{delimiter}x{delimiter}"])))
+    assert [number(text) for text in strange[name]] == [*COMMAS.values(), None]
+
+
+def test_commas_that_may_be_of_thousands_or_names_stay_texts(tmp_path):
+    text = "a\tb\n1,234\t1,2\n5,000\t0,125\n"
+    table = read_table(write(tmp_path, text))
+    assert table["a"].tolist() == ["1,234", "5,000"] and table["b"].tolist() == [1.2, 0.125]
+    table = read_table(write(tmp_path, text.replace("\t", ";")))
+    assert table["a"].tolist() == [1.234, 5]
+    table = read_table(write(tmp_path, 'a,b\n"1,5",2\n"2,5",3\n'))
+    assert table["a"].tolist() == ["1,5", "2,5"]
+    table = read_table(write(tmp_path, "a;b\n1,2,3;007,5\n,5;1,\n"))
+    assert table["a"].tolist() == ["1,2,3", ",5"] and table["b"].tolist() == ["007,5", "1,"]
+
+
 def test_a_quote_that_nobody_closed_is_not_searched_for_ever(tmp_path):
     rows = "".join(f"{i};{i}\n" for i in range(300))
     with pytest.raises(UserError, match="row 1|no rows"):

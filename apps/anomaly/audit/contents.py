@@ -10,7 +10,7 @@ from ..scans.dicom import LEFT_OUT
 from .findings import Finding, first, some
 from .measure import Sheet
 
-CONSTANT = 1 / 255  # standard deviation of levels of 0 to 1
+CONSTANT = 1 / 255  # standard deviation, as a share of the levels that are used
 ENOUGH = 40  # normals, to tell which are odd among them
 ODD = 6.0  # robust standard deviations of the log distance to the normals
 TOO_FEW = "too-few"  # the rule that says nothing of items that are only scored
@@ -90,7 +90,9 @@ def constant(sheet: Sheet) -> list[Finding]:
                 len(sheet),
             )
         ]
-    flat = sheet.numbers.get("contrast (standard deviation)", np.ones(0)) < CONSTANT
+    low, high = sheet.span
+    contrasts = sheet.numbers.get("contrast (standard deviation)", np.ones(0))
+    flat = contrasts < CONSTANT * (high - low)
     if not flat.any():
         return []
     return [
@@ -219,7 +221,7 @@ def odd_normals(sheet: Sheet) -> list[Finding]:
         return []
     if len(chosen) > 5000:
         chosen = chosen[np.linspace(0, len(chosen) - 1, 5000).astype(int)]
-    log = np.log(_fifth_distance(sheet.thumbs[chosen].reshape(len(chosen), -1)) + 1e-3)
+    log = np.log(_fifth_distance(sheet.shown[chosen].reshape(len(chosen), -1)) + 1e-3)
     middle = np.median(log)
     spread = 1.4826 * np.median(np.abs(log - middle))
     score = (log - middle) / max(spread, 1e-6)

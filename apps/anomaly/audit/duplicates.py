@@ -1,4 +1,4 @@
-"""Rules about pictures that are there twice: exactly, nearly, as neighbours, as crops."""
+"""Rules about pictures that are there twice: exactly (`repeats`), nearly, in a row, as crops."""
 
 import re
 from collections import Counter
@@ -7,6 +7,7 @@ import numpy as np
 
 from .findings import Finding, first, some
 from .measure import Sheet
+from .repeats import exact
 
 HAMMING = 4  # of 64 signs: proposes a near-duplicate
 ALIKE = 0.98  # correlation of the 32x32 pictures: confirms it
@@ -26,52 +27,6 @@ def duplicate_findings(sheet: Sheet) -> list[Finding]:
     found += groups_across(sheet.groups, sheet.parts, sheet.labels)
     if not (sheet.groups != "").any():
         found += series(sheet)
-    return found
-
-
-def exact(digests, parts, names, labels, what="row") -> list[Finding]:
-    """Find what is there more than once, bit for bit.
-
-    Args:
-        digests: `(n,)` one code a picture or row; equal content, equal code.
-        parts: `(n,)` "train", "val" or "test".
-        names: `(n,)` for the findings.
-        labels: `(n,)` 0, 1 or numbers of kinds; -1 for unknown.
-        what: "picture" or "row".
-    """
-    _, codes, sizes = np.unique(digests, return_inverse=True, return_counts=True)
-    repeated, found = sizes[codes] > 1, []
-    if not repeated.any():
-        return found
-    found += _across(codes, parts, names, labels, what)
-    for part in _parts(parts):
-        mine = np.flatnonzero(parts == part)
-        _, start = np.unique(codes[mine], return_index=True)
-        again = np.delete(mine, start)
-        if len(again):
-            found.append(
-                Finding(
-                    "duplicates",
-                    "warning" if len(again) >= 0.05 * len(mine) else "note",
-                    f"{len(again)} of {len(mine)} {what}s for {part} repeat an earlier one exactly"
-                    f" ({some(names[again])}): they count twice in everything.",
-                    first(names[again]),
-                    len(again) / len(mine),
-                )
-            )
-    both = _with_several(codes, labels)
-    if both.any():
-        count = len(np.unique(codes[both]))
-        found.append(
-            Finding(
-                "conflicting-labels",
-                "warning",
-                f"{count} different {what}s are there under more than one label "
-                f"({some(names[both])}): no detector can be right on all of them.",
-                first(names[both]),
-                count,
-            )
-        )
     return found
 
 
@@ -318,40 +273,9 @@ def _alike_throughout(sheet, alike):
     ]
 
 
-def _across(codes, parts, names, labels, what):
-    found = []
-    there = _parts(parts)
-    for i, a in enumerate(there):
-        for b in there[i + 1 :]:
-            twice = (parts == b) & np.isin(codes, codes[parts == a])
-            if twice.any():
-                count = int(twice.sum())
-                found.append(
-                    Finding(
-                        "duplicates-across-parts",
-                        "error",
-                        f"{count} {what}s for {b} ({count / (parts == b).sum():.1%}) are also in "
-                        f"{a} ({some(names[twice])}): what is measured there is memory.",
-                        first(names[twice]),
-                        count,
-                    )
-                )
-    return found
-
-
 def _with_both(codes, labels):
     """Return bool `(n,)`: the code is there with label 0 and with label 1."""
     return np.isin(codes, codes[labels == 0]) & np.isin(codes, codes[labels == 1])
-
-
-def _with_several(codes, labels):
-    """Return bool `(n,)`: the code is there with two labels that are known."""
-    known = np.flatnonzero(labels >= 0)
-    lowest = np.full(codes.max() + 1, np.iinfo(np.int64).max)
-    highest = np.full(codes.max() + 1, -1)
-    np.minimum.at(lowest, codes[known], labels[known])
-    np.maximum.at(highest, codes[known], labels[known])
-    return (lowest < highest)[codes]
 
 
 def _displacement(a, b):
@@ -361,7 +285,3 @@ def _displacement(a, b):
         int(b[2] // 65536 - a[2] // 65536),
         int(b[2] % 65536 - a[2] % 65536),
     )
-
-
-def _parts(parts):
-    return [part for part in ("train", "val", "test") if (parts == part).any()]

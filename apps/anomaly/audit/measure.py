@@ -14,9 +14,11 @@ import numpy as np
 from gantools.data.files import readable
 from gantools.errors import UserError
 
+BYTES = "8 bit"  # the end of the mode of pictures that are not deep
 CHANNELS = 4  # at most: colour with alpha
 THUMB = 32  # side of the small picture that near-duplicates are confirmed on
 BLOCK = 8  # side of the square whose exact recurrence shows overlapping crops
+SPAN = (0.1, 99.9)  # percentiles of the small pictures: the levels that a deep set uses
 REMEMBERED = 512  # blocks a picture at most, chosen by content: the same ones in every crop
 
 
@@ -59,6 +61,8 @@ class Sheet:
         blocks: uint64 `(m, 3)`: picture, code, row * 65536 + column.
         facts: Names of the numbers that come from a manifest or a header, not from the file.
         unreadable: `(name, sentence)` of what could not be opened.
+        span: Lowest and highest level here: 0 and 1 of 8 bit and medical pictures, else what the
+            set uses of its range, for 12 bits in 16 are a fifteenth of it.
     """
 
     names: np.ndarray
@@ -74,6 +78,7 @@ class Sheet:
     blocks: np.ndarray
     facts: tuple[str, ...] = ()
     unreadable: tuple[tuple[str, str], ...] = field(default=())
+    span: tuple[float, float] = (0.0, 1.0)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -82,6 +87,12 @@ class Sheet:
     def normal(self) -> np.ndarray:
         """bool `(n,)`: not known to be anomalous."""
         return self.labels != 1
+
+    @property
+    def shown(self) -> np.ndarray:
+        """float32 `(n, 32, 32)` in [0, 1]: small pictures, from black to the end of `span`."""
+        low, high = min(self.span[0], 0.0), self.span[1]
+        return np.clip((self.thumbs - np.float32(low)) / np.float32(high - low), 0, 1)
 
 
 def measure(items, read, file_bytes=True) -> Sheet:
@@ -122,6 +133,7 @@ def measure(items, read, file_bytes=True) -> Sheet:
         labels=[-1 if item.label is None else item.label for item in items],
         kinds=[item.kind for item in items],
         groups=[item.group or "" for item in items],
+        deep=any(not n.mode.endswith(BYTES) and not i.series for i, n in kept),
         extra=own | extra,
         facts=tuple(extra),
         unreadable=tuple(unreadable),
@@ -141,6 +153,7 @@ def measure_arrays(pictures, parts=None, labels=None, kinds=None, groups=None, n
     looks = [look(picture) for picture in pictures]
     return _sheet(
         looks,
+        deep=any(not one.mode.endswith(BYTES) for one in looks),
         names=[f"#{i}" for i in range(n)] if names is None else names,
         parts=["train"] * n if parts is None else parts,
         labels=[-1] * n if labels is None else labels,
@@ -208,21 +221,24 @@ def to_grey(pixels: np.ndarray) -> np.ndarray:
     return grey.astype(np.float32) / np.float32(scale)
 
 
-def _sheet(looks, *, labels, extra=None, facts=(), unreadable=(), **columns):
+def _sheet(looks, *, labels, deep, extra=None, facts=(), unreadable=(), **columns):
     names = looks[0].numbers if looks else ()
     numbers = {name: np.array([one.numbers[name] for one in looks]) for name in names}
     blocks = [np.insert(one.blocks, 0, i, axis=1) for i, one in enumerate(looks)]
+    thumbs = np.stack([one.thumb for one in looks]) if looks else np.zeros((0, THUMB, THUMB))
+    low, high = np.percentile(thumbs, SPAN).tolist() if deep else (0.0, 1.0)
     return Sheet(
         **{name: np.asarray(values, None if values else str) for name, values in columns.items()},
         labels=np.asarray(labels, int),
         digests=np.array([one.digest.hex() for one in looks]),
         hashes=np.array([one.hash for one in looks], np.uint64),
-        thumbs=np.stack([one.thumb for one in looks]) if looks else np.zeros((0, THUMB, THUMB)),
+        thumbs=thumbs,
         numbers=numbers | (extra or {}),
         modes=np.array([one.mode for one in looks]),
         blocks=np.concatenate(blocks) if blocks else np.zeros((0, 3), np.uint64),
         facts=facts,
         unreadable=unreadable,
+        span=(low, high if high > low else low + 1.0),
     )
 
 
@@ -232,7 +248,7 @@ def _column(items, name):
 
 def _mode(pixels):
     channels = {1: "grey", 2: "grey with alpha", 3: "colour", 4: "colour with alpha"}
-    depth = {"u1": "8 bit", "u2": "16 bit"}.get(pixels.dtype.str[1:], "float")
+    depth = {"u1": BYTES, "u2": "16 bit"}.get(pixels.dtype.str[1:], "float")
     return f"{channels.get(pixels.shape[2], f'{pixels.shape[2]} channels')}, {depth}"
 
 
@@ -352,7 +368,8 @@ def _blocks(pixels):
     h, w = first.shape
     if min(h, w) <= BLOCK or min(h, w) > 2048:
         return np.zeros((0, 2), np.uint64)
-    whole = first if first.dtype.kind == "u" else (first * 65535).astype(np.uint16)
+    # floating point of any range by its bits: blocks are equal or they are not
+    whole = first if first.dtype.kind == "u" else first.astype(np.float32).view(np.uint32)
     values = whole.astype(np.uint64) + np.uint64(1)
     power, shift = _powers(BLOCK), np.uint64(0xD6E8FEB86659FD93)
     rows = sum(values[:, i : w - BLOCK + 1 + i] * power[i] for i in range(BLOCK))

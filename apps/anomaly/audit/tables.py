@@ -9,11 +9,12 @@ from gantools.data.tables import number
 
 from ..tables.columns import PARSE, as_seconds
 from .contents import imbalance_of, too_few_of
-from .duplicates import exact, groups_across
+from .duplicates import groups_across
 from .findings import Finding, first, some
+from .repeats import exact
 from .shortcuts import NOTE, WARNING, separations
 
-# A column of such a name was written after the label was known.
+# A column of such a name may have been written after the label was known.
 AFTERWARDS = re.compile(
     r"(^|[_ .-])(difficulty|score|pred|predict(ed|ion)?|prob(ability)?|outcome|result|label|target"
     r"|class|split|fold|is_?anomaly|ground_?truth)($|[_ .-])",
@@ -113,21 +114,8 @@ def one_column(columns, labels, parts) -> list[Finding]:
     rows = separations(
         {name: v[chosen] for name, v in numbers.items()}, (labels == 1)[chosen], "anomalous"
     )
-    found = []
     late = [name for name in columns if AFTERWARDS.search(name)]
-    for name in late:
-        area = next((row.auroc for row in rows if row.name == name), None)
-        told = f" (alone it tells the label with AUROC {area:.3f})" if area else ""
-        found.append(
-            Finding(
-                "leak-column",
-                "error",
-                f"Column '{name}' is, by its name, made from labels or from other classifiers"
-                f"{told}: leave it out of the features by {_drop(name)}.",
-                (name,),
-                area,
-            )
-        )
+    found = [_late(name, next((row for row in rows if row.name == name), None)) for name in late]
     rows = [row for row in rows if row.sure and row.auroc >= NOTE and row.name not in late]
     rows.sort(key=lambda row: -row.auroc)
     found += [_is_label(row) for row in rows if row.auroc >= LEAK]
@@ -138,6 +126,26 @@ def one_column(columns, labels, parts) -> list[Finding]:
 def _drop(name):
     """Return the option that leaves a column out, as it is typed."""
     return f"--drop {shlex.quote(name)}"
+
+
+def _late(name, row):
+    """Return the finding of a column by its name: only one that also tells the label is an error.
+
+    Args:
+        name: Of the column.
+        row: Its `shortcuts.Row`, or None where it cannot be compared with a label.
+    """
+    telling = row is not None and row.sure and row.auroc >= WARNING
+    told = f" (alone it tells the label with AUROC {row.auroc:.3f})" if row else ""
+    return Finding(
+        "leak-column",
+        "error" if telling else "note",
+        f"Column '{name}' {'is' if telling else 'may be'}, by its name, made from labels or from "
+        f"other classifiers{told}: {'' if telling else 'if so, '}leave it out of the features by "
+        f"{_drop(name)}.",
+        (name,),
+        row.auroc if row else None,
+    )
 
 
 def _is_label(row):

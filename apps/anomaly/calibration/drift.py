@@ -265,7 +265,7 @@ class Fingerprint:
 
 def _tag(name, values, seen):
     """Return the light of the values of one tag, of which some were `seen`."""
-    new = Counter(value for value in values if value not in seen)
+    new = Counter(value for value in sorted(values) if value not in seen)
     if not new:
         return Light(name, SAME, 1.0, 0.0, f"{name}: known values.")
     count = new.total()

@@ -16,8 +16,8 @@ from ..cli import options
               show_default=True, help="File to write.")  # fmt: skip
 @click.option("--size", metavar="HxW", help="Pixels of the pictures that will come; the graph "
               "resizes them. Without it the square that the model sees.")  # fmt: skip
-@click.option("--deep/--bytes", default=None, help="Pixels as float32 shares of 0 to 1, or uint8. "
-              "Without either as the training pictures were.")  # fmt: skip
+@click.option("--deep/--bytes", default=None, help="Pixels as float32 shares of 0 to 1 (floating "
+              "point as stored), or uint8. Without either as in the training.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
 @options("quiet")
 def export(model, out, size, deep, overwrite, quiet):

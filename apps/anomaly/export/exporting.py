@@ -35,8 +35,9 @@ def exported(model, size=None, *, deep=None) -> bytes:
     Args:
         model: `fitted.Fitted`, or `tables.model.FittedTable`, of which nothing else is asked.
         size: `(height, width)` of the pictures that will come; None takes the model's square.
-        deep: Whether they come as float32 shares of their range instead of uint8; None takes
-            float32 where the training pictures were deeper than 8 bits.
+        deep: Whether they come as float32, shares of their range or floating point as stored,
+            instead of uint8; None takes float32 where the training pictures were deeper than 8
+            bits.
 
     Returns:
         A graph from "pixels" `(1, height, width, channels)` to "score" `(1,)`, "p" `(1,)`, "parts"
@@ -91,7 +92,9 @@ def facts(model, size, deep) -> dict[str, str]:
 def recipe(model, size, deep) -> str:
     """Return how a picture becomes "pixels", in sentences."""
     height, width, channels = size
-    kind = "float32 shares of the type's range, 0 to 1" if deep else "uint8"
+    kind = "uint8"
+    if deep:
+        kind = "float32 shares of the type's range, 0 to 1 (floating point as it is stored)"
     colour = "RGB" if channels == 3 else "grey (of colour: 0.299 R + 0.587 G + 0.114 B)"
     lines = [f"(1, {height}, {width}, {channels}) {kind}, {colour}, upright, alpha on white."]
     if model.view.kind == WHOLE and height == width == model.view.side:

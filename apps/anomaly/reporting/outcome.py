@@ -16,12 +16,12 @@ from gantools.errors import UserError
 
 from ..audit.findings import Finding
 from ..calibration.calibrate import Rule
-from ..calibration.drift import Light
+from ..calibration.drift import Fingerprint, Light
 from ..calibration.judge import Judge
 from ..fitted import Scored
 from ..tables.reasons import Reason
 
-SCHEMA = 2
+SCHEMA = 3  # 2 had no inputs: nobody could say of shards together whether they drifted
 NAME = "outcome"  # outcome.json and outcome.npz
 
 
@@ -40,6 +40,65 @@ class Subject:
     kind: str = ""
     label: int | None = None
     left: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What the drift lights of the inputs are made of.
+
+    Attributes:
+        fitted: The model's `drift.Fingerprint`.
+        numbers: Name -> `(k,)` floats of the items that are not labelled anomalous.
+        tags: Name -> `(k,)` texts of theirs.
+    """
+
+    fitted: Fingerprint
+    numbers: dict[str, np.ndarray]
+    tags: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, fitted, numbers, tags):
+        """Return the inputs, without what the fitted ones do not know."""
+        return cls(
+            fitted, {n: v for n, v in numbers.items() if n in fitted.numbers},
+            {n: np.asarray(v, str) for n, v in tags.items() if n in fitted.tags},
+        )  # fmt: skip
+
+    @classmethod
+    def joined(cls, several):
+        """Return those of all shards; None where no share has any."""
+        several = [one for one in several if one is not None]
+        if not several:
+            return None
+        gathered = {"numbers": {}, "tags": {}}
+        for one in several:
+            for what, found in gathered.items():
+                for name, values in getattr(one, what).items():
+                    found.setdefault(name, []).append(values)
+        return cls(
+            several[0].fitted,
+            *({name: np.concatenate(v) for name, v in d.items()} for d in gathered.values()),
+        )
+
+    def compared(self, units):
+        """Return the lights, see `drift.Fingerprint.compare`."""
+        return self.fitted.compare(self.numbers, self.tags, units)
+
+    def stored(self):
+        """Return `(JSON values, arrays)`; names of columns are no names of arrays."""
+        facts = {"fitted": self.fitted.to_dict()}
+        arrays = {}
+        for what in ("numbers", "tags"):
+            facts[what] = list(getattr(self, what))
+            arrays |= {f"{what}/{i}": v for i, v in enumerate(getattr(self, what).values())}
+        return facts, arrays
+
+    @classmethod
+    def restored(cls, facts, arrays):
+        """Return what `stored` gave."""
+        found = ({n: arrays[f"{what}/{i}"] for i, n in enumerate(facts[what])}
+                 for what in ("numbers", "tags"))  # fmt: skip
+        return cls(Fingerprint.from_dict(facts["fitted"]), *found)
 
 
 @dataclass
@@ -62,6 +121,7 @@ class Outcome:
         reasons: Item number -> `Reason`s, of the oddest rows of a table.
         stream: Of a stream, the value of the martingale after each item, else empty.
         share: Of a shard `(i, n, code of the whole collection)`, see `share_of`; else empty.
+        inputs: `Inputs`, or None where the model knows none or every item is labelled anomalous.
     """
 
     title: str
@@ -79,6 +139,7 @@ class Outcome:
     reasons: dict[int, list[Reason]] = field(default_factory=dict)
     stream: list[float] = field(default_factory=list)
     share: tuple = ()
+    inputs: Inputs | None = None
 
     def group_rules(self, fpr: float, confidence: float | None) -> dict[str, Rule]:
         """Return the rule of each group: where halves judge each other, that of its own judge."""
@@ -97,6 +158,8 @@ class Outcome:
         arrays |= {"scores": scored.scores, "p": scored.p, "stream": np.array(self.stream)}
         for number, shown in self.pictures.items():
             arrays |= {f"picture/{number}/{name}": pixels for name, pixels in shown.items()}
+        inputs, more = self.inputs.stored() if self.inputs else (None, {})
+        arrays |= more
         stored = {
             "schema": SCHEMA,
             **{
@@ -111,6 +174,7 @@ class Outcome:
             "judge": self.judge.to_dict(),
             "findings": [finding.to_dict() for finding in self.findings],
             "lights": [asdict(light) for light in self.lights],
+            "inputs": inputs,
             "reasons": {n: [asdict(r) for r in found] for n, found in self.reasons.items()},
         }
         with atomic(folder / f"{NAME}.npz") as part, part.open("wb") as file:
@@ -186,6 +250,7 @@ def join(outcomes) -> Outcome:
     return Outcome(
         first.title, f"{len(items)} items of {len(outcomes)} shards.", items, scored, first.judge,
         first.rows, first.model, tuple(findings.values()), (), first.print, {}, pictures, reasons,
+        inputs=Inputs.joined([one.inputs for one in outcomes]),
     )  # fmt: skip
 
 
@@ -250,4 +315,5 @@ def _restored(cls, stored, arrays):
         tuple(Light(**light) for light in stored["lights"]), stored["print"], stored["pixels"],
         pictures, {int(n): [Reason(**r) for r in rs] for n, rs in stored["reasons"].items()},
         arrays["stream"].tolist(), tuple(stored["share"]),
+        stored["inputs"] and Inputs.restored(stored["inputs"], arrays),
     )  # fmt: skip

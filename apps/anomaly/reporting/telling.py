@@ -10,7 +10,7 @@ from ..evaluation.evaluate import HEAD, evaluate, pixel_figures, truths
 from ..model_files import write_json
 from ..scans.medical import title_of
 from . import cards, outputs, report
-from .outcome import Outcome, Subject
+from .outcome import Inputs, Outcome, Subject
 from .wording import method, sentences
 
 
@@ -33,12 +33,13 @@ def pictures_outcome(looked, items, scored, model, maps, order=None) -> Outcome:
     }
     left = {items[i].name: cards.left_of(items[i]) for i in pictures}
     light, values = stream_of(looked, items, scored, model, order)
+    inputs = inputs_of(items, model, looked)
     return Outcome(
         title_of(looked.collection), looked.collection.description,
         [Subject(i.name, i.group, i.kind, i.label, left.get(i.name, "")) for i in items], scored,
         model.judge, model.rows, _told_of(model), tuple(looked.audit.findings),
-        (*lights(items, scored, model, looked), *light), looked.print,
-        pixel_figures(list(truths(items, scored, maps))), pictures, {}, values,
+        (*lights(items, scored, model.judge, inputs), *light), looked.print,
+        pixel_figures(list(truths(items, scored, maps))), pictures, {}, values, inputs=inputs,
     )  # fmt: skip
 
 
@@ -46,12 +47,13 @@ def table_outcome(looked, items, scored, model, maps, order=None) -> Outcome:
     """Gather what came out of scoring rows. Args: as for `pictures_outcome`; there are no maps."""
     shown = [i for i in oddest(scored)[: report.CARDS] if items[i].name not in scored.errors]
     light, values = stream_of(looked, items, scored, model, order)
+    inputs = inputs_of(items, model, looked)
     return Outcome(
         title_of(looked.collection), looked.collection.description,
         [Subject(i.name, i.group, i.kind, i.label) for i in items], scored, model.judge, model.rows,
         _told_of(model), tuple(looked.audit.findings),
-        (*lights(items, scored, model, looked), *light), looked.print, {}, {},
-        _reasons(looked, items, scored, model, shown), values,
+        (*lights(items, scored, model.judge, inputs), *light), looked.print, {}, {},
+        _reasons(looked, items, scored, model, shown), values, inputs=inputs,
     )  # fmt: skip
 
 
@@ -60,23 +62,35 @@ def _told_of(model):
     return {"kind": model.kind, **{k: v for k, v in model.facts.items() if k != "salt"}}
 
 
-def lights(items, scored, model, looked) -> tuple:
-    """Return the drift lights of a batch: its p-values, then its inputs.
+def inputs_of(items, model, looked) -> Inputs | None:
+    """Return what the items' own numbers are, for `lights`.
 
     Where anomalies are labelled as such, they are left out: that those differ is no news.
 
     Args:
         items: What was scored.
-        scored: `fitted.Scored`.
-        model: With `judge` and `inputs`.
+        model: With `inputs`.
         looked: `job.Looked` or `tables.job.LookedTable`.
     """
-    plain, judge, inputs = [item for item in items if item.label != 1], model.judge, []
-    if model.inputs and plain:
-        groups = [item.group for item in plain]
+    plain = [item for item in items if item.label != 1]
+    return Inputs.of(model.inputs, *looked.numbers(plain)) if model.inputs and plain else None
+
+
+def lights(items, scored, judge, inputs) -> tuple:
+    """Return the drift lights of a batch: its p-values, then its inputs.
+
+    Args:
+        items: What was scored.
+        scored: `fitted.Scored`.
+        judge: The model's.
+        inputs: What `inputs_of` returned.
+    """
+    found = ()
+    if inputs is not None:
+        groups = [item.group for item in items if item.label != 1]
         worth = (len(judge.known_groups), units.worth(groups)) if judge.is_grouped else None
-        inputs = model.inputs.compare(*looked.numbers(plain), worth)
-    return (batch_light(items, scored, judge), *inputs)
+        found = inputs.compared(worth)
+    return (batch_light(items, scored, judge), *found)
 
 
 def batch_light(items, scored, judge):

@@ -8,8 +8,8 @@ from gantools.data.tables import MISSING, from_frame, number, read_table, withou
 from gantools.errors import UserError
 
 from .. import manifest
+from ..arrays import one_each, whole_file
 from ..calibration.split import bucket
-from ..loading import whole_file
 from .columns import as_numbers, texts_of
 from .transform import split_by_time
 
@@ -51,7 +51,7 @@ def read(path, keep):
         keep: Name -> whether the texts of the column are kept, see `gantools.data.tables`.
 
     Raises:
-        UserError: it is not a table.
+        UserError: it is not a table, or the labels of arrays are not one a row.
     """
     if not path.name.lower().endswith((".npz", ".npy")):
         return read_table(path, keep)
@@ -62,10 +62,10 @@ def read(path, keep):
     if x is None or x.ndim != 2:
         raise UserError(f"'{path}': expected an array X (rows, columns). Received: {list(arrays)}.")
     columns = {f"x{i}": values for i, values in enumerate(x.T)}
-    truth = next(
-        (a for name, a in arrays.items() if name.lower() in ("y", "label", "labels")), None
-    )
-    return from_frame(columns if truth is None else columns | {"label": truth.reshape(-1)}, keep)
+    truth = next((name for name in arrays if name.lower() in ("y", "label", "labels")), None)
+    if truth is not None:
+        columns["label"] = one_each(arrays[truth], x.shape, truth, path)
+    return from_frame(columns, keep)
 
 
 def may_be_role(wanted: Roles, known=None):

@@ -237,6 +237,26 @@ def test_sklearn_sign(on_rows):
     np.testing.assert_allclose(found.score_samples(odd), -same, rtol=1e-6)
 
 
+@pytest.mark.parametrize(("count", "fpr"), [(800, 0.01), (800, 0.1), (40, 0.1), (40, 0.001)])
+def test_ties_with_held_out_normals_are_no_outliers(count, fpr):
+    """Rows of few levels have equal scores: whoever flags all of a tie flags too many."""
+
+    def levels(n, seed):
+        return np.random.default_rng(seed).integers(0, 3, (n, 2)).astype(float)
+
+    plain, new = Detector(fpr=fpr).fit(levels(count, 0)), levels(4000, 1)
+    found = plain.score(new)
+    pyod = plain.as_pyod().fit(levels(count, 0))
+    sklearn = plain.as_sklearn().fit(levels(count, 0))
+    border = np.sort(plain.model.judge.normal_scores)[-max(1, int(fpr * (count / 4 + 1)))]
+    assert count < 60 or (found.scores == border).mean() > 0.02  # a tie that would be flagged
+    assert pyod.predict(new).mean() <= fpr
+    assert np.mean(sklearn.predict(new) == -1) <= fpr
+    odd = levels(20, 2) + 50
+    if fpr * count >= 4:
+        assert pyod.predict(odd).all() and (sklearn.predict(odd) == -1).all()
+
+
 def test_in_a_pipeline_and_a_grid_search(on_rows):
     from sklearn.model_selection import GridSearchCV, StratifiedKFold
     from sklearn.pipeline import make_pipeline

@@ -44,3 +44,16 @@ def test_objects_on_black_are_known():
     pictures[:3] = 120  # 85 % are left
     assert fingerprint(whole, measure_arrays(pictures))["is_dark"] is False
     assert fingerprint(whole, measure_arrays(pictures[:0]))["is_dark"] is False
+
+
+@pytest.mark.parametrize("top", [200, 700, 1000, 4095, 65535])
+def test_objects_on_black_are_known_by_the_levels_that_a_deep_set_uses(top):
+    y, x = np.mgrid[:70, :60]
+    disc = (y - 35) ** 2 + (x - 30) ** 2 < 500
+    drawn = np.random.default_rng(0).uniform(0.45, 1, (20, 70, 60)) * disc
+    deep = (drawn * top).astype(np.uint16)
+    whole = Collection(Path("d"), "flat")
+    for pictures in (deep, deep.astype(np.float32)):
+        assert fingerprint(whole, measure_arrays(pictures))["is_dark"] is True
+        pictures[:3] = 0.5 * top
+        assert fingerprint(whole, measure_arrays(pictures))["is_dark"] is False

@@ -17,60 +17,6 @@ def put(root, *names):
         cv2.imwrite(str(root / name), draw.integers(0, 255, (16, 16), np.uint8))
 
 
-def test_manifest(tmp_path):
-    put(tmp_path, "a/1.png", "a/2.png", "b/3.png", *(f"c/{i}.png" for i in range(17)))
-    rows = ["image_path;split;diagnosis;patient;kvp"]
-    rows += ["a/1.png;train;normal;p1;80", "a/2.png;val;normal;p2;80", "b/3.png;test;mass;p3;90"]
-    rows += [f"c/{i}.png;test;no finding;q{i};{i}" for i in range(17)] + [
-        "c/lost.png;test;mass;z;1"
-    ]
-    (tmp_path / "list.csv").write_text("\n".join(rows))
-    found = layouts.find(tmp_path)
-    assert found.layout == "manifest"
-    (lost,) = (item for item in found.items if item.trouble)
-    assert (lost.name, lost.part, lost.label, lost.group) == ("c/lost.png", "test", 1, "z")
-    assert "no such file" in lost.trouble
-    first = found.items[0]
-    assert (first.name, first.part, first.label, first.group) == ("a/1.png", "train", 0, "p1")
-    assert first.facts == (("kvp", 80.0),)
-    assert [i.name for i in found.items if i.kind == "mass"] == ["b/3.png", "c/lost.png"]
-    assert len(found.of("val")) == 1
-    assert "21 groups" in found.description
-
-
-def test_manifest_needs_nine_of_ten_files(tmp_path):
-    put(tmp_path, "1.png", "2.png")
-    (tmp_path / "list.csv").write_text("file\n1.png\n2.png\nlost.png\n")
-    assert layouts.find(tmp_path).layout == "flat"
-    with pytest.raises(UserError, match="90 %"):
-        layouts.find(tmp_path, manifest=tmp_path / "list.csv")
-
-
-def test_a_table_in_another_encoding_stops_nothing_unless_it_is_named(tmp_path):
-    put(tmp_path, "1.png", "2.png")
-    (tmp_path / "notes.csv").write_bytes("Größe,Maß\n1,2\n".encode("latin-1"))
-    assert layouts.find(tmp_path).layout == "flat"
-    with pytest.raises(UserError, match="Cannot read"):
-        layouts.find(tmp_path, manifest=tmp_path / "notes.csv")
-
-
-def test_numbers_as_classes_zero_is_normal(tmp_path):
-    put(tmp_path, "1.png", "2.png", "3.png")
-    (tmp_path / "m.csv").write_text("file,class,split\n1.png,0,train\n2.png,2,test\n3.png,1,test\n")
-    assert [item.label for item in layouts.find(tmp_path).items] == [0, 1, 1]
-
-
-@pytest.mark.parametrize("words", [("False", "True", "true"), ("0.0", "1.0", "1.0")])
-@pytest.mark.parametrize("heading", ["anomaly", "defect"])
-def test_truths_as_labels(tmp_path, words, heading):
-    put(tmp_path, "a/1.png", "a/2.png", "a/3.png", "a/4.png")
-    rows = [f"a/{i + 1}.png,{word}" for i, word in enumerate((*words, ""))]
-    (tmp_path / "m.csv").write_text("\n".join([f"file,{heading}", *rows]))
-    items = layouts.find(tmp_path).items
-    assert [item.label for item in items] == [0, 1, 1, None]
-    assert {item.kind for item in items} == {"a"}
-
-
 def test_mvtec(tmp_path):
     put(tmp_path, "train/good/1.png", "test/good/2.png", "test/hole/3.PNG", "test/cut/4.png")
     put(tmp_path, "ground_truth/hole/3_mask.png", "ground_truth/cut/4.png")
@@ -127,6 +73,32 @@ def test_train_and_test_without_labels(tmp_path):
     assert [(i.part, i.label) for i in found.items] == [
         ("test", None), ("test", None), ("train", None)
     ]  # fmt: skip
+
+
+def test_a_part_beside_normals_is_not_anomalous(tmp_path):
+    put(tmp_path, *(f"normal/{i}.png" for i in range(40)), "test/1.png", "Test/2.png")
+    put(tmp_path, "test/ok/3.png", "test/hole/4.png", "test/bad/5.png", "masks/bad/5.png")
+    put(tmp_path, "val/6.png", "scratch/7.png")
+    found = layouts.find(tmp_path)
+    assert found.layout == "normal-abnormal" and not found.skipped
+    told = {i.name: (i.part, i.label) for i in found.items if not i.name.startswith("normal/")}
+    assert told == {
+        "test/1.png": ("test", None), "Test/2.png": ("test", None), "test/ok/3.png": ("test", 0),
+        "test/hole/4.png": ("test", None), "test/bad/5.png": ("test", 1),
+        "val/6.png": ("val", None), "scratch/7.png": ("train", 1),
+    }  # fmt: skip
+    assert [item.mask.name for item in found.items if item.mask] == ["5.png"]
+    assert {i.part for i in found.items if i.name.startswith("normal/")} == {"train"}
+
+
+def test_later_pictures_in_a_folder_test_are_scored(tmp_path):
+    put(tmp_path, "1.png", "2.png", "test/3.png", "notes/4.png")
+    found = layouts.find(tmp_path)
+    assert found.layout == "train-test"
+    assert [(i.name, i.part) for i in found.items] == [
+        ("1.png", "train"), ("2.png", "train"), ("test/3.png", "test")
+    ]  # fmt: skip
+    assert [name for name, _ in found.skipped] == ["notes/4.png"]
 
 
 def test_flat_with_trash_links_and_empty_files(tmp_path):
@@ -193,15 +165,6 @@ def test_an_empty_picture_makes_no_layout(tmp_path):
     assert layouts.find(tmp_path).layout == "table"
 
 
-def test_rows_of_a_list_without_a_file(tmp_path):
-    put(tmp_path, *(f"{i}.png" for i in range(30)))
-    rows = ["file,label", *(f"{i}.png,0" for i in range(30)), ",", ",1"]
-    (tmp_path / "list.csv").write_text("\n".join(rows))
-    found = layouts.find(tmp_path)
-    lost = [item for item in found.items if item.trouble]
-    assert [(item.name, item.label) for item in lost] == [("row 32 of list.csv", 1)]
-
-
 def test_table(tmp_path):
     (tmp_path / "t.csv").write_text("a,b\n1,x\n2,y\n")
     found = layouts.find(tmp_path)
@@ -223,17 +186,6 @@ def test_groups_by_column(tmp_path):
     assert [i.group for i in layouts.find(tmp_path).items] == ["x", "x"]
     assert [i.group for i in layouts.find(tmp_path, groups="batch").items] == ["A", "B"]
     assert [i.group for i in layouts.find(tmp_path, groups=r"\d").items] == ["1", "2"]
-
-
-def test_a_large_table_is_not_read_whole_to_see_that_it_lists_no_files(tmp_path, monkeypatch):
-    (tmp_path / "t.csv").write_text("a,b\n" + "1,2\n" * 5000)
-    limits = []
-    read = layouts.lists.read_rows
-    monkeypatch.setattr(
-        layouts.lists, "read_rows", lambda f, n=None: limits.append(n) or read(f, n)
-    )
-    assert layouts.find(tmp_path).layout == "table"
-    assert limits == [layouts.lists.PROBE]
 
 
 def test_forced_and_wrong_layouts(tmp_path):
@@ -307,56 +259,6 @@ def test_pictures_beside_volumes_and_arrays_beside_pictures_are_counted(tmp_path
     found = layouts.find(tmp_path)
     assert found.layout == "nifti"
     assert {name for name, _ in found.skipped} == {"1.png", "2.png", "x.npz"}
-
-
-def test_pictures_listed_in_other_words_are_not_left_out(tmp_path):
-    put(tmp_path, "a/1.png", "b/2.png")
-    (tmp_path / "list.csv").write_text("file\nb/../a/1.png\n./b/2.png\n")
-    assert layouts.find(tmp_path).skipped == ()
-
-
-def test_a_picture_that_is_listed_twice_is_one_item(tmp_path):
-    put(tmp_path, "a/1.png", "a/2.png", "a/3.png")
-    rows = ["a/1.png,0,train,none", "a/2.png,0,train,none", "a/1.png,1,test,mass"]
-    rows += ["./a/1.png,1,train,node", "a/3.png,,train,", "a/3.png,0,train,none"]
-    (tmp_path / "m.csv").write_text("\n".join(["file,label,split,finding", *rows]))
-    found = layouts.find(tmp_path)
-    assert [(i.name, i.label, i.part, i.kind) for i in found.items] == [
-        ("a/1.png", 1, "test", "mass"), ("a/2.png", 0, "train", "none"),
-        ("a/3.png", 0, "train", "none"),
-    ]  # fmt: skip
-    assert any(note.startswith("3 rows list a picture again") for note in found.notes)
-
-
-def test_words_of_a_split_are_known_or_refused(tmp_path):
-    put(tmp_path, "1.png", "2.png", "3.png")
-
-    def parts(heading, *words):
-        rows = [f"{i + 1}.png,{word}" for i, word in enumerate(words)]
-        (tmp_path / "m.csv").write_text("\n".join([f"file,{heading}", *rows]))
-        found = layouts.find(tmp_path)
-        return [item.part for item in found.items], " ".join(found.notes)
-
-    assert parts("split", "train", "evaluation", "eval")[0] == ["train", "test", "test"]
-    assert parts("split", "Training", "", "VAL")[0] == ["train", "train", "val"]
-    for heading, word in (("split", "evaluatoin"), ("part", "calib"), ("subset", "B")):
-        with pytest.raises(UserError, match=f"column '{heading}'.*Received: {word}. Change"):
-            parts(heading, "train", word, "test")
-    with pytest.raises(UserError, match="Received: A, B"):
-        parts("split", "A", "B", "A")
-    for heading in ("fold", "Part", "set"):
-        found, told = parts(heading, "0", "1", "2")
-        assert found == ["train"] * 3
-        assert f"Column '{heading}' is not used" in told
-    assert parts("fold,split", "0,train", "1,test", "2,test")[0] == ["train", "test", "test"]
-
-
-def test_a_manifest_that_would_not_be_read_is_refused(tmp_path):
-    put(tmp_path, "1.png", "2.png")
-    (tmp_path / "list.csv").write_text("file\n1.png\n")
-    with pytest.raises(UserError, match="--manifest .* would not be read by the layout 'flat'"):
-        layouts.find(tmp_path, "flat", manifest=tmp_path / "list.csv")
-    assert layouts.find(tmp_path, "manifest", manifest=tmp_path / "list.csv").layout == "manifest"
 
 
 def test_names_that_are_no_text_are_readable_and_apart(tmp_path):

@@ -1,6 +1,7 @@
 """What a person says of flagged items, and what it may do to p: only raise it."""
 
 import csv
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,8 @@ from gantools.apps.anomaly.calibration.judge import Judge, Raw
 
 from gantools import cli
 from gantools.errors import DONE, USAGE
+
+from .conftest import make_tiles
 
 FAST = ("--detector", "references", "-q")
 
@@ -113,6 +116,34 @@ def test_false_alarms_keep_to_the_rate_when_a_person_marks_the_sure_ones():
         found = model.judge
         rates.append(np.mean(found.rule(0.05).flags(found.judged(new)[1])))
     assert np.mean(rates) < 0.05
+
+
+def test_marks_that_change_nothing_are_told_with_the_reason():
+    model = model_of(np.random.default_rng(0))
+    take(model, [5.0, 6.0], 0.5)
+    lines = " ".join(take(model, [5.0, 6.0, 7.0], 0.5))
+    assert "2 marks of normal are of items that this model was fitted on or calibrated" in lines
+    assert "1 normals took the place" in lines
+    items = [SimpleNamespace(name=name) for name in ("x", "y")]
+    model.raw = lambda *_: Raw(({"a": np.array([8.0, 8.0])},), ["one", "one"], [None, None])
+    lines = " ".join(refining.take(model, None, items, dict.fromkeys("xy", "normal"), 0.5))
+    assert "1 marks are of copies of other items" in lines and "1 normals took" in lines
+
+
+def test_marks_on_the_half_that_the_kept_model_was_made_of_are_told(tmp_path, capsys):
+    data, out = (
+        make_tiles(tmp_path / "tiles", 160, good=0, bad=0) / "train" / "good",
+        tmp_path / "out",
+    )
+    assert run("--data", data, "-o", out, *FAST) == DONE
+    names = [path.name for path in sorted(data.iterdir())]
+    marks = "\n".join(["path,verdict", *(f"{name},normal" for name in names)])
+    (tmp_path / "feedback.csv").write_text(marks)
+    kept = ("refine", out / "model", tmp_path / "feedback.csv", "--data", data)
+    capsys.readouterr()
+    assert run(*kept, "-o", tmp_path / "new") == DONE
+    said = capsys.readouterr().err
+    assert re.search(r"\b(7\d|8\d) marks of normal are of items that this model was fitted", said)
 
 
 def test_marked_items_are_known_again():

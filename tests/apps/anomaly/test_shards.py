@@ -4,12 +4,15 @@ import csv
 import json
 import shutil
 from collections import Counter
+from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from gantools.apps.anomaly import layouts
 from gantools.apps.anomaly.items import Item, share_keys, shared
 from gantools.apps.anomaly.loading import Reader
+from gantools.apps.anomaly.reporting.outcome import Outcome
 from gantools.apps.anomaly.scans.medical import in_all_shares
 
 from gantools import cli
@@ -76,6 +79,49 @@ def test_merge_keeps_the_rate_of_its_shards(model, tile_folder, tmp_path, capsys
     assert run("merge", *parts, "-o", tmp_path / "n", "-q") == USAGE
     assert "0.3 and 0.6, 0.4 and 0.6. Give --fpr and --confidence" in capsys.readouterr().err
     assert run("merge", *parts, "-o", tmp_path / "n", "-q", "--fpr", "0.2") == DONE
+
+
+def lights(out):
+    """Return the drift lights of a report, as its table shows them."""
+    text = (out / "report.html").read_text()
+    return text.partition("All drift checks</summary>")[2].partition("</details>")[0]
+
+
+@pytest.mark.parametrize("groups", [(), ("--groups", r"(lot.+)_")])
+def test_merged_shards_ring_as_the_whole_does(model, tile_folder, tmp_path, groups):
+    data = tmp_path / "data"
+    shutil.copytree(tile_folder / "test" / "good", data / "test" / "good")
+    shutil.copytree(tile_folder / "train" / "good", data / "test" / "more")
+    for number, path in enumerate(sorted(data.rglob("*.png"))):
+        pixels = cv2.imread(str(path), 0)
+        pixels = cv2.resize(pixels // 2, (40, 36))
+        colour = np.stack([pixels, pixels // 2, pixels], -1)
+        assert cv2.imwrite(str(path), colour if number % 3 else pixels)
+    (data / "test" / "more" / "broken.png").write_bytes(b"no picture")
+    how = ("--data", data, "--model", model, *groups, "-o")
+    assert run("score", *how, tmp_path / "whole") == SOME_FAILED
+    for i in (1, 2, 3):
+        assert run("score", *how, tmp_path / f"p{i}", "--shard", f"{i}/3") in (DONE, SOME_FAILED)
+    parts = [tmp_path / f"p{i}" for i in (2, 3, 1)]
+    assert run("merge", *parts, "-o", tmp_path / "all", "-q") == SOME_FAILED
+    assert lights(tmp_path / "all") == lights(tmp_path / "whole")
+    for word in ("mean level", "height", "mode"):
+        assert f"{word}</td><td>differs" in lights(tmp_path / "all")
+
+
+def test_a_stream_of_a_share_that_rings_is_told_by_merge(model, tile_folder, tmp_path):
+    score = ("score", "--data", tile_folder / "test" / "patch", "--model", model, "-q")
+    for i in (1, 2):
+        out = ("--shard", f"{i}/2", "-o", tmp_path / f"p{i}", "--stream", "name")
+        assert run(*score, *out) == DONE
+    outcomes = [Outcome.load(tmp_path / f"p{i}") for i in (1, 2)]
+    for number, one in enumerate(outcomes):
+        light = replace(one.lights[-1], state=("differs", "same")[number], sentence="It left.")
+        one.lights = (*one.lights[:-1], light)
+        one.save(tmp_path / f"p{number + 1}")
+    assert run("merge", tmp_path / "p1", tmp_path / "p2", "-o", tmp_path / "all", "-q") == DONE
+    assert lights(tmp_path / "all").count("Share ") == 1
+    assert "Share 1: It left." in lights(tmp_path / "all")
 
 
 def test_a_share_of_pictures_opens_its_own_alone(model, tile_folder, tmp_path, monkeypatch):
@@ -163,6 +209,7 @@ def test_shares_of_a_table_have_the_bytes_of_the_whole(tmp_path, groups):
     parts = [tmp_path / f"p{i}" for i in (2, 3, 1)]
     assert run("merge", *parts, "-o", tmp_path / "all", "-q") == DONE
     assert same_bytes(tmp_path / "whole", tmp_path / "all")
+    assert lights(tmp_path / "all") == lights(tmp_path / "whole")
     assert sum(bool(row["reason"]) for row in scores(tmp_path / "all")) == 60
 
 

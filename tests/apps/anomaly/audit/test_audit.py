@@ -190,6 +190,19 @@ def test_constant_identical_and_odd_pictures():
     assert found(measure_arrays(x))["odd-normals"].items == ("#17",)
 
 
+@pytest.mark.parametrize("factor", [1, 3, 16, 257])
+def test_deep_pictures_of_few_levels_are_neither_constant_nor_alike(factor):
+    x = textures(80).astype(np.uint16) * factor
+    x[3] = 0
+    x[4] = 200 * factor
+    for pictures in (x, x.astype(np.float32)):
+        assert found(measure_arrays(pictures))["constant"].items == ("#3", "#4")
+    x = textures(80, 32).astype(np.uint16)
+    x[:] = x[0] // 2 + x // 8
+    x[17] = 255 - x[17]
+    assert found(measure_arrays(x * factor))["odd-normals"].items == ("#17",)
+
+
 def test_mixed_sizes_and_depths():
     x = [*textures(50), *textures(20, 40), textures(1)[0].astype(np.uint16) * 257]
     rules = found(measure_arrays(x))

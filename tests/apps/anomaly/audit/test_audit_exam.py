@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from gantools.apps.anomaly import layouts
-from gantools.apps.anomaly.audit import duplicates
+from gantools.apps.anomaly.audit import repeats
 from gantools.apps.anomaly.audit.contents import imbalance_of
 from gantools.apps.anomaly.audit.measure import measure_arrays
 from gantools.apps.anomaly.audit.run import audit, audit_sheet
@@ -53,7 +53,7 @@ def digests(pictures):
 def exact(pictures, train):
     n = len(pictures)
     parts = np.array(["train"] * train + ["test"] * (n - train))
-    return duplicates.exact(
+    return repeats.exact(
         digests(pictures), parts, np.arange(n).astype(str), np.full(n, -1), "picture"
     )
 

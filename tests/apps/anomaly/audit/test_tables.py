@@ -104,6 +104,51 @@ def test_columns_made_from_the_label():
     assert {f.severity for f in leaks} == {"error"}
 
 
+@pytest.mark.parametrize("name", ["apgar_score", "pain score", "class", "outcome", "fold"])
+def test_a_column_that_is_only_named_like_a_leak_is_a_note(name):
+    data, y, random = table(), labels(), np.random.default_rng(1)
+    data[name] = random.integers(0, 10, 400).astype(float)
+    for finding in (rules(data, y)["leak-column"], rules(data)["leak-column"]):
+        assert finding.severity == "note"
+        assert "may be, by its name" in finding.sentence and "--drop" in finding.sentence
+    data[name][y == 1] += 8
+    found = rules(data, y)["leak-column"]
+    assert (found.severity, found.items) == ("error", (name,)) and found.number > 0.9
+
+
+def wards(seed, n=400):
+    """Return rows of few categories, of which most are there several times, and their parts."""
+    random = np.random.default_rng(seed)
+    data = {
+        "ward": random.choice(list("abcdefgh"), n, p=np.arange(8, 0, -1) / 36).astype(object),
+        "sex": random.choice(["f", "m"], n).astype(object),
+        "smoker": random.choice(["no", "yes"], n, p=[0.8, 0.2]).astype(object),
+        "visits": random.geometric(0.4, n).astype(float),
+    }
+    return data, np.where(np.arange(n) % 4 == 0, "test", "train")
+
+
+def test_rows_of_few_categories_may_be_equal_across_parts():
+    rung = 0
+    for seed in range(40):
+        found = rules(*wards(seed)[:1], None, wards(seed)[1])
+        rung += "duplicates-across-parts" in found
+        if "equal-rows-across-parts" in found:
+            finding = found["equal-rows-across-parts"]
+            assert finding.severity == "note" and finding.number > 50
+    assert rung <= 1
+
+
+def test_copies_among_rows_of_few_categories_are_found():
+    data, parts = wards(0)
+    codes = row_digests(data)
+    once = np.flatnonzero((np.bincount(codes)[codes] == 1) & (parts == "train"))[:25]
+    for values in data.values():
+        values[np.flatnonzero(parts == "test")[: len(once)]] = values[once]
+    finding = rules(data, None, parts)["duplicates-across-parts"]
+    assert len(once) == 25 and finding.number >= 25 and finding.severity == "error"
+
+
 def test_leak_columns_do_not_hide_duplicates():
     data = {name: np.tile(v[:200], 2) for name, v in table().items()}
     data["difficulty"] = np.arange(400.0)

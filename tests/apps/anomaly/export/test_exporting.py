@@ -59,6 +59,15 @@ def same(detector, content, pixels, x, folder):
     return found
 
 
+def test_floating_point_is_given_as_it_is_stored(tmp_path):
+    normals, new = (x.astype(np.float32) * 5 - 200 for x in (tiles(90), odd()))
+    detector = Detector("references").fit(normals)
+    content = exporting.exported(detector.model)
+    same(detector, content, new, new, tmp_path)
+    facts = {p.key: p.value for p in onnx.load_from_string(content).metadata_props}
+    assert "floating point as it is stored" in facts["pixels"]
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_reference_rows(tmp_path, channels):
     detector = Detector("references").fit(tiles(90, channels=channels))

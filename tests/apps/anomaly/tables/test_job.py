@@ -95,6 +95,24 @@ def test_a_kept_model_scores_a_new_table(done, tmp_path, capsys):
     assert "are missing: the model was fitted on" in capsys.readouterr().err
 
 
+def test_a_table_with_decimal_commas_is_scored_as_with_points(done, table, tmp_path):
+    """Also a row beside one whose cell is no number."""
+    new = rows_of(20, 4, seed=5)
+    new[0]["height"] = "tall"
+    points = write(tmp_path / "points.csv", new)
+    commas = tmp_path / "commas.csv"
+    lines = points.read_text().replace(",", ";").replace(".", ",")
+    commas.write_text(lines)
+    for path in (points, commas):
+        how = ("--data", path, "--model", done / "model", "-o", tmp_path / path.stem, "-q")
+        assert run("score", *how) == DONE
+    assert scores(tmp_path / "points") == scores(tmp_path / "commas")
+    twin = tmp_path / "visits.csv"
+    twin.write_text(table.read_text().replace(",", ";").replace(".", ","))
+    assert run("--data", twin, "-o", tmp_path / "out", "--groups", "patient", "-q") == DONE
+    assert scores(tmp_path / "out") == scores(done)
+
+
 def test_a_saved_table_model_gives_the_same_p(done, table, tmp_path):
     from gantools.data.tables import read_table
 
