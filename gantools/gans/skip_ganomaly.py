@@ -9,8 +9,8 @@ Detection", arXiv 1901.08954. With x' = G(x):
 with means over elements; f is D's last activation.
 
 Differs from the paper:
-- shortcuts of a U-Net copy anomalies as they are: G sees damaged pictures (noise in regions, or
-  "damaged" of the batch) and must give the good ones, and the first shortcut is left out;
+- shortcuts copy anomalies: the first three are left out, and G sees damaged pictures (noise in
+  regions, or "damaged" of the batch) and must give the good ones; layer norm in G;
   `faithful=True` has all shortcuts, batch norm, the paper's rate and, as the code, noise added to
   the input, the features' distance in D's loss too, and squares in place of |x - x'|_1 in A;
 - scores in inference mode, nothing scaled by the test set; small: narrow; tiny: for tests.
@@ -49,22 +49,22 @@ def game(size="small", shape=(32, 32, 3), *, seed=0, **overrides) -> Recipe:
     """
     s = choose(SIZES, size, overrides)
     true, nets = s["faithful"], {"widths": s["widths"], "seed": seed}
-    kind = "batch" if true else "none"
+    up, down = ("batch", "batch") if true else ("layer", "none")
+    bow = {"largest": 1, "shallowest": 0 if true else 3}  # down to one pixel, as the code
     players = {
-        "generator": pyramid.unet(shape, norm_kind=kind, shallowest=0 if true else 1, **nets),
-        "discriminator": pyramid.judge({"x": shape}, norm_kind=kind, **nets),
+        "generator": pyramid.unet(shape, norm_kind=up, **bow, **nets),
+        "discriminator": pyramid.judge({"x": shape}, norm_kind=down, **nets),
     }
     turns = (
         Turn("discriminator", ("discriminator",), _discriminator_terms(true)),
         Turn("generator", ("generator",), _generator_terms(true), weights={"pixels": 40.0}),
     )
     description = Game(
-        players,
-        turns,
+        players, turns,
         samplers={"noise": normal(*shape), "damaged": noise_damage(tuple(shape))},
         sample=lambda model, draw: model(ops.clip(draw["noise"], -1.0, 1.0)),
         comparable=False,  # it learns to redraw pictures, not noise
-    )
+    )  # fmt: skip
     adam = {turn.name: keras.optimizers.Adam(s["rate"], beta_1=0.5) for turn in turns}
     return Recipe(description, adam, s["batch"])
 
