@@ -36,8 +36,19 @@ class Held:
     def show(self):
         """Write what was held back so far to the stream after all."""
         if self._stream is not None:
-            self._file.seek(0)
-            os.write(self._stream, self._file.read())
+            os.write(self._stream, self.text())
+
+    def size(self):
+        """Return how many bytes were held back so far."""
+        return 0 if self._stream is None else os.fstat(self._file.fileno()).st_size
+
+    def text(self, start=0):
+        """Return the bytes that were held back so far, by all threads, from `start` on."""
+        if self._stream is None:
+            return b""
+        size = self.size()
+        os.lseek(self._file.fileno(), start, os.SEEK_SET)
+        return os.read(self._file.fileno(), size - start)
 
     def _begin(self):
         try:

@@ -80,3 +80,16 @@ def test_threads_may_be_the_first_to_use_openvino_together():
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
     assert done.stdout.strip() == "{(64, 64, 3)}"
+
+
+def test_what_was_held_back_can_be_read_from_any_place_on(capfd):
+    with quiet.error_stream_held as held:
+        os.write(2, b"one ")
+        start = held.size()
+        os.write(2, b"two ")
+        assert (start, held.text(start)) == (4, b"two ")
+        os.write(2, b"three")
+        assert held.text() == b"one two three"
+        held.show()
+    assert (held.size(), held.text()) == (0, b"")
+    assert capfd.readouterr().err == "one two three"

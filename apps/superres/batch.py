@@ -11,7 +11,7 @@ from pathlib import Path
 from gantools.data.files import make_folder, unwritable
 from gantools.data.folders import picture_files
 from gantools.data.pictures import SUFFIXES
-from gantools.errors import ALL_FAILED, DONE, SOME_FAILED, UserError
+from gantools.errors import ALL_FAILED, DONE, MISSING_EXTRA, SOME_FAILED, UserError
 
 from .clips.take import KEPT as CLIPS
 from .clips.take import check_installed, is_clip
@@ -35,6 +35,7 @@ class Names:
         model: The network's name, for patterns.
         format: One of `FORMATS`; the source's own if None.
         recursive: Whether folders inside folders are taken, too.
+        part: Behind the size in the name of a clip, see `clips.take.part_label`.
     """
 
     out: Path | None = None
@@ -42,6 +43,7 @@ class Names:
     model: str = MODEL
     format: str | None = None
     recursive: bool = False
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What happened to a job: `result`, or `error` in one sentence, or neither if it was there."""
+    """What happened to a job: `result`, or `error` in one sentence, or neither if it was there.
+
+    Attributes:
+        job, result, error: As said.
+        missing: Whether the error is that an extra is not installed.
+    """
 
     job: Job
     result: Result | None = None
     error: str | None = None
+    missing: bool = False
 
 
 def plan_jobs(inputs: Iterable[Path], names: Names) -> list[Job]:
@@ -70,10 +78,11 @@ def plan_jobs(inputs: Iterable[Path], names: Names) -> list[Job]:
         names: `names.out` is a file name for one picture; a folder for more, or where it is one or
             has no suffix; or a pattern like "large/{stem}_{model}_x{scale}.{ext}". None puts
             `a_x4.png` beside `a.png`, and a folder `b_x4` beside a folder `b`. The folders inside
-            a folder become folders inside the result.
+            a folder become folders inside the result. What is the target of another input is left
+            out: an earlier run has made it.
 
     Raises:
-        UserError: an input is missing, a folder has no pictures, a target is a source, two
+        UserError: an input is missing, a folder has no pictures, a target is its own source, two
             pictures would have one name, or a name and the format contradict each other.
     """
     jobs, inputs = [], [path for given in inputs for path in _matches(given)]
@@ -84,6 +93,8 @@ def plan_jobs(inputs: Iterable[Path], names: Names) -> list[Job]:
     else:
         for path in inputs:
             jobs += _jobs_of(path, names)
+    made = {realpath(job.target): job for job in jobs}
+    jobs = [job for job in jobs if made.get(realpath(job.source), job) is job]
     _check(jobs, names.format)
     return jobs
 
@@ -135,12 +146,9 @@ def _jobs_of(path: Path, names: Names) -> list[Job]:
             f"The folder '{path}' has no pictures. Expected files like .png, .jpg or .webp.",
             ALL_FAILED,
         )
-    jobs = [
+    return [
         Job(file, _target(file, names, folder, file.parent.relative_to(path))) for file in files
     ]
-    # What an earlier run has made of another one of these, if it was into the same folder.
-    made = {realpath(job.target): job for job in jobs}
-    return [job for job in jobs if made.get(realpath(job.source), job) is job]
 
 
 def _below(folder: Path, ours: str | None, above: frozenset[str] = frozenset()) -> list[Path]:
@@ -175,7 +183,8 @@ def _target(file: Path, names: Names, folder: Path, inside: Path = Path()) -> Pa
     kept = CLIPS.get(file.suffix.lower()) or KEPT.get(SUFFIXES.get(file.suffix.lower()), "png")
     ext = names.format or kept
     if not _is_pattern(names.out):
-        return folder / inside / f"{file.stem}_{names.label}.{ext}"
+        part = names.part if is_clip(file) else ""
+        return folder / inside / f"{file.stem}_{names.label}{part}.{ext}"
     scale = names.label.removeprefix("x")
     try:
         name = str(names.out).format(stem=file.stem, model=names.model, scale=scale, ext=ext)
@@ -240,7 +249,8 @@ def outcome_of(
     except EngineError:
         raise
     except Exception as error:  # one picture must not stop a thousand others
-        return Outcome(job, error=told(job, error))
+        missing = getattr(error, "code", None) == MISSING_EXTRA
+        return Outcome(job, error=told(job, error), missing=missing)
 
 
 def is_there(job: Job) -> bool:
@@ -276,7 +286,9 @@ def _maker(job):
 
 
 def exit_code(outcomes: list[Outcome]) -> int:
-    """Return the exit code for what happened: all done, some failed, all failed."""
+    """Return the exit code for what happened: all done, some failed, all failed and why."""
+    if outcomes and all(outcome.missing for outcome in outcomes):
+        return MISSING_EXTRA
     return code_for(sum(outcome.error is not None for outcome in outcomes), len(outcomes))
 
 

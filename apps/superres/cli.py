@@ -74,7 +74,7 @@ def enlarge(inputs, out, **chosen):
     from gantools.errors import UserError
 
     from . import batch, many, pipes
-    from .clips.take import take_for
+    from .clips.take import part_label, take_for
     from .enlarge import Output
 
     choice, wish, part = _choice(chosen), _wish(chosen), parsed(chosen["shard"])
@@ -82,15 +82,16 @@ def enlarge(inputs, out, **chosen):
     with ExitStack() as stack:
         names = batch.Names(
             Path(out) if out and out != "-" else None, wish.label, upscaler.family.name,
-            chosen["kind"], chosen["recursive"],
+            chosen["kind"], chosen["recursive"], part_label(chosen["start"], chosen["frames"]),
         )  # fmt: skip
         piped = stack.enter_context(pipes.piped(inputs, out, names))
         jobs = piped.jobs or batch.plan_jobs([Path(path) for path in inputs], names)
         jobs, every = many.share(jobs, part), jobs
         output = Output(
             wish, chosen["quality"] or options.QUALITY, chosen["background"], not chosen["keep"],
-            chosen["report"] is not None, take_for([job.source for job in jobs], chosen),
+            chosen["report"] is not None, take_for([job.source for job in every], chosen),
         )  # fmt: skip
+        page = _page(chosen, every, piped, part)
         if chosen["dry_run"]:
             return _foretell(jobs, upscaler, output, chosen, piped)
         if piped.out and chosen["as_json"]:
@@ -98,12 +99,11 @@ def enlarge(inputs, out, **chosen):
                 "The picture goes to standard output, so --json has no place there. Give -o FILE "
                 "or --report FILE.json."
             )
-        page = _page(chosen, every, piped, part)
         quiet = chosen["quiet"] or piped.silent
         outcomes = _done(jobs, choice, upscaler, output, chosen, quiet, piped)
         if page:
             label = f"{upscaler.family.name} {wish.label}"
-            _compare(page, outcomes, label, chosen["wrap"], quiet, piped)
+            _compare(page, outcomes, label, chosen, quiet, piped)
         piped.deliver()
     outcomes = [piped.outcome(found) for found in outcomes]
     _tell(outcomes, upscaler, chosen, quiet)
@@ -149,11 +149,12 @@ def _page(chosen, every, piped, part):
     return places(chosen["compare"], targets=targets, part=part, **said)
 
 
-def _compare(page, outcomes, label, wrap, quiet, piped):
+def _compare(page, outcomes, label, chosen, quiet, piped):
     """Write the page and the picture of before and after; tell what they do not show."""
     from . import compare
 
-    comparison = compare.compared(outcomes, label, wrap=wrap)
+    shown = {"wrap": chosen["wrap"], "background": chosen["background"]}
+    comparison = compare.compared(outcomes, label, **shown)
     for reason in comparison.left_out:
         click.echo(f"Not compared: {piped.said(reason)}", err=True)
     if not comparison.pairs:
@@ -202,6 +203,9 @@ def _foretell(jobs, upscaler, output, chosen, piped):
     else:
         for record in told:
             click.echo(readable(sentence(record)), err=record["status"] == "failed")
+    unmade = [f"--{name}" for name in ("report", "compare") if chosen[name] is not None]
+    if unmade:
+        click.echo(f"{' and '.join(unmade)}: a dry run writes no file.", err=True)
     return batch.code_for(sum(record["status"] == "failed" for record in told), len(told))
 
 

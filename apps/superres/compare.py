@@ -5,7 +5,7 @@ bicubic kernel, after is the result. Large pictures are shown by the window with
 that the page stays small.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,8 @@ from gantools.data.resample import taps
 from gantools.errors import UserError
 from gantools.report import page
 from gantools.report.page import Raw, Section, escape, paragraphs
+
+from . import colours
 
 ASSETS = Path(__file__).with_name("compare_assets")
 SUFFIXES = (".html", ".htm")
@@ -96,13 +98,13 @@ def places(
     return found, sheet
 
 
-def compared(outcomes, label: str, *, wrap: bool = False) -> Comparison:
+def compared(outcomes, label: str, **shown) -> Comparison:
     """Return the comparison of the pictures that are there; their files are read again.
 
     Args:
         outcomes: `batch.Outcome` values.
         label: What the results are called, such as "fast x4".
-        wrap: Whether the pictures are seamless textures.
+        **shown: `wrap` and `background` of `pair`.
     """
     there = [outcome for outcome in outcomes if outcome.error is None]
     pairs, left_out = [], []
@@ -110,7 +112,7 @@ def compared(outcomes, label: str, *, wrap: bool = False) -> Comparison:
     for outcome in there[:MOST]:
         job = outcome.job
         try:
-            pairs.append(pair(job.source, job.target, label, int(room), wrap=wrap))
+            pairs.append(pair(job.source, job.target, label, int(room), **shown))
         except UserError as error:
             left_out.append(f"{job.source.name}: {error}")
     if len(there) > MOST:
@@ -118,7 +120,9 @@ def compared(outcomes, label: str, *, wrap: bool = False) -> Comparison:
     return Comparison(tuple(pairs), left_out=tuple(left_out))
 
 
-def pair(source: Path, target: Path, label: str, room: int = LARGEST, *, wrap=False) -> Pair:
+def pair(
+    source: Path, target: Path, label: str, room: int = LARGEST, *, wrap=False, background=None
+) -> Pair:
     """Return one picture before and after.
 
     Args:
@@ -126,11 +130,12 @@ def pair(source: Path, target: Path, label: str, room: int = LARGEST, *, wrap=Fa
         label: What the result is called.
         room: Pixels that may be shown of the large one.
         wrap: Whether the picture is a seamless texture.
+        background: RGB that was put behind transparency; None for white behind both.
 
     Raises:
         UserError: one of the files cannot be read.
     """
-    small = as_bytes(pictures.read(source), channels=3)
+    small = as_bytes(_flattened(pictures.read(source), background), channels=3)
     large = as_bytes(pictures.read(target), channels=3)
     (h, w), (height, width) = small.shape[:2], large.shape[:2]
     facts = [f"{w}x{h} became {width}x{height} pixels."]
@@ -143,6 +148,15 @@ def pair(source: Path, target: Path, label: str, room: int = LARGEST, *, wrap=Fa
     before = bicubic(small, (height, width), box, wrap=wrap)
     after = np.ascontiguousarray(_cut(large, box))
     return Pair(source.name, before, after, tuple(facts), ("bicubic", label))
+
+
+def _flattened(picture, background):
+    """Return a picture with the colour behind it that its result has, if that was asked for."""
+    channels = picture.pixels.shape[2]
+    if background is None or channels in (1, 3):
+        return picture
+    (pixels,) = colours.flattened([picture.pixels], background, grey=channels == 2)
+    return replace(picture, pixels=pixels)
 
 
 def window(small: np.ndarray, size: tuple[int, int], room: int) -> tuple[int, int, int, int]:

@@ -10,7 +10,7 @@ from time import perf_counter
 import numpy as np
 
 from gantools import __version__
-from gantools.data import exif, pictures, writing
+from gantools.data import exif, files, pictures, writing
 from gantools.data.headers import Header
 from gantools.data.pictures import Picture
 from gantools.errors import UserError
@@ -103,6 +103,7 @@ def enlarge_file(
     found = looked_at(source, target, output)
     size = target_size(found.height, found.width, upscaler, output.wish, found.orientation)
     check_target(target, found, size, output)
+    files.check_place(target)
     deep = found.depth > 8 or found.floating
     with ThreadPoolExecutor(1) as beside:
         # The usual case is made ready while the picture is decoded: 0.1 s less.

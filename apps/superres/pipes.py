@@ -46,7 +46,8 @@ class Piped:
         """Return an outcome as it is told."""
         source, target = (Path(self.said(path)) for path in (found.job.source, found.job.target))
         result = found.result and replace(found.result, source=source, target=target)
-        return Outcome(Job(source, target), result, found.error and self.said(found.error))
+        error = found.error and self.said(found.error)
+        return replace(found, job=Job(source, target), result=result, error=error)
 
     def deliver(self) -> None:
         """Write the finished picture to standard output if it belongs there."""

@@ -4,6 +4,7 @@ import struct
 
 from . import tags
 
+PREFIX = b"Exif\0\0"  # before the block in JPEG; some programs write it elsewhere, too
 ORIENTATION, SOFTWARE = 0x0112, 0x0131
 RESOLUTIONS = {0x011A: 0, 0x011B: 1}
 SIZES = {0x0100: "width", 0x0101: "height", 0xA002: "width", 0xA003: "height"}
@@ -18,6 +19,11 @@ def orientation(exif):
             (value,) = struct.unpack_from(order + "H", exif, at + 8)
             return value if 1 <= value <= 8 else 1
     return 1
+
+
+def density(exif):
+    """Return the `(x, y)` pixels per inch in `exif` (TIFF bytes or None), None if it tells none."""
+    return tags.density(tags.read(exif or b""))
 
 
 def changed(exif, *, width=None, height=None, upright=False, factors=(1, 1)):

@@ -3,7 +3,9 @@
 import errno
 import os
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from zlib import crc32
 
 from gantools.errors import UserError
 
@@ -18,6 +20,8 @@ REMEDIES = {
     errno.EISDIR: "it is a folder. Give the name of a file",
     errno.ENAMETOOLONG: "the name is too long. Choose a shorter one",
 }
+# In the names of part files, with the process: a folder may be shared by machines.
+MACHINE = crc32(os.fsencode(os.uname().nodename)) % 65536 if hasattr(os, "uname") else 0
 ANOTHER = "Give --overwrite to make it again, or another name"
 
 
@@ -26,7 +30,8 @@ def atomic(path):
     """Yield the path of a `.part` file beside `path`, and put it in its place at the end.
 
     Whatever stops the body, Ctrl-C included, removes the part file and leaves an older file as it
-    was. The folder must exist.
+    was. A process that is killed leaves it; the next one that makes the file removes it. The folder
+    must exist.
 
     Args:
         path: The file to make.
@@ -35,17 +40,15 @@ def atomic(path):
         UserError: the file cannot be written: the reason and what to do, in one sentence.
     """
     path = Path(path)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        part.touch()
+    with _draft(path) as part:
         yield part
         part.replace(path)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    finally:
-        _remove(part)
+
+
+def check_place(path):
+    """Raise a `UserError` if no file can be made at `path`: tried, before hours of work."""
+    with _draft(Path(path)):
+        pass
 
 
 def check_free(path, endings, *, sources=(), results=(), overwrite=False, remedy=ANOTHER):
@@ -105,6 +108,50 @@ def make_folder(path):
         if isinstance(error, FileExistsError):
             raise UserError(f"Cannot make the folder '{path}': a file has that name.") from error
         raise unwritable(path, error) from error
+
+
+@contextmanager
+def _draft(path):
+    """Yield the path of an empty part file beside `path`, gone afterwards. Errors: of `atomic`."""
+    part = path.with_name(f"{path.name}.{os.getpid() << 16 | MACHINE}.part")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        part.touch()
+        for old in _left_in(path.absolute().parent).pop(path.name, ()):
+            _remove(old)
+        yield part
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        _remove(part)
+
+
+@cache
+def _left_in(folder):
+    """Return the part files of processes of this machine that are gone: `{name of a file: [...]}`.
+
+    As they were at the first look: a folder of many pictures is not searched for each.
+    """
+    found = {}
+    for part in folder.glob("*.part"):
+        name, _, number = part.stem.rpartition(".")
+        if number.isdecimal() and int(number) % 65536 == MACHINE and _is_gone(int(number) >> 16):
+            found.setdefault(name, []).append(part)
+    return found
+
+
+def _is_gone(process):
+    """Return whether a process has ended; False where that cannot be known."""
+    if os.name != "posix":  # elsewhere signal 0 is one
+        return False
+    try:
+        os.kill(process, 0)
+    except (PermissionError, OverflowError):
+        return False
+    except ProcessLookupError:
+        return True
+    return False
 
 
 def _remove(part):

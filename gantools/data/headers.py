@@ -8,12 +8,14 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from . import avif, exif, frames, tags
+from . import avif, exif, frames, segments, tags
 
 COLOUR_CHUNKS = (b"gAMA", b"cHRM", b"sRGB", b"cICP")
 TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 XMP_START = b"XML:com.adobe.xmp\0"  # of the text chunk that holds XMP
 LARGEST_TEXT = 1 << 20
+IPTC, PREVIEW, FURTHER, DNG = 33723, 254, 330, 50706  # tags of TIFF and of camera's raw files
+RAW = (32803, 34892)  # kinds of colours (tag 262): of a sensor
 FORMATS = "PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF and PNM"
 
 
@@ -38,9 +40,11 @@ class Header:
         density: `(x, y)` pixels per inch of PNG and JPEG, else None.
         profiled: Whether a PNG says that it has a colour profile.
         icc: The colour profile of a JPEG, else None.
+        iptc, comments: Of a JPEG, see `segments`.
         chunks: `(kind, data)` of a PNG's colour and text chunks.
         long_texts: Whether a PNG has texts that are too long to be carried along.
         frames: How many pictures or pages the file has.
+        left_out: What else the file holds that is not read, in words.
         stack: Whether the description of a TIFF is that of a stack, see `frames.describes_stack`.
         top: The largest level of a grey or coloured PNM, else None.
     """
@@ -65,6 +69,9 @@ class Header:
     stack: bool = False
     top: int | None = None
     icc: bytes | None = None
+    iptc: bytes | None = None
+    comments: tuple[bytes, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def parse(data):
@@ -106,7 +113,7 @@ def _png(data):
         elif kind == b"iCCP":
             profiled = True
         elif kind == b"eXIf":
-            orientation = exif.orientation(bytes(data[at : at + length]))
+            orientation = exif.orientation(bytes(data[at : at + length]).removeprefix(exif.PREFIX))
         elif kind == b"acTL":
             several = struct.unpack(">I", data[at : at + 4])[0]
         elif kind in TEXT_CHUNKS and data[at : at + len(XMP_START)] == XMP_START:
@@ -137,7 +144,7 @@ def _chunks(data):
 
 
 def _jpeg(data):
-    at, density, orientation, several, pieces = 2, None, None, 1, {}
+    at, density, orientation, several, told = 2, None, None, 1, []
     while True:
         marker, kind = data[at], data[at + 1]
         if marker != 0xFF:
@@ -152,10 +159,10 @@ def _jpeg(data):
             unit, x, y = struct.unpack(">BHH", data[at + 11 : at + 16])
             factor = {1: 1.0, 2: 2.54}.get(unit, 0)
             density = (x * factor, y * factor) if x and y and factor else None
-        if kind == 0xE1 and bytes(data[at + 4 : at + 10]) == b"Exif\0\0":
+        if kind in segments.KINDS:
+            told.append((kind, bytes(data[at + 4 : at + 2 + length])))
+        if kind == 0xE1 and bytes(data[at + 4 : at + 10]) == exif.PREFIX:
             orientation = orientation or exif.orientation(bytes(data[at + 10 : at + 2 + length]))
-        if kind == 0xE2 and bytes(data[at + 4 : at + 16]) == b"ICC_PROFILE\0":
-            pieces[data[at + 16]] = bytes(data[at + 18 : at + 2 + length])
         if kind == 0xE2 and bytes(data[at + 4 : at + 8]) == b"MPF\0":
             several = frames.of_jpeg(bytes(data[at + 8 : at + 2 + length]))
         if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
@@ -166,7 +173,9 @@ def _jpeg(data):
             return Header(
                 "jpeg", height, width, channels, depth, cmyk=parts == 4, density=density,
                 orientation=orientation or 1, frames=several,
-                icc=b"".join(pieces[number] for number in sorted(pieces)) or None,
+                icc=segments.icc(told), iptc=segments.iptc(told),
+                comments=segments.comments(told),
+                left_out=("extended XMP",) if segments.extends_xmp(told) else (),
             )  # fmt: skip
         at += 2 + length
 
@@ -181,7 +190,7 @@ def _webp(data):
         height = 1 + int.from_bytes(data[27:30], "little")
         chunks = list(frames.riff(data))
         blocks = [bytes(data[at : at + n]) for k, at, n in chunks if k == b"EXIF"]
-        orientation = exif.orientation(blocks[0].removeprefix(b"Exif\0\0")) if blocks else 1
+        orientation = exif.orientation(blocks[0].removeprefix(exif.PREFIX)) if blocks else 1
         several = sum(k == b"ANMF" for k, _, _ in chunks)
         return Header(
             "webp", height, width, 4 if data[20] & 0x10 else 3, 8, orientation=orientation,
@@ -211,6 +220,8 @@ def _tiff(data):
     if struct.unpack(("<" if data[:1] == b"I" else ">") + "I", data[4:8])[0] + 2 > len(data):
         raise IndexError
     found = tags.read(data)
+    if _is_raw(data, found):
+        raise ValueError("it is a camera's raw file. Develop it and save it as TIFF first")
     width, height, samples = (tags.number(found, tag, 0) for tag in (256, 257, 277))
     if tags.number(found, 274, 1) >= 5:
         width, height = height, width
@@ -220,6 +231,16 @@ def _tiff(data):
         extra=tags.number(found, 338, None), inverted=tags.number(found, 262, 1) == 0,
         apart=samples > 1 and tags.number(found, 284) == 2, floating=tags.number(found, 339) == 3,
         cmyk=cmyk, frames=frames.of_tiff(data), stack=frames.describes_stack(found),
+        left_out=("IPTC",) if IPTC in found else (),
+    )  # fmt: skip
+
+
+def _is_raw(data, found):
+    """Return whether a TIFF is a camera's raw file, whose first picture is a thumbnail mostly."""
+    preview = tags.number(found, PREVIEW) & 1 and FURTHER in found
+    return (
+        preview or DNG in found or tags.number(found, 262) in RAW
+        or bytes(data[4:11]) == b"\x10\0\0\0CR\2"
     )  # fmt: skip
 
 

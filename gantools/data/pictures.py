@@ -12,7 +12,7 @@ import numpy as np
 from gantools.errors import MISSING_EXTRA, UserError
 from gantools.quiet import error_stream_held
 
-from . import avif, exif, headers, tiff
+from . import avif, exif, headers, packets, tiff
 from .files import atomic
 from .writing import SUFFIXES, XMP_PREFIX, check_writable, icc_for, opencv, write
 
@@ -23,6 +23,8 @@ __all__ = [
 
 MAX_PIXELS = 300_000_000
 LEVELS = (np.uint8, np.uint16, np.float32)
+DAMAGES = (b"Corrupt JPEG data", b"Premature end of JPEG")  # of libjpeg's remarks
+DAMAGED = "The JPEG data are damaged: parts of the picture may be wrong."
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}  # of cICP, ITU-T H.273
 
 
@@ -34,6 +36,7 @@ class Metadata:
         exif, icc, xmp: Raw or None; EXIF as TIFF bytes.
         density: `(x, y)` pixels per inch or None.
         chunks: `(kind, data)` of a PNG's colour and text chunks.
+        iptc, comments: Of a JPEG, see `segments`.
     """
 
     exif: bytes | None = None
@@ -41,6 +44,8 @@ class Metadata:
     xmp: bytes | None = None
     density: tuple[float, float] | None = None
     chunks: tuple[tuple[bytes, bytes], ...] = ()
+    iptc: bytes | None = None
+    comments: tuple[bytes, ...] = ()
 
     def without_traces(self):
         """Return what colours need: profile and colour chunks, no EXIF, XMP, texts, resolution."""
@@ -67,12 +72,16 @@ class Picture:
     notes: tuple[str, ...] = ()
 
     def upright(self):
-        """Return the picture with its EXIF orientation applied to the pixels and reset to 1."""
+        """Return the picture with its EXIF orientation applied to the pixels and reset to 1.
+
+        That in XMP is reset, too.
+        """
         value, density = exif.orientation(self.metadata.exif), self.metadata.density
         pixels = exif.turned(self.pixels, value)
         metadata = replace(
             self.metadata,
             exif=exif.changed(self.metadata.exif, upright=True),
+            xmp=packets.upright(self.metadata.xmp),
             density=density[::-1] if density and value >= 5 else density,
         )
         return replace(self, pixels=np.ascontiguousarray(pixels), metadata=metadata)
@@ -115,7 +124,7 @@ def read(path, max_pixels=MAX_PIXELS):
     if found.cmyk or _needs_tifffile(found):
         return _read_by_others(path, found)
     data = np.fromfile(path, np.uint8)  # not imread: see TIFF orientation and non-ASCII names
-    pixels, metadata = _decode(data)
+    pixels, metadata, damaged = _decode(data)
     if pixels is None:
         raise _unreadable(
             path, f"the {found.format.upper()} data are truncated or broken, or of a kind that is "
@@ -131,8 +140,9 @@ def read(path, max_pixels=MAX_PIXELS):
         metadata = replace(metadata, icc=found.icc)
     if found.top:
         pixels = _stretched(pixels, found.top, rounded_down=data[1] in b"23")
-    metadata = replace(metadata, density=found.density or metadata.density, chunks=found.chunks)
-    return Picture(_normal(pixels, found), metadata, found.format, _notes(found, metadata))
+    metadata = _completed(metadata, found)
+    notes = (*damaged, *_notes(found, metadata))
+    return Picture(_normal(pixels, found), metadata, found.format, notes)
 
 
 def _unreadable(path, reason):
@@ -140,20 +150,36 @@ def _unreadable(path, reason):
 
 
 def _decode(data):
-    """Return `(pixels as OpenCV has them or None, Metadata)` of the bytes of a file."""
+    """Return `(pixels as OpenCV has them or None, Metadata, notes)` of the bytes of a file.
+
+    The notes tell of damage, which libjpeg only remarks on, while other threads may remark, too.
+    """
     cv2 = opencv()
-    with error_stream_held:  # libpng and libtiff remark on profiles, times and tags
+    with error_stream_held as held:  # libpng and libtiff remark on profiles, times and tags
+        start = held.size()
         try:
             pixels, kinds, blocks = cv2.imdecodeWithMetadata(data, cv2.IMREAD_UNCHANGED)
         except cv2.error:
-            return None, Metadata()
+            return None, Metadata(), ()
+        remarks = held.text(start)
     found = {kind: np.asarray(block).tobytes() for kind, block in zip(kinds, blocks, strict=True)}
-    xmp = found.get(cv2.IMAGE_METADATA_XMP)
-    return pixels, Metadata(
-        found.get(cv2.IMAGE_METADATA_EXIF),
+    about, xmp = found.get(cv2.IMAGE_METADATA_EXIF), found.get(cv2.IMAGE_METADATA_XMP)
+    metadata = Metadata(
+        about and about.removeprefix(exif.PREFIX),
         found.get(cv2.IMAGE_METADATA_ICCP),
         xmp and xmp.removeprefix(XMP_PREFIX).rstrip(b"\0"),
     )
+    damaged = any(remark in remarks for remark in DAMAGES)
+    return pixels, metadata, (DAMAGED,) if damaged else ()
+
+
+def _completed(metadata, found):
+    """Return the metadata of a file with what its header tells; EXIF tells the resolution last."""
+    return replace(
+        metadata, xmp=packets.alone(metadata.xmp), chunks=found.chunks, iptc=found.iptc,
+        density=found.density or metadata.density or exif.density(metadata.exif),
+        comments=found.comments,
+    )  # fmt: skip
 
 
 def check_size(path, found, max_pixels=MAX_PIXELS):
@@ -199,7 +225,8 @@ def _seen(pixels, said):
     grid = pixels if pixels.ndim == 3 else pixels[:, :, None]
     turned = np.ascontiguousarray(exif.turned(grid, said.orientation))
     turned = turned if pixels.ndim == 3 else turned[:, :, 0]
-    return turned, Metadata(exif.changed(said.exif, upright=True), said.icc, said.xmp)
+    about = exif.changed(said.exif, upright=True)
+    return turned, Metadata(about, said.icc, packets.upright(said.xmp))
 
 
 def _stretched(pixels, top, *, rounded_down=False):
@@ -242,6 +269,8 @@ def _notes(found, metadata):
         notes.append("Its colour profile cannot be used: its colours are taken for those of sRGB.")
     if found.long_texts:
         notes.append("Its texts of 1 MB and more are left out.")
+    if found.left_out:
+        notes.append(f"Left out: its {' and '.join(found.left_out)}.")
     if found.stack:
         notes.append("Its description is left out: it tells the size of a stack (ImageJ, OME).")
     for kind, data in found.chunks:
@@ -318,8 +347,9 @@ def _without_inks(path, found):
     depth = " of 8 bits" if found.depth > 8 else ""
     note = f"CMYK, the colours of printing inks, was converted to sRGB{depth} by {by}."
     if found.format == "tiff":
-        metadata = replace(Metadata(*tiff.metadata(data)), icc=None)
+        metadata, damaged = replace(Metadata(*tiff.metadata(data)), icc=None), ()
     else:
-        about, xmp = about and about.removeprefix(b"Exif\0\0"), xmp and xmp.rstrip(b"\0")
-        metadata = Metadata(about or None, None, xmp or None, found.density)
-    return Picture(pixels, metadata, found.format, (note, *_notes(found, metadata)))
+        about, xmp = about and about.removeprefix(exif.PREFIX), xmp and xmp.rstrip(b"\0")
+        metadata = _completed(Metadata(about or None, None, xmp or None), found)
+        damaged = _decode(np.frombuffer(data, np.uint8))[2]  # Pillow keeps it to itself
+    return Picture(pixels, metadata, found.format, (note, *damaged, *_notes(found, metadata)))

@@ -56,6 +56,13 @@ def resolution(density):
     return {282: rational(density[0]), 283: rational(density[1]), 296: short(2)}
 
 
+def density(tags):
+    """Return the `(x, y)` pixels per inch that tags tell, or None."""
+    unit = {2: 1.0, 3: 2.54}.get(number(tags, 296, 2), 0)
+    found = tuple(number(tags, tag) * unit for tag in (282, 283))
+    return found if all(found) else None
+
+
 def written(tags, at, *, big=False):
     """Return a directory with its values, little-endian, to be put at the offset `at`.
 

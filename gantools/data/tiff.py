@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 
-from . import frames, tags
+from . import frames, packets, tags
 from .strips import StripWriter
 
 ICC, XMP = 34675, 700
@@ -71,6 +71,7 @@ class TiffWriter(StripWriter):
             258: tags.short(*[8 * self.dtype.itemsize] * channels),
             259: tags.short(8),  # deflate
             262: tags.short(1 if channels < 3 else 2),
+            274: tags.short(1),  # or readers ask XMP, which may tell of the picture before
             273: offsets if self.big else tags.long(*starts),
             277: tags.short(channels), 278: tags.long(self.strip), 279: tags.long(*lengths),
             284: tags.short(1),
@@ -91,7 +92,7 @@ def encode(array, **options):
 def metadata(data):
     """Return `(exif, icc, xmp, density)` of a TIFF file, each None where there is none.
 
-    The density is that of the picture as it is seen, for readers turn TIFFs.
+    XMP and density are those of the picture as it is seen, for readers turn TIFFs.
 
     Args:
         data: Bytes of the file.
@@ -100,11 +101,10 @@ def metadata(data):
     about = {tag: found[tag] for tag in ABOUT if tag in found}
     if frames.describes_stack(found):  # which other programs would look for in an enlarged page
         del about[frames.DESCRIPTION]
-    raw = [found[tag][2] if tag in found else None for tag in (ICC, XMP)]
-    unit = {2: 1.0, 3: 2.54}.get(tags.number(found, 296, 2))
-    density = tuple(tags.number(found, tag) * (unit or 0) for tag in (282, 283))
-    density = density[::-1] if tags.number(found, 274, 1) >= 5 else density
-    return tags.block(about) if about else None, *raw, density if all(density) else None
+    icc, xmp = (found[tag][2] if tag in found else None for tag in (ICC, XMP))
+    density = tags.density(found)
+    density = density[::-1] if density and tags.number(found, 274, 1) >= 5 else density
+    return tags.block(about) if about else None, icc, packets.upright(xmp), density
 
 
 def _about(exif, icc, xmp, density, software):

@@ -11,7 +11,7 @@ import numpy as np
 
 from gantools.errors import UserError
 
-from . import exif, png, tags, tiff
+from . import exif, png, segments, tags, tiff
 from .files import atomic
 
 SUFFIXES = {
@@ -108,7 +108,8 @@ def check_space(path, height, width, channels, itemsize=1):
 def write(path, picture, *, quality=95, level=1, threads=2, software=None):
     """Write a `pictures.Picture`; the suffix of `path` names the format.
 
-    EXIF, ICC, XMP and resolution go into PNG, JPEG, WebP, AVIF and TIFF. For AVIF, TIFF and BMP the
+    EXIF, ICC, XMP and resolution go into PNG, JPEG, WebP, AVIF and TIFF, IPTC and comments into
+    JPEG. For AVIF, TIFF and BMP the
     EXIF orientation is applied to the pixels. 16 bits become 12 in AVIF and 8 where the format has
     no more.
 
@@ -200,6 +201,10 @@ def lost(metadata, kind, channels, software=None):
         found.append("EXIF of more than 64 KB, but for the orientation")
     if kind == "jpeg" and len(metadata.xmp or b"") > JPEG_XMP:
         found.append("XMP of more than 64 KB")
+    if metadata.iptc and not _iptc(kind, metadata):
+        found.append("IPTC" + " of more than 64 KB" * (kind == "jpeg"))
+    if kind != "jpeg" and metadata.comments:
+        found.append("the comments of the JPEG")
     chunks = {name for name, _ in metadata.chunks}
     if kind != "png" and chunks & {b"cICP", b"cHRM"} and not metadata.icc:
         found.append("the colour space that a PNG tells without a profile")
@@ -223,6 +228,12 @@ def _profile(kind, channels, icc):
     """Return the profile if it fits the channels of a file, of which not all have grey, or None."""
     written = 3 if kind == "webp" or (kind == "avif" and channels == 2) else channels
     return None if kind == "jpeg" and icc and len(icc) > 255 * JPEG_ICC else icc_for(written, icc)
+
+
+def _iptc(kind, metadata):
+    """Return the IPTC block if a file of the format `kind` can hold it, else None."""
+    block = metadata.iptc
+    return block if kind == "jpeg" and block and len(block) <= segments.LARGEST else None
 
 
 def _chunks(chunks, software):
@@ -291,9 +302,9 @@ def _about(kind, metadata, software):
 
 
 def _with_segments(data, picture):
-    """Return a JPEG with the resolution in its JFIF header, at its start, and its profile behind.
+    """Return a JPEG with the resolution in its JFIF header, at its start, and the rest behind.
 
-    OpenCV writes no profile that needs more than one segment.
+    OpenCV writes no profile that needs more than one segment, no IPTC and no comments.
     """
     density = _density("jpeg", picture.metadata.density)
     icc = _profile("jpeg", picture.pixels.shape[2], picture.metadata.icc) or b""
@@ -302,6 +313,7 @@ def _with_segments(data, picture):
     if density:
         head = head[:13] + struct.pack(">BHH", 1, *(max(1, round(v)) for v in density)) + head[18:]
     for number, piece in enumerate(pieces, 1):
-        head += struct.pack(">HH", 0xFFE2, 16 + len(piece)) + b"ICC_PROFILE\0"
+        head += struct.pack(">HH", 0xFFE2, 16 + len(piece)) + segments.PROFILE
         head += bytes([number, len(pieces)]) + piece
-    return head + data
+    said = segments.written(_iptc("jpeg", picture.metadata), picture.metadata.comments)
+    return head + said + data

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gantools.data import tags
-from gantools.data.exif import changed, orientation, turned, with_software
+from gantools.data.exif import changed, density, orientation, turned, with_software
 
 
 def exif(value=6, order="<", width=8, height=9, thumbnail=True):
@@ -165,3 +165,15 @@ def test_two_resolutions_that_share_one_number_grow_once():
     block = b"II*\0\x08\0\0\0\x02\0" + entries + bytes(4) + struct.pack("<II", 72, 1)
     found = tags.read(changed(block, factors=(4, 4)))
     assert (tags.number(found, 0x11A), tags.number(found, 0x11B)) == (288, 288)
+
+
+@pytest.mark.parametrize(
+    ("book", "found"),
+    [({282: 300, 283: 150, 296: 2}, (300, 150)), ({282: 300, 283: 150}, (300, 150)),
+     ({282: 100, 283: 100, 296: 3}, (254, 254)), ({282: 4, 283: 3, 296: 1}, None),
+     ({282: 300}, None), ({}, None)],
+)  # fmt: skip
+def test_the_resolution_is_read(book, found):
+    entry = {tag: tags.short(n) if tag == 296 else tags.rational(n) for tag, n in book.items()}
+    assert density(tags.block(entry)) == found
+    assert density(None) is None

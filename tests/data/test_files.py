@@ -1,10 +1,13 @@
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from gantools.data.files import atomic, check_free, make_folder
+from gantools.data import files
+from gantools.data.files import atomic, check_free, check_place, make_folder
 from gantools.errors import UserError
 
 
@@ -97,3 +100,43 @@ def test_a_file_that_would_harm_another_is_refused_before_the_work(tmp_path):
             check_free(tmp_path / name, (".json",), **more)
     check_free(tmp_path / "there.json", (".json",), overwrite=True)
     check_free(tmp_path / "out/b.JSON", (".json",), results=made)
+
+
+def killed(folder, name):
+    """Leave what a process leaves that is killed while it makes a file."""
+    code = (
+        "import os, sys; from gantools.data.files import atomic\n"
+        "with atomic(sys.argv[1]) as part:\n"
+        "    part.write_text('half'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(folder / name)], check=False)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes cannot be asked for")
+def test_what_a_killed_process_has_left_goes_with_the_next_file(tmp_path):
+    killed(tmp_path, "a.png")
+    killed(tmp_path, "b.png")
+    elsewhere = f"a.png.{(1 << 30) << 16 | (files.MACHINE + 1) % 65536}.part"  # another machine
+    living = f"a.png.{os.getppid() << 16 | files.MACHINE}.part"
+    for name in (elsewhere, living, "a.png.old.part", "a.png.7.part"):
+        (tmp_path / name).touch()
+    assert len(list(tmp_path.glob("*.part"))) == 6
+    with atomic(tmp_path / "a.png") as part:
+        part.write_text("whole")
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left[:1] + left[-1:] == ["a.png", left[-1]]
+    assert set(left) - {left[-1]} == {"a.png", elsewhere, living, "a.png.old.part", "a.png.7.part"}
+    assert left[-1].startswith("b.png.")  # it goes when b.png is made
+    with atomic(tmp_path / "b.png"):
+        pass
+    assert not list(tmp_path.glob("b.png.*"))
+
+
+def test_a_place_is_tried_and_left_as_it_was(tmp_path):
+    (tmp_path / "a.png").write_text("old")
+    check_place(tmp_path / "a.png")
+    check_place(tmp_path / "b.png")
+    assert [(f.name, f.read_text()) for f in tmp_path.iterdir()] == [("a.png", "old")]
+    for name, words in [("none/a.png", "folder does not exist"), ("n" * 250, "name is too long")]:
+        with pytest.raises(UserError, match=words):
+            check_place(tmp_path / name)

@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
+from gantools.data import tags
 from gantools.data.headers import parse
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (23, 41, 3), np.uint8)
@@ -161,3 +162,35 @@ def test_a_flipped_bit_in_a_png():
 def test_what_is_no_picture(data, words):
     with pytest.raises(ValueError, match=words):
         parse(data)
+
+
+@pytest.mark.parametrize(
+    ("book", "raw"),
+    [({254: tags.long(1), 330: tags.long(8)}, True), ({50706: (1, 4, b"\1\4\0\0")}, True),
+     ({262: tags.short(32803)}, True), ({262: tags.short(34892)}, True),
+     ({254: tags.long(1)}, False), ({254: tags.long(0), 330: tags.long(8)}, False)],
+)  # fmt: skip
+def test_the_raw_file_of_a_camera_is_refused(book, raw):
+    """Its first picture is a thumbnail."""
+    data = tags.block({256: tags.short(9), 257: tags.short(8), 262: tags.short(2)} | book)
+    if not raw:
+        assert (parse(data).height, parse(data).width) == (8, 9)
+        return
+    with pytest.raises(ValueError, match="a camera's raw file. Develop it and save it as TIFF"):
+        parse(data)
+
+
+@pytest.mark.parametrize(("start", "raw"), [(b"CR\2\0", True), (b"CR\3\0", False)])
+def test_the_raw_file_of_a_canon_is_known_by_its_start(start, raw):
+    book = {256: tags.short(9), 257: tags.short(8)}
+    data = b"II*\0\x10\0\0\0" + start + bytes(4) + tags.written(book, 16)
+    if raw:
+        with pytest.raises(ValueError, match="a camera's raw file"):
+            parse(data)
+    else:
+        assert parse(data).width == 9
+
+
+def test_iptc_of_a_tiff_is_said_to_be_left_out():
+    book = {256: tags.short(9), 257: tags.short(8), 33723: (7, 3, b"\x1c\2x")}
+    assert parse(tags.block(book)).left_out == ("IPTC",)

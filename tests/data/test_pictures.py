@@ -347,3 +347,28 @@ def test_the_header_tells_which_way_is_up(tmp_path, suffix):
     assert header(tmp_path / f"a.{suffix}").orientation == 6
     write(tmp_path / f"a.{suffix}", Picture(pixels()))
     assert header(tmp_path / f"a.{suffix}").orientation == 1
+
+
+def halved(data):
+    return data[: len(data) // 2] + b"\xff\xd9"
+
+
+def zeroed(data):
+    return data[: len(data) // 2] + bytes(3000) + data[len(data) // 2 + 3000 :]
+
+
+@pytest.mark.parametrize("inks", [False, True])
+@pytest.mark.parametrize("damage", [halved, zeroed])
+def test_damaged_jpeg_data_are_told(tmp_path, damage, inks, capfd):
+    noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+    path = tmp_path / "a.jpg"
+    if inks:
+        pytest.importorskip("PIL.Image").fromarray(noise).convert("CMYK").save(path)
+    else:
+        write(path, Picture(noise))
+    assert pictures.DAMAGED not in read(path).notes
+    path.write_bytes(damage(path.read_bytes()))
+    assert read(path).notes.count(pictures.DAMAGED) == 1
+    write(path, Picture(noise))
+    assert read(path).notes == ()  # that of another file is not told again
+    assert capfd.readouterr().err == ""

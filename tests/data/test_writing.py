@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gantools.data import exif, pictures, strips, tags, writing
-from gantools.data.pictures import Metadata, Picture, header, read, write
+from gantools.data import exif, pictures, segments, strips, tags, writing
+from gantools.data.pictures import SUFFIXES, Metadata, Picture, header, read, write
 from gantools.errors import UserError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (24, 31, 3), np.uint8)
@@ -310,3 +310,68 @@ def test_damage_gives_one_sentence_each(tmp_path):
                 seen.add("refused")
     assert seen == {"read", "refused"}
     assert pictures.MAX_PIXELS > 0
+
+
+XMP = b'<a tiff:Orientation="6"/>'
+SIDE = tags.block({274: tags.short(6)} | tags.resolution((300, 150)))
+
+
+@pytest.mark.parametrize("suffix", ["tif", "avif", "bmp"])
+def test_what_stands_upright_says_so_everywhere(tmp_path, suffix):
+    """Lightroom turns by XMP what has no other orientation."""
+    write(tmp_path / f"a.{suffix}", Picture(PIXELS, Metadata(SIDE, xmp=XMP)))
+    back = read(tmp_path / f"a.{suffix}")
+    assert back.pixels.shape[:2] == PIXELS.shape[1::-1]
+    if suffix != "bmp":
+        assert back.metadata.xmp == XMP.replace(b"6", b"1")
+    if suffix == "tif":
+        assert tags.read((tmp_path / "a.tif").read_bytes())[274] == tags.short(1)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+def test_what_lies_on_its_side_says_so_everywhere(tmp_path, suffix):
+    write(tmp_path / f"a.{suffix}", Picture(PIXELS, Metadata(SIDE, xmp=XMP)))
+    back = read(tmp_path / f"a.{suffix}").metadata
+    assert (exif.orientation(back.exif), back.xmp) == (6, XMP)
+    assert back.density == (300, 150)  # no other place tells it
+
+
+def test_a_tiff_that_its_reader_turns_has_xmp_that_stands_upright(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    image.fromarray(PIXELS).save(tmp_path / "a.tif", tiffinfo={274: 6, 700: XMP})
+    assert read(tmp_path / "a.tif").metadata.xmp == XMP.replace(b"6", b"1")
+
+
+def test_exif_of_a_webp_that_begins_as_in_a_jpeg(tmp_path):
+    write(tmp_path / "a.webp", Picture(PIXELS, Metadata(exif.PREFIX + SIDE)))
+    assert b"Exif\0\0II" in (tmp_path / "a.webp").read_bytes()
+    back = read(tmp_path / "a.webp")
+    assert back.metadata.exif == SIDE
+    assert back.upright().pixels.shape[:2] == PIXELS.shape[1::-1]
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif", "bmp", "avif"])
+def test_iptc_and_comments_are_kept_in_jpeg_and_told_elsewhere(tmp_path, suffix):
+    data, kind = Metadata(iptc=b"\x1c\2xodd", comments=(b"one", b"two")), SUFFIXES[f".{suffix}"]
+    write(tmp_path / f"a.{suffix}", Picture(PIXELS, data))
+    back = read(tmp_path / f"a.{suffix}").metadata
+    kept = suffix == "jpg"
+    assert (back.iptc, back.comments) == ((data.iptc, data.comments) if kept else (None, ()))
+    told = writing.lost(data, kind, 3)
+    assert told == ([] if kept else ["IPTC", "the comments of the JPEG"])
+    large = Metadata(iptc=bytes(segments.LARGEST + 1))
+    assert writing.lost(large, "jpeg", 3) == ["IPTC of more than 64 KB"]
+    write(tmp_path / "large.jpg", Picture(PIXELS, large))
+    assert read(tmp_path / "large.jpg").metadata.iptc is None
+    assert data.without_traces() == Metadata()
+
+
+def test_xmp_that_goes_on_is_left_out_with_a_sentence(tmp_path):
+    packet = b'<a xmpNote:HasExtendedXMP="0A" b="1"/>'
+    write(tmp_path / "a.jpg", Picture(PIXELS, Metadata(xmp=packet)))
+    data, body = (tmp_path / "a.jpg").read_bytes(), segments.EXTENDED_XMP + bytes(40)
+    more = struct.pack(">BBH", 255, 0xE1, 2 + len(body)) + body
+    (tmp_path / "a.jpg").write_bytes(data[:20] + more + data[20:])
+    back = read(tmp_path / "a.jpg")
+    assert back.metadata.xmp == b'<a b="1"/>'
+    assert back.notes == ("Left out: its extended XMP.",)

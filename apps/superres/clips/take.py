@@ -49,6 +49,12 @@ def check_installed() -> None:
         raise missing_extra("A clip", "PyAV", "video")
 
 
+def part_label(start: float | None, frames: int | None) -> str:
+    """Return what a part of a clip has in its name, like "_60s_48f"; nothing of a whole one."""
+    begin = f"_{start:.10g}s" if start else ""
+    return begin + (f"_{frames}f" if frames else "")
+
+
 def take_for(sources: list[Path], chosen: dict) -> Take | None:
     """Return what the options of the command mean for clips; None if no source is one.
 

@@ -86,7 +86,7 @@ def test_the_current_folder_has_a_name(tmp_path, monkeypatch):
 
 
 def test_mistakes_are_known_before_anything_starts(tmp_path):
-    touch(tmp_path, "empty/notes.txt", "in/a.png", "in/a.bmp", "in/a_x4.png")
+    touch(tmp_path, "empty/notes.txt", "in/a.png", "in/a.bmp")
     with pytest.raises(UserError, match="has no pictures") as error:
         plan_jobs([tmp_path / "empty"], None, 4)
     assert error.value.code == ALL_FAILED
@@ -94,8 +94,16 @@ def test_mistakes_are_known_before_anything_starts(tmp_path):
         plan_jobs([tmp_path / "in/a.png", tmp_path / "in/a.bmp"], tmp_path / "out", 4)
     with pytest.raises(UserError, match="would replace an input"):
         plan_jobs([tmp_path / "in/a.png"], tmp_path / "in/a.png", 4)
+
+
+def test_the_same_pattern_again_goes_on(tmp_path):
+    """Whether the shell has filled it in or not."""
+    touch(tmp_path, "in/a.png", "in/b.png", "in/a_x4.png", "in/a_x4_x4.png", "in/c_x4.png")
+    for inputs in ([tmp_path / "in/*.png"], sorted((tmp_path / "in").glob("*.png"))):
+        made = targets(plan_jobs(inputs), tmp_path)
+        assert made == ["in/a_x4.png", "in/b_x4.png", "in/c_x4_x4.png"]
     with pytest.raises(UserError, match="would replace an input"):
-        plan_jobs([tmp_path / "in/a.png", tmp_path / "in/a_x4.png"], None, 4)
+        plan_jobs([tmp_path / "in/*.png"], tmp_path / "in/{stem}.png")
 
 
 @pytest.fixture

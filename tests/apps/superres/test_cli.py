@@ -16,7 +16,7 @@ from gantools.apps.superres.enlarge import Upscaler
 from gantools.cli import main
 from gantools.data.pictures import Picture, read, write
 from gantools.data.resample import resize
-from gantools.errors import ALL_FAILED, DONE, INTERRUPTED, SOME_FAILED, USAGE
+from gantools.errors import ALL_FAILED, DONE, INTERRUPTED, MISSING_EXTRA, SOME_FAILED, USAGE
 from gantools.metrics.pixels import psnr_y
 
 
@@ -294,3 +294,27 @@ def test_quiet_tells_warnings_once(run, tmp_path, picture):
     assert err == f"Note on {tmp_path / 'a.png'}: JPEG holds 8 bits of the picture's 16.\n"
     _, _, err = run(*words, "--overwrite")
     assert err.count("JPEG holds 8 bits") == 1
+
+
+def test_inks_without_the_extra_end_with_its_code(run, photo, tmp_path, picture, monkeypatch):
+    inks = pytest.importorskip("PIL.Image").fromarray(picture(16, 16)).convert("CMYK")
+    for name in ("inks.jpg", "more.jpg"):
+        inks.save(tmp_path / name)
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    code, _, err = run(tmp_path / "inks.jpg")
+    assert (code, 'pip install "gantools[pictures]"' in err) == (MISSING_EXTRA, True)
+    assert run(tmp_path / "inks.jpg", tmp_path / "more.jpg")[0] == MISSING_EXTRA
+    assert run(tmp_path / "inks.jpg", photo)[0] == SOME_FAILED
+    (tmp_path / "broken.png").write_bytes(b"no")
+    assert run(tmp_path / "inks.jpg", tmp_path / "broken.png")[0] == ALL_FAILED
+
+
+def test_a_dry_run_says_what_it_does_not_write(run, photo, tmp_path):
+    words = (photo, "--dry-run", "--report", tmp_path / "r.json", "--compare")
+    code, out, err = run(*words)
+    assert (code, err) == (DONE, "--report and --compare: a dry run writes no file.\n")
+    assert "photo_x4.png, 176x120" in out
+    assert names(tmp_path) == ["photo.png"]
+    (tmp_path / "r.json").touch()
+    assert run(*words)[0] == USAGE  # as without --dry-run
+    assert run(photo, "--dry-run")[2] == ""

@@ -277,3 +277,16 @@ def test_names_that_are_not_utf_8(photos, weights, tmp_path, capsys):
         assert str(photos / odd) in [one["source"] for one in json.loads(told)["pictures"]]
     for part in ("1/2", "2/2"):
         assert run(*words, "--shard", part, "--overwrite") == DONE
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_before_and_after_stand_before_one_background(channels, weights, tmp_path):
+    pixels = np.full((24, 32, channels), 200, np.uint8)
+    pixels[:, :16, -1] = 0
+    write(tmp_path / "a.png", Picture(pixels))
+    words = ("--background", "black", "--model", weights, "--compare", "-q")
+    assert run(tmp_path / "a.png", *words) == DONE
+    both = read(tmp_path / "a_x4_compare.png").pixels[compare.STRIP : compare.STRIP + 96]
+    assert both[:, :40].max() < 10
+    assert both[:, -128:-88].max() < 10
+    assert both[:, 90:128].min() > 150

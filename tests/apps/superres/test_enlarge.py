@@ -1,3 +1,5 @@
+import struct
+
 import numpy as np
 import pytest
 from gantools.apps.superres.enlarge import Output, Upscaler, enlarge_file
@@ -123,3 +125,49 @@ def test_an_interrupted_picture_leaves_nothing(
         enlarge_file(tmp_path / "a.png", tmp_path / f"b.{suffix}", upscaler)
     assert sorted(f.name for f in tmp_path.iterdir()) == ["a.png", f"b.{suffix}"]
     assert (tmp_path / f"b.{suffix}").read_text() == "old"
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "jpg", "webp", "avif"])
+@pytest.mark.parametrize("source", ["jpg", "webp"])
+def test_a_resolution_that_only_exif_tells_grows_too(tmp_path, upscaler, picture, source, suffix):
+    """As telephones tell it: their JPEGs have no JFIF header, and WebP no other place."""
+    book = tags.resolution((300, 150)) | {271: tags.text("Maker")}
+    write(tmp_path / f"a.{source}", Picture(picture(20, 20), Metadata(tags.block(book))))
+    if source == "jpg":
+        data = (tmp_path / "a.jpg").read_bytes()
+        (tmp_path / "a.jpg").write_bytes(data[:2] + data[20:])
+    enlarge_file(tmp_path / f"a.{source}", tmp_path / f"b.{suffix}", upscaler)
+    assert read(tmp_path / f"b.{suffix}").metadata.density == pytest.approx((1200, 600), abs=0.01)
+    if suffix == "tif":
+        assert tags.number(tags.read((tmp_path / "b.tif").read_bytes()), 282) == 1200
+    if suffix == "png":
+        per_metre = struct.pack(">IIB", 47244, 23622, 1)
+        assert b"pHYs" + per_metre in (tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif", "bmp", "avif"])
+def test_a_place_that_may_not_be_written_is_known_before_the_work(
+    tmp_path, upscaler, picture, suffix
+):
+    write(tmp_path / "a.png", Picture(picture(20, 20)))
+    long, shares = tmp_path / ("n" * 245 + f".{suffix}"), []  # a name, but not with what is added
+    with pytest.raises(UserError, match="the name is too long"):
+        enlarge_file(tmp_path / "a.png", long, upscaler, advance=shares.append)
+    assert shares == []
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_damage_and_what_is_lost_are_told_with_the_result(tmp_path, upscaler, picture):
+    said = Metadata(iptc=b"\x1c\2xodd", comments=(b"by hand",))
+    write(tmp_path / "a.jpg", Picture(picture(64, 64), said), quality=100)
+    data = (tmp_path / "a.jpg").read_bytes()
+    whole = enlarge_file(tmp_path / "a.jpg", tmp_path / "b.jpg", upscaler)
+    assert whole.notes == ()
+    made = read(tmp_path / "b.jpg").metadata
+    assert (made.iptc, made.comments) == (said.iptc, said.comments)
+    (tmp_path / "a.jpg").write_bytes(data[: len(data) // 2] + b"\xff\xd9")
+    made = enlarge_file(tmp_path / "a.jpg", tmp_path / "b.png", upscaler)
+    assert made.notes == (
+        "The JPEG data are damaged: parts of the picture may be wrong.",
+        "PNG cannot keep IPTC.", "PNG cannot keep the comments of the JPEG.",
+    )  # fmt: skip

@@ -3,8 +3,11 @@
 import json
 
 import pytest
+from gantools.apps.superres import batch
+from gantools.apps.superres.clips.take import part_label
 
 from gantools.cli import main
+from gantools.data.pictures import Picture, write
 from gantools.errors import ALL_FAILED, DONE, INTERRUPTED, MISSING_EXTRA, USAGE
 
 pytest.importorskip("av")
@@ -15,14 +18,38 @@ def test_the_command(make_clip, moving, weights, tmp_path, capsys):
     words = ["superres", str(tmp_path / "in.mp4"), "--model", str(weights), "-v"]
     assert main([*words, "--report", str(tmp_path / "r.json"), "--frames", "5"]) == DONE
     err = capsys.readouterr().err
-    assert "in_x4.mp4, 256x192" in err
+    assert "in_x4_5f.mp4, 256x192" in err
     assert "frames/s, " in err
     assert "% of tiles unchanged" in err
     (told,) = json.loads((tmp_path / "r.json").read_text())["pictures"]
     assert told["frames"] == 5
     assert 0 <= told["tiles_reused"] < 1
+    assert main(words) == DONE  # a part of it that was tried is not the whole
+    assert "in_x4.mp4, 256x192" in capsys.readouterr().err
     assert main(words) == DONE
     assert "already there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("start", "frames", "label"),
+    [(60.0, 48, "_60s_48f"), (1.5, None, "_1.5s"), (None, 3, "_3f"), (None, None, ""),
+     (0.0, None, ""), (36000.25, None, "_36000.25s")],
+)  # fmt: skip
+def test_a_part_has_a_name_of_its_own(start, frames, label, tmp_path):
+    assert part_label(start, frames) == label
+    names = batch.Names(label="x2", part=label)
+    jobs = batch.plan_jobs([tmp_path / "a.mov", tmp_path / "b.png"], names)
+    assert [job.target.name for job in jobs] == [f"a_x2{label}.mov", "b_x2.png"]
+
+
+def test_options_for_clips_in_a_share_without_one(make_clip, moving, weights, tmp_path, picture):
+    make_clip("in.mp4", moving(2))
+    write(tmp_path / "a.png", Picture(picture(16, 16)))
+    words = ["superres", *(str(tmp_path / name) for name in ("in.mp4", "a.png")), "--crf", "20"]
+    for part in ("1/2", "2/2"):
+        assert main([*words, "--model", str(weights), "--shard", part]) == DONE
+    assert (tmp_path / "in_x4.mp4").exists()
+    assert (tmp_path / "a_x4.png").exists()
 
 
 @pytest.mark.parametrize(
