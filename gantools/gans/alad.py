@@ -10,9 +10,9 @@ Zenati et al. 2018, "Adversarially Learned Anomaly Detection", arXiv 1812.02288.
 E and the discriminators are spectrally normalised; scores come from averaged networks.
 
 Differs from the paper:
-- means in place of sums, which changes no order; one Adam moves the three discriminators;
-- E is also pulled by 1 x |x - G(E(x))|_1, for the minutes that a CPU has; GroupNorm in G;
-  `faithful=True`: no pull, batch norm in G, the paper's rate;
+- means in place of sums; one Adam moves the three discriminators; GroupNorm in G; G and E are also
+  pulled by 1 x |x - G(E(x))|_1; `faithful=True`: no pull, batch norm in G, the paper's rate;
+- no layer of these goes without it, none has another norm or dropout; f is a dense layer;
 - small: narrow networks; tiny: for tests; points `(d,)` get dense networks.
 """
 

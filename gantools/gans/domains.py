@@ -73,8 +73,8 @@ def feature_distance(wanted, found):
     """
     total = 0.0
     for real, fake in zip(wanted, found, strict=True):
-        real = ops.stop_gradient(ops.mean(real, axis=0))
-        total = total + ops.mean(ops.square(real - ops.mean(fake, axis=0)))
+        real, fake = (ops.mean(ops.cast(x, "float32"), axis=0) for x in (real, fake))
+        total = total + ops.mean(ops.square(ops.stop_gradient(real) - fake))
     return total
 
 

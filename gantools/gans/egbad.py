@@ -9,11 +9,11 @@ Zenati et al. 2018, "Efficient GAN-Based Anomaly Detection", arXiv 1802.06222.
 f is D's last hidden layer; "cross_e" has -log D(G(E(x)), E(x)) in its place.
 
 Differs from the paper:
-- means in place of sums; GroupNorm in G; E is also pulled by 1 x |x - G(E(x))|_1, without which it
-  often does not invert G in the minutes that a CPU has; `faithful=True`: sums, batch norm in G and
-  E, no pull, and rates of 1e-5, by which it learns little in minutes;
-- small: narrow networks, averaged G and E as in the authors' code; tiny: for tests; points `(d,)`
-  get dense networks.
+- means in place of sums; GroupNorm in G; G and E are also pulled by 1 x |x - G(E(x))|_1, without
+  which E often does not invert G in the minutes that a CPU has; `faithful=True`: sums, batch norm
+  in G and E, no pull, and rates of 1e-5, by which it learns little in minutes;
+- D has neither dropout nor batch norm, and slopes of 0.2; averaged players, as the authors' code;
+- small: narrow networks; tiny: for tests; points `(d,)` get dense networks.
 """
 
 import keras
@@ -47,7 +47,7 @@ def game(size="small", shape=(28, 28, 1), *, seed=0, **overrides) -> Recipe:
         shape: `(height, width, channels)` of pictures in [-1, 1], or `(d,)` of points.
         seed: Seed of the initial weights.
         **overrides: Of the size's settings: `faithful`, `rate`, `batch`, `half_life` of the
-            averaged G and E in images or None, `pull` (weight of the pixels), `latent`, `widths`
+            averages in images or None, `pull` (weight of the pixels), `latent`, `widths`
             and `hidden` units of D.
     """
     s = choose(SIZES, size, overrides)
@@ -64,7 +64,7 @@ def game(size="small", shape=(28, 28, 1), *, seed=0, **overrides) -> Recipe:
             "generator", ("generator", "encoder"), _generator_terms, weights={"pixels": s["pull"]}
         ),
     )
-    averaged = {name: Ema(s["half_life"]) for name in nets} if s["half_life"] else {}
+    averaged = {name: Ema(s["half_life"]) for name in players} if s["half_life"] else {}
     # D = 1/2 of both kinds of pairs: 2 ln 2, for G and E too, who play D's game swapped.
     balance = balanced(SIDES, swapped=True)
     description = Game(players, turns, {"z": normal(latent)}, averaged, equilibrium=balance)

@@ -13,7 +13,7 @@ Differs from the paper:
   first G and critic alone play (`game`), then E alone (`encoder_stage`): WGAN-GP of weight 10 with
   5 critic updates, batch norm in G, the paper's rates, RMSProp, no average;
 - paper: faithful, so that `gantools train` trains no E; `gantools anomaly --faithful` does;
-- plain convolutions, no norm in the critic, E's code is not squashed; small: narrow; tiny: for
+- plain convolutions, no norm in critic and E, whose code is not squashed; small: narrow; tiny: for
   tests; points get dense.
 """
 

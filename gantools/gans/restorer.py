@@ -87,7 +87,7 @@ def _discriminator_terms(model, batch, draw):
         fake = ops.stop_gradient(model.player("generator")(spoilt))
     r, f, d = (judge(shown) for shown in (x, fake, spoilt))
     pictures, turns = turned(batch["x"][:quarter])
-    stride = -(-mask.shape[1] // r[3].shape[1])
+    stride = restorer.mask_stride(mask.shape[1:])
     cells = ops.max_pool(mask, stride, stride, padding="same")
     return {
         "adv": SIDES.discriminator(r[0], f[0]),

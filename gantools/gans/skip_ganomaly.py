@@ -11,8 +11,8 @@ with means over elements; f is D's last activation.
 Differs from the paper:
 - shortcuts copy anomalies: the first three are left out, and G sees damaged pictures (noise in
   regions, or "damaged" of the batch) and must give the good ones; layer norm in G;
-  `faithful=True` has all shortcuts, batch norm, the paper's rate and, as the code, noise added to
-  the input, the features' distance in D's loss too, and squares in place of |x - x'|_1 in A;
+  `faithful=True` has all shortcuts, batch norm, the paper's rate, noise of 0.1 on the input (the
+  code draws none) and, as the code, |f(x) - f(x')|^2 in D's loss too, and |x - x'|^2 in A;
 - scores in inference mode, nothing scaled by the test set; small: narrow; tiny: for tests.
 """
 
@@ -31,7 +31,7 @@ TITLE = "Skip-GANomaly: Skip Connected and Adversarially Trained Anomaly Detecti
 SOURCE = "arXiv 1901.08954"
 SIDES = objective("nonsaturating")
 WEIGHT = 0.9
-NOISE = 0.1  # standard deviation of the code's noise on pictures in [-1, 1]
+NOISE = 0.1  # standard deviation, of pictures in [-1, 1]
 _PAPER = {"faithful": True, "rate": 2e-4, "batch": 64, "widths": (64, 128, 256, 512)}
 _SMALL = {**_PAPER, "faithful": False, "rate": 5e-4, "widths": (16, 32, 64)}
 _TINY = {**_SMALL, "batch": 4, "widths": (4, 8)}

@@ -115,5 +115,5 @@ def _generator_terms(model, batch, draw):
 def _truncated(psi, model, draw):
     net, mapping = model.best("generator"), model.best("mapping")
     mean, share = model.memory("styles").mean.value, 1.0 if model.as_trained else psi
-    w, _ = style.mixed(lambda z: mean + share * (mapping(z) - mean), draw, net)
+    w, _ = style.mixed(lambda z: mean + share * ops.subtract(mapping(z), mean), draw, net)
     return shown(model, net({"w": w, "noise": draw["noise"]}))

@@ -172,3 +172,11 @@ def test_a_state_of_networks_that_did_not_follow_the_resolution_is_refused(tmp_p
     assert str(told.value).endswith("Use the settings of that run or a new folder.")
     for a, b in zip(first, model.game.players["encoder"].get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)  # nothing was taken
+
+
+@pytest.mark.parametrize("shape", [(9, 17, 1), (9, 9, 1), (12, 57, 3)])
+def test_restorer_pools_masks_to_the_cells_of_its_network(shape):
+    recipe = import_module("gantools.gans.restorer").game("tiny", shape)
+    x = np.tanh(np.random.default_rng(0).normal(0, 1, (recipe.batch, *shape))).astype("float32")
+    logs = recipe.model(seed=0).train_on_batch({"x": x}, return_dict=True)
+    assert all(np.isfinite(float(value)) for value in logs.values())

@@ -68,6 +68,19 @@ def test_grey_pictures_train_and_come_out_grey(name):
 
 
 @pytest.mark.parametrize("name", GAMES)
+def test_samples_in_mixed_precision_are_finite_pictures(name):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = load_game(name)(size="tiny", shape=SHAPES[0]).model()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    samples = model.sample(2)
+    assert samples.shape[0] == 2
+    assert samples.shape[-1] == 3
+    assert np.isfinite(samples).all()
+
+
+@pytest.mark.parametrize("name", GAMES)
 def test_players_are_the_same_eager_and_compiled(name):
     for player in load_game(name)(size="tiny", shape=(16, 24, 3)).game.players.values():
         if len(player.outputs) == len(player.inputs) == 1:

@@ -188,6 +188,16 @@ def test_discogan_terms():
     assert found["recon"] == pytest.approx(recon, rel=1e-4)
 
 
+def test_features_in_bfloat16_are_averaged_and_compared_in_float32():
+    random = np.random.default_rng(0)
+    real = random.normal(1, 0.1, (64, 7, 7, 16))
+    fake = real + 0.0015  # less than bfloat16 can tell apart at 1
+    pair = [[ops.cast(x, "bfloat16")] for x in (real, fake)]
+    exact = [np.array(ops.cast(x[0], "float32"), np.float64).mean(axis=0) for x in pair]
+    found = float(domains.feature_distance(*pair))
+    np.testing.assert_allclose(found, np.mean((exact[0] - exact[1]) ** 2), rtol=1e-4)
+
+
 def test_weight_decay_adds_the_weights_to_the_gradient():
     model = model_of("discogan")
     players = ("to_a", "to_b")
