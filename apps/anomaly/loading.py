@@ -123,14 +123,14 @@ class Reader:
     def _window(self, item, frame):
         from .scans import dicom_pixels
 
-        if frame.modality not in dicom_pixels.BY_SERIES:
+        if not frame.by_series:
             return dicom_pixels.window_of([frame])
         if item.series not in self._windows:
             members = self._series.get(item.series, [item])
             # all of them where none of the chosen can be read: never by who asks first
             few = members[:: max(1, len(members) // 16)]
-            frames, lost = dicom_pixels.readable_frames(few)
-            frames = frames or dicom_pixels.readable_frames(members)[0]
+            frames, lost = dicom_pixels.frames_of_series(few)
+            frames = frames or dicom_pixels.frames_of_series(members)[0]
             self.notes |= {one.name: (dicom_pixels.OUTSIDE,) for one in lost}
             self._windows[item.series] = dicom_pixels.window_of(frames)
         return self._windows[item.series]

@@ -141,21 +141,33 @@ def bootstrap(statistic, labels, scores, *, groups=None, resamples=2000, confide
     """Return the percentile interval `(low, high)` of a statistic.
 
     Whole groups are drawn with replacement, apart for groups with anomalies, without, and mixed.
+    One group alone is drawn every time and tells nothing of others: then the interval is all from
+    0 to 1. Draws that are all 0 or all 1 are widened to what so many groups can rule out.
 
     Args:
-        statistic: `(labels, scores) -> float`, for example `auroc`.
+        statistic: `(labels, scores) -> float` from 0 to 1, for example `auroc`.
         labels: `(n,)` of 0 and 1.
         scores: `(n,)`, or `(seeds, n)`: then the seeds are drawn too and the statistic averaged.
         groups: `(n,)` names of patient, part or lot; None takes every item as its own.
         resamples: How many draws; 2000 give the ends to about 2 % of the interval's width.
         confidence: Share of the draws inside.
         seed: Of the draws.
+
+    Source: of n groups none differs, so less than 1 - (1 - confidence)^(1/n) of all groups do;
+        Hanley and Lippman-Hand 1983, doi 10.1001/jama.1983.03330370053031.
     """
     scores = np.atleast_2d(scores)
     labels = np.asarray(labels)
+    few = min(independent(labels, groups))
+    if few < 2:
+        return 0.0, 1.0
     draws = resampled(labels, groups, len(scores), resamples, seed)
     values = [_mean(statistic, labels, scores, rows, picked) for rows, picked in draws]
-    return _ends(values, confidence)
+    low, high = _ends(values, confidence)
+    unseen = 1 - (1 - confidence) ** (1 / few)
+    if high <= 0:
+        return low, unseen
+    return (1 - unseen, high) if low >= 1 else (low, high)
 
 
 def paired_difference(
@@ -163,7 +175,8 @@ def paired_difference(
 ):
     """Return `(difference, low, high)` of ours minus theirs on the same draws.
 
-    Call ours better only when `low` is above 0.
+    Call ours better only when `low` is above 0. Where all anomalies or all normals are of one
+    group, the ends are -1 and 1.
 
     Args: as for `bootstrap`; `ours` and `theirs` have one shape.
     """
@@ -176,7 +189,8 @@ def paired_difference(
     ]
     everyone = np.arange(len(labels)), np.arange(len(ours))
     whole = [_mean(statistic, labels, scores, *everyone) for scores in (ours, theirs)]
-    return whole[0] - whole[1], *_ends(values, confidence)
+    few = min(independent(labels, groups)) < 2
+    return whole[0] - whole[1], *((-1.0, 1.0) if few else _ends(values, confidence))
 
 
 def summary(labels, scores, *, groups=None, resamples=2000, seed=0):
@@ -185,11 +199,13 @@ def summary(labels, scores, *, groups=None, resamples=2000, seed=0):
     Args: as for `bootstrap`; several seeds are averaged.
 
     Returns:
-        Dict: normals, anomalies, auroc, auroc_low, auroc_high, ap, rate (of anomalies, without
-        which an AP says nothing), tpr_at_fpr_1, tpr_at_fpr_5, fpr_at_tpr_95.
+        Dict: normals, anomalies, normal_groups, anomaly_groups, auroc, auroc_low, auroc_high, ap,
+        rate (of anomalies, without which an AP says nothing), tpr_at_fpr_1, tpr_at_fpr_5,
+        fpr_at_tpr_95.
     """
     labels, scores = np.asarray(labels), np.atleast_2d(scores)
     low, high = bootstrap(auroc, labels, scores, groups=groups, resamples=resamples, seed=seed)
+    normal_groups, anomaly_groups = independent(labels, groups)
 
     def mean(statistic, *more):
         return float(np.mean([statistic(labels, row, *more) for row in scores]))
@@ -197,6 +213,8 @@ def summary(labels, scores, *, groups=None, resamples=2000, seed=0):
     return {
         "normals": int(np.sum(labels == 0)),
         "anomalies": int(np.sum(labels == 1)),
+        "normal_groups": normal_groups,
+        "anomaly_groups": anomaly_groups,
         "auroc": mean(auroc),
         "auroc_low": low,
         "auroc_high": high,
@@ -254,6 +272,18 @@ def _pixels(maps, masks):
     if np.isnan(scores).any():
         raise ValueError("A map holds NaN: leave its pixels out of the maps first.")
     return scores, owners
+
+
+def independent(labels, groups=None) -> tuple[int, int]:
+    """Return the number of groups with normals, and of groups with anomalies.
+
+    Args:
+        labels: `(n,)` of 0 and 1.
+        groups: `(n,)` names, or None: each item alone.
+    """
+    labels = np.asarray(labels)
+    names = np.arange(len(labels)) if groups is None else np.asarray(groups)
+    return tuple(len(np.unique(names[labels == label])) for label in (0, 1))
 
 
 def resampled(labels, groups, seeds, resamples, seed):

@@ -197,3 +197,32 @@ def test_summary_has_plain_numbers():
     assert json.loads(json.dumps(row)) == row
     assert row["normals"] == 40 and row["anomalies"] == 10 and row["rate"] == 0.2
     assert row["auroc_low"] <= row["auroc"] <= row["auroc_high"]
+
+
+@pytest.mark.parametrize("alone", [0, 1])
+def test_one_group_of_a_kind_has_no_interval(alone):
+    labels = np.repeat([alone, 1 - alone], [20, 60])
+    groups = ["one"] * 20 + [f"{i}" for i in range(60)]
+    ours, theirs = np.random.default_rng(0).normal(size=(2, 80)) + labels
+    assert d.independent(labels, groups) == ((60, 1) if alone else (1, 60))
+    assert d.bootstrap(d.auroc, labels, ours, groups=groups, resamples=50) == (0, 1)
+    assert d.paired_difference(d.auroc, labels, ours, theirs, groups=groups, resamples=50)[1:] == (
+        -1,
+        1,
+    )
+    row = d.summary(labels, ours, groups=groups, resamples=50)
+    assert (row["auroc_low"], row["auroc_high"]) == (0, 1)
+    assert sorted((row["normal_groups"], row["anomaly_groups"])) == [1, 60]
+    low, high = d.bootstrap(d.auroc, labels, ours, resamples=50)  # each item by itself
+    assert 0 < low < high < 1
+
+
+def test_an_interval_of_one_point_is_as_wide_as_so_few_groups_allow():
+    labels = np.repeat([0, 1], [50, 10])
+    assert d.bootstrap(d.auroc, labels, labels, resamples=50) == (pytest.approx(0.05**0.1), 1)
+    assert d.bootstrap(d.auroc, labels, -labels, resamples=50) == (0, pytest.approx(1 - 0.05**0.1))
+    halves = np.arange(60) // 2  # 5 groups of anomalies
+    low, _ = d.bootstrap(d.auroc, labels, labels, groups=halves, resamples=50)
+    assert low == pytest.approx(0.05**0.2)
+    strict = d.bootstrap(d.auroc, labels, labels, resamples=50, confidence=0.99)
+    assert strict[0] == pytest.approx(0.01**0.1)

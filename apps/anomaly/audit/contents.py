@@ -176,8 +176,8 @@ def mixed_modalities(modalities) -> list[Finding]:
         Finding(
             "mixed-modalities",
             "error",
-            f"The files come from {len(counts)} modalities: {words}. Levels of one mean nothing in "
-            "another: give each its own job.",
+            f"The pictures come from {len(counts)} modalities: {words}. Levels of one mean nothing "
+            "in another: give each its own job.",
             (),
             len(counts),
         )

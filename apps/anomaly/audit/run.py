@@ -83,11 +83,12 @@ def audit_sheet(sheet: Sheet) -> list[Finding]:
 
 
 def _modalities(items):
-    """Return the modality of each DICOM series, once a series."""
+    """Return the modality of each DICOM item; one file a series is opened."""
     scans = [item for item in items if item.series and not item.trouble]
     first = {item.series: item for item in scans if not is_nifti(item.path)}
     if not first:
         return []
     from ..scans.dicom import modality_of
 
-    return [modality_of(item.path) for item in first.values() if is_dicom(item.path)]
+    known = {code: modality_of(i.path) for code, i in first.items() if is_dicom(i.path)}
+    return [known[item.series] for item in scans if item.series in known]

@@ -201,8 +201,10 @@ class Fingerprint:
         """Return a light a number and a tag that is known.
 
         A number differs when Kolmogorov and Smirnov say so at 0.1 % over all numbers together, and
-        the median or the spread moved by half an interquartile range. A tag differs when a
-        twentieth of the items have a value that was never fitted on; fewer are named.
+        the median or the spread moved by half an interquartile range. Where it is known of too few
+        items to compare, it differs when more of the fitted ones had it, by the same p. A tag
+        differs when a twentieth of the items have a value that was never fitted on; fewer are
+        named.
 
         Args:
             numbers, tags: As for `fit`.
@@ -237,10 +239,12 @@ class Fingerprint:
         from scipy.special import kolmogorov
 
         values = np.asarray(values, np.float64)
-        values = values[np.isfinite(values)]
+        rows, values = len(values), values[np.isfinite(values)]
         old, word = np.array(self.numbers[name]), "groups" if units else "items"
         most = units or (np.inf, np.inf)
         fitted, count = min(self.items[name], most[0]), min(len(values), most[1])
+        if count < FEWEST <= min(rows, most[1]):
+            return self._missing(name, len(values), rows, tests, most)
         if min(count, fitted) < FEWEST:
             return Light(name, SAME, 1.0, 0.0, f"{name}: too few {word} to compare.")
         levels = np.linspace(0, 1, len(old))
@@ -261,6 +265,30 @@ class Fingerprint:
         state = DIFFERS if p < RED and serious else WATCH if p < YELLOW and serious else SAME
         text = f"{name}: median {now[1]:.4g}, was {old[50]:.4g}; moved {moved:.1f} of its spread."
         return Light(name, state, p, moved, text)
+
+    def _missing(self, name, known, rows, tests, most):
+        """Return the light of a number that nearly all items lack.
+
+        Args:
+            name: Of the number.
+            known: Of how many items it is known.
+            rows: Items.
+            tests: Numbers that are compared.
+            most: Independent units among the fitted and the new, or infinities.
+
+        Source: the binomial law at the share among the fitted, by Laplace's rule of succession.
+        """
+        from scipy.stats import binom
+
+        had, fitted = self.items[name], max(self.items.values())
+        worth = min(1.0, most[0] / fitted), min(1.0, most[1] / rows)
+        share = (had * worth[0] + 1) / (fitted * worth[0] + 2)
+        counts = int(known * worth[1]), int(rows * worth[1])
+        p = min(1.0, tests * float(binom.cdf(*counts, share)))
+        state = DIFFERS if p < RED else WATCH if p < YELLOW else SAME
+        text = f"{name}: known of {known} of {rows} items, was of {had} of {fitted}"
+        text += "; too few to compare." if state == SAME else "."
+        return Light(name, state, p, share - known / rows, text)
 
 
 def _tag(name, values, seen):

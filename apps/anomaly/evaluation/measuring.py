@@ -63,6 +63,8 @@ def evaluation(data, out, seeds, floors, ablate, as_json, quiet, **chosen):
 
 def table(found) -> list[str]:
     """Return the lines of the table of an evaluation."""
+    from .evaluate import few_sentence
+
     rows, ours = found["rows"], found["rows"]["detector"]
     head = f"{'row':<22}{'AUROC':>7}  {'95 % interval':<17}{'AP':>6}{'TPR@1%':>8}{'TPR@5%':>8}"
     lines = [
@@ -81,6 +83,7 @@ def table(found) -> list[str]:
     lines.append(
         f"Detector minus {found['best_reference']}: {change:+.3f} ({low:+.3f} to {high:+.3f})."
     )
+    lines += [text for text in [few_sentence(ours)] if text]
     for level, row in found["realised"].items():
         lines.append(
             f"False alarms at a wanted rate of {float(level):.0%}: {row['mean']:.1%} of the "

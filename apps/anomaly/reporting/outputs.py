@@ -118,7 +118,8 @@ class Maps:
             for (source, name), slices in self.volume.items():
                 from ..scans.nifti import write_map
 
-                write_map(source, slices, self.draft / f"{file_name(name)}_map.nii.gz")
+                place = self.draft / f"{file_name(name)}_map.nii.gz"
+                write_map(source, slices, place, (CLEAR, FULL))
             self.volume = {key: {}} if key else {}
         return self.volume.get(key)
 

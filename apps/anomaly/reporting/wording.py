@@ -50,7 +50,7 @@ def sentences(outcome, rule, found) -> tuple[str, ...]:
     moved = _moved(outcome.lights)
     told = [found.sentence] if found else []
     # If the detector loses to a simple row, that is the first thing to know.
-    behind = found is not None and found.difference[1] <= 0
+    behind = found is not None and not found.few and found.difference[1] <= 0
     opening = [*told, first] if behind else [first, *told]
     lines = (*opening, groups, seen, failed, *moved, strict, outcome.judge.sentence(rule))
     return tuple(line for line in lines if line)

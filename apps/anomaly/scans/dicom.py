@@ -16,6 +16,13 @@ CLEAN = "NO"  # of BurnedInAnnotation: any other answer, and none, promises noth
 ASIDE = "a localiser, or another direction than its series"
 NO_PICTURE = "a DICOM file of a kind without pictures"
 LEFT_OUT = (ASIDE, NO_PICTURE)  # reasons of what is passed over, by codes
+KINDS = (  # that have rows and columns, but were computed, not taken
+    "1.2.840.10008.5.1.4.1.1.30",  # parametric map
+    "1.2.840.10008.5.1.4.1.1.66",  # segmentation, and deformations, surfaces, tracts and labels
+    "1.2.840.10008.5.1.4.1.1.67",  # real-world values
+    "1.2.840.10008.5.1.4.1.1.481.2",  # dose
+)
+COMPUTED = {"RTDOSE", "SEG"}  # their modalities, where the kind is not said
 FACTS = ("KVP", "SliceThickness", "EchoTime", "RepetitionTime", "MagneticFieldStrength")
 
 
@@ -35,6 +42,7 @@ class Header:
         localiser: Whether it only shows where others lie.
         maker: Manufacturer, used for counting only.
         burned: BurnedInAnnotation: "YES", "NO", or "" where nobody says.
+        unscaled: Whether it is grey and says not how its values become those of the modality.
         facts: Numbers of the acquisition.
     """
 
@@ -50,6 +58,7 @@ class Header:
     localiser: bool
     maker: str
     burned: str
+    unscaled: bool
     facts: tuple[tuple[str, float], ...]
 
 
@@ -118,16 +127,24 @@ def describe(items, salt: str):
         skipped += [(h.name, ASIDE) for h in left_out]
         notes += _spacing_notes(kept, series)
         made += _frames(_in_order(kept), makers)
-    notes += _burned_notes(headers)
-    kinds = Counter(header.modality for header in headers)
-    if len(kinds) > 1:
-        notes.append("Modalities: " + ", ".join(f"{n} {k}" for k, n in kinds.most_common()) + ".")
+    notes += _burned_notes(headers) + _unit_notes(headers) + _modality_notes(headers)
     return made + broken, notes, skipped
 
 
 def modality_of(path) -> str:
     """Return the Modality of a file, "" when it has none."""
-    return str(library().dcmread(path, specific_tags=["Modality"], force=True).get("Modality", ""))
+    return modality_in(library().dcmread(path, specific_tags=["Modality"], force=True))
+
+
+def modality_in(data) -> str:
+    """Return the Modality of a data set, "" when it has none."""
+    return str(data.get("Modality") or "")
+
+
+def is_rescaled(data) -> bool:
+    """Return whether a data set itself says how its values become those of the modality."""
+    pair = data.get("RescaleSlope") is not None and "RescaleIntercept" in data
+    return bool(pair or data.get("ModalityLUTSequence"))
 
 
 def _in_trouble(item, why, salt):
@@ -149,14 +166,39 @@ def _burned_notes(headers):
     ]
 
 
+def _unit_notes(headers):
+    """Return the warning that CT is not in Hounsfield units."""
+    of_ct = [header for header in headers if header.modality == "CT"]
+    raw = sum(header.unscaled for header in of_ct)
+    if not raw:
+        return []
+    return [
+        f"warning: {raw} of {len(of_ct)} CT files give no Hounsfield units: their values "
+        "have no rescale. The grey levels of each such series are those of its own range, as in MR."
+    ]
+
+
+def _modality_notes(headers):
+    """Return the warning that there are several modalities, with the pictures of each."""
+    kinds = Counter()
+    for header in headers:
+        kinds[header.modality or "none"] += header.frames
+    if len(kinds) < 2:
+        return []
+    words = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    return [f"warning: the pictures come from {len(kinds)} modalities: {words}."]
+
+
 def _header(item, salt):
     """Return a `Header`, the sentence why it cannot be read, or None: no picture by its kind."""
     try:
         data = library().dcmread(item.path, stop_before_pixels=True, force=True)
+        meta = getattr(data, "file_meta", None) or {}
+        kind = str(data.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID") or "")
+        if any(f"{kind}.".startswith(f"{one}.") for one in KINDS) or modality_in(data) in COMPUTED:
+            return None
         if data.get("Rows") and data.get("Columns"):
             return _filled(item, data, salt)
-        meta = getattr(data, "file_meta", None) or {}
-        kind = data.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID")
     except UserError:
         raise
     except Exception as error:  # pydicom raises what the broken element happens to be
@@ -164,7 +206,7 @@ def _header(item, salt):
             f"The header of a DICOM file cannot be read ({type(error).__name__}): it may be "
             "truncated. Expected a whole file."
         )
-    if kind and "Image Storage" not in library().uid.UID(str(kind)).name:
+    if kind and "Image Storage" not in library().uid.UID(kind).name:
         return None
     return (
         "The header of a DICOM file does not say how large its picture is: it may be truncated. "
@@ -191,7 +233,7 @@ def _filled(item, data, salt):
             item.group or data.get("PatientID") or data.get("StudyInstanceUID") or item.name, salt
         ),
         code(data.get("SeriesInstanceUID") or item.name, salt),
-        str(data.get("Modality") or ""),
+        modality_in(data),
         frames,
         normal,
         places,
@@ -199,14 +241,20 @@ def _filled(item, data, salt):
         "LOCALIZER" in kinds,
         str(data.get("Manufacturer") or ""),
         str(data.get("BurnedInAnnotation") or "").upper(),
+        int(data.get("SamplesPerPixel") or 1) == 1
+        and not is_rescaled(data)
+        and not _grouped(data, 0, "PixelValueTransformationSequence", "RescaleSlope"),
         _facts(data),
     )
 
 
 def _functional(data, index, sequence, name):
     """Return an attribute from the top, or from the functional groups of an enhanced file."""
-    if data.get(name):
-        return data.get(name)
+    return data.get(name) or _grouped(data, index, sequence, name)
+
+
+def _grouped(data, index, sequence, name):
+    """Return an attribute from the functional groups of an enhanced file, or None."""
     for groups in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
         items = data.get(groups) or ()
         item = items[min(index, len(items) - 1)] if len(items) else None
@@ -243,9 +291,8 @@ def _one_direction(members):
     rounded = [None if h.normal is None else tuple(np.round(h.normal, 1)) for h in kept]
     usual = Counter(rounded).most_common(1)[0][0]
     if usual is not None:
-        kept = [
-            h for h in kept if h.normal is None or abs(float(h.normal @ np.array(usual))) > 0.95
-        ]
+        main = kept[rounded.index(usual)].normal  # a rounded one has not the length 1
+        kept = [h for h in kept if h.normal is None or abs(float(h.normal @ main)) > 0.95]
     return kept, [h for h in members if not any(h is other for other in kept)]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from gantools.errors import UserError
 
-from .dicom import library
+from .dicom import is_rescaled, library, modality_in
 
 WINDOWS = {"CT": (-1000.0, 1000.0)}  # Hounsfield units
 BY_SERIES = {"MR", "PT", "NM"}  # levels are comparable within one series only
@@ -27,19 +27,30 @@ class Frame:
         valid: bool `(h, w)`: not padding.
         modality: "CT", "MR", ...
         inverted: MONOCHROME1: small values are bright.
+        scaled: Whether the file says how its values become those of the modality, or is in colour.
     """
 
     values: np.ndarray
     valid: np.ndarray
     modality: str
     inverted: bool
+    scaled: bool
+
+    @property
+    def by_series(self) -> bool:
+        """Whether its levels can be compared within its series only.
+
+        So it is in MR, PET and nuclear medicine, and in CT without Hounsfield units.
+        """
+        return self.modality in BY_SERIES or (self.modality in WINDOWS and not self.scaled)
 
 
 def read_frame(path, index=None) -> Frame:
     """Read one frame.
 
     Raises:
-        UserError: no pixels, truncated pixels, or a compression without its decoder.
+        UserError: no pixels, truncated pixels, a compression without its decoder, or values that
+            cannot be told from what the file says of them.
     """
     pydicom = library()
     try:
@@ -54,21 +65,34 @@ def read_frame(path, index=None) -> Frame:
             f"The pixels of a DICOM file cannot be decoded ({type(error).__name__}). It may be "
             'truncated, or its compression needs: pip install "gantools[medical]"'
         ) from error
+    try:
+        return _framed(stored, data, index or 0)
+    except Exception as error:  # what is wrong may be any type and length
+        raise UserError(
+            f"The palette, rescale or padding of a DICOM file is broken ({type(error).__name__}): "
+            "the values of its pixels cannot be told. Export it again."
+        ) from error
+
+
+def _framed(stored, data, index):
+    """Return the `Frame` of decoded pixels."""
     kind = str(data.get("PhotometricInterpretation") or "")
     if kind == "PALETTE COLOR":
-        stored = pydicom.pixels.apply_color_lut(stored, data)
-    modality = str(data.get("Modality") or "")
+        stored = library().pixels.apply_color_lut(stored, data)
+    modality = modality_in(data)
     if stored.ndim == 3:
         top = 2.0 ** (8 * stored.dtype.itemsize) - 1
         values = stored[..., :3].astype(np.float32) / np.float32(top)
-        return Frame(values, np.ones(stored.shape[:2], bool), modality, False)
+        return Frame(values, np.ones(stored.shape[:2], bool), modality, False, True)
     stored = _used_bits(stored, data)
-    values = _modality(stored, data, index or 0)
-    return Frame(values, ~_padding(stored, data), modality, kind == "MONOCHROME1")
+    values, scaled = _modality(stored, data, index)
+    return Frame(values, ~_padding(stored, data), modality, kind == "MONOCHROME1", scaled)
 
 
-def readable_frames(items):
+def frames_of_series(items):
     """Return `(frames, items that cannot be read)`: one bad slice must not take its series along.
+
+    Frames that have a window by themselves are left out.
 
     Args:
         items: With `path` and `index`.
@@ -79,25 +103,25 @@ def readable_frames(items):
             frames.append(read_frame(item.path, item.index))
         except UserError:
             lost.append(item)
-    return frames, lost
+    return [frame for frame in frames if frame.by_series], lost
 
 
 def window_of(frames) -> tuple[float, float]:
     """Return the window `(low, high)` in which frames that belong together become levels.
 
-    CT has a fixed one. Of others the 0.5 and 99.5 percentiles of what is not padding; in MR, PET
-    and nuclear medicine of the foreground, which is what exceeds a tenth of the 99.5 percentile.
+    CT in Hounsfield units has a fixed one. Of others the 0.5 and 99.5 percentiles of what is not
+    padding; of series of the foreground, which is what exceeds a tenth of the 99.5 percentile.
 
     Args:
-        frames: `Frame`s of one series (MR, PT, NM), or a single one.
+        frames: `Frame`s of one series where levels are `by_series`, or a single one.
     """
-    modality = frames[0].modality
-    if modality in WINDOWS:
-        return WINDOWS[modality]
+    by_series = frames[0].by_series
+    if frames[0].modality in WINDOWS and not by_series:
+        return WINDOWS[frames[0].modality]
     values = np.concatenate([frame.values[frame.valid].ravel()[::7] for frame in frames])
     if not values.size:
         return 0.0, 1.0
-    if modality in BY_SERIES:
+    if by_series:
         low, high = np.percentile(values, PERCENTILES)
         inside = values[values > low + 0.1 * (high - low)]
         values = inside if inside.size > 100 else values
@@ -198,10 +222,9 @@ def _used_bits(stored, data):
 
 
 def _modality(stored, data, index):
-    """Return stored values in the units of the modality, float32."""
-    pydicom = library()
-    if data.get("ModalityLUTSequence") or data.get("RescaleSlope") is not None:
-        return np.asarray(pydicom.pixels.apply_modality_lut(stored, data), np.float32)
+    """Return stored values in the units of the modality, float32, and whether they are said."""
+    if is_rescaled(data):
+        return np.asarray(library().pixels.apply_modality_lut(stored, data), np.float32), True
     for groups in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
         items = data.get(groups) or ()
         inner = len(items) and items[min(index, len(items) - 1)].get(
@@ -209,8 +232,8 @@ def _modality(stored, data, index):
         )
         if inner:
             slope, intercept = float(inner[0].RescaleSlope), float(inner[0].RescaleIntercept)
-            return stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
-    return stored.astype(np.float32)
+            return stored.astype(np.float32) * np.float32(slope) + np.float32(intercept), True
+    return stored.astype(np.float32), False
 
 
 def _padding(stored, data):

@@ -1,5 +1,6 @@
 """NIfTI volumes: slices in one orientation and spacing, and maps back into the patient's space."""
 
+from collections import Counter
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +15,10 @@ from .medical import is_nifti
 EMPTY = 0.01  # foreground share below which a slice is dropped
 NOTHING = "Every slice of it is empty: expected a volume in which something stands out."
 PERCENTILES = (0.5, 99.5)
+BRIGHT, SLICES, RISE = 99, 75, 0.1  # percentiles in a slice and over slices; share above the dark
+LOOKED_AT = 128  # pixels a side of a slice, for its brightness
+CLEARLY = 1.5  # times the spacing along z, from which slices lie across another axis
+PLANES = ("sagittal", "coronal", "axial")  # by the axis that slices lie across
 _ONE_AT_A_TIME = Lock()
 
 
@@ -33,9 +38,8 @@ def library():
 def describe(items):
     """Return one item a slice of each volume, without empty slices.
 
-    Slices lie across the axis of the largest spacing, or across z when all are alike. The volume is
-    the group; the order of slices is that of space. A volume without any slice to look at is one
-    item, in trouble.
+    Slices lie across `slice_axis`. The volume is the group; the order of slices is that of space. A
+    volume without any slice to look at is one item, in trouble.
 
     Returns:
         `(items, notes)`.
@@ -44,9 +48,9 @@ def describe(items):
         UserError: nibabel is missing.
     """
     library()
-    made, notes = [], []
+    made, notes, planes, dropped = [], [], Counter(), []
     for item in items:
-        share, trouble = _filled(item)
+        share, axis, trouble = _filled(item)
         kept = np.flatnonzero(share >= EMPTY)
         if trouble or not len(kept):
             made.append(replace(
@@ -56,9 +60,12 @@ def describe(items):
             continue
         if library().load(item.path).ndim > 3:
             notes.append(f"{item.name} has more than three axes: its first volume is used.")
+        planes[PLANES[axis]] += 1
+        dropped.append((len(share) - len(kept), len(share), item.name))
         for index in kept:
             place = float(index) / max(1, len(share) - 1)
-            facts = (("slice position", place), ("foreground of slice", float(share[index])))
+            facts = (("slice position", place), ("foreground of slice", float(share[index])),
+                     ("slice axis", float(axis)))  # fmt: skip
             made.append(
                 replace(
                     item,
@@ -69,19 +76,61 @@ def describe(items):
                     facts=item.facts + facts,
                 )
             )
-    return made, notes
+    return made, notes + _plane_notes(planes) + _empty_notes(dropped)
+
+
+def _plane_notes(planes):
+    """Return the warning that volumes are cut in several planes."""
+    if len(planes) < 2:
+        return []
+    words = ", ".join(f"{count} {plane}" for plane, count in planes.most_common())
+    return [
+        f"warning: the slices of {planes.total()} volumes lie in {len(planes)} planes: {words}. "
+        "They show nothing that can be compared: give each plane its own job."
+    ]
+
+
+def _empty_notes(dropped):
+    """Return the note on slices that are left out.
+
+    Args:
+        dropped: `(slices left out, slices, name)`, one a volume.
+    """
+    lost, total = sum(few for few, _, _ in dropped), sum(count for _, count, _ in dropped)
+    if not lost:
+        return []
+    few, count, name = max(dropped, key=lambda one: one[0] / one[1])
+    return [
+        f"{lost} of {total} slices are empty: left out. The most of one volume are {few} of "
+        f"{count} of {name}."
+    ]
 
 
 def _filled(item):
-    """Return `(share of the foreground in each slice, why the volume cannot be read)`."""
+    """Return `(share of the foreground in each slice, axis, why the volume cannot be read)`."""
     if item.trouble:
-        return np.zeros(0), item.trouble
+        return np.zeros(0), 2, item.trouble
     try:
         data, header = volume(item.path)
     except UserError as error:
-        return np.zeros(0), str(error)
-    axis, low = slice_axis(header), data.min() + 0.1 * np.ptp(data)
-    return (data > low).mean(axis=tuple(i for i in range(3) if i != axis)), ""
+        return np.zeros(0), 2, str(error)
+    axis = slice_axis(header)
+    above = data > _floor(data, axis)
+    return above.mean(axis=tuple(i for i in range(3) if i != axis)), axis, ""
+
+
+def _floor(data, axis):
+    """Return the level that the foreground of a volume is above: a tenth from dark to bright.
+
+    One bright spot, or an organ that shines in a few slices, must not turn all others into
+    background: of the slices' 99th percentiles the upper quartile is what is bright.
+    """
+    slices = np.moveaxis(data, axis, 0)
+    rows, columns = (max(1, n // LOOKED_AT) for n in slices.shape[1:])
+    few = slices[:, ::rows, ::columns].reshape(len(slices), -1)
+    low = np.percentile(few, PERCENTILES[0])
+    bright = np.percentile(np.percentile(few, BRIGHT, axis=1), SLICES)
+    return low + RISE * (bright - low)
 
 
 def volume(path: Path):
@@ -127,16 +176,24 @@ def _volume(path, _changed, _size):
 
 
 def slice_axis(header) -> int:
-    """Return across which axis (0, 1, 2) slices are taken: the largest spacing, else z."""
+    """Return across which axis (0, 1, 2) slices are taken: z, unless another is clearly coarser.
+
+    Volumes of nearly equal spacings differ in which is largest by rounding alone: a set of them
+    must not be cut in several planes.
+    """
     spacing = np.array(header.get_zooms()[:3], float)
-    return 2 if np.ptp(spacing) < 1e-3 * spacing.max() else int(np.argmax(spacing))
+    return int(np.argmax(spacing)) if spacing.max() > CLEARLY * spacing[2] else 2
 
 
-def window_of(data: np.ndarray) -> tuple[float, float]:
-    """Return the 0.5 and 99.5 percentiles inside the foreground of a volume."""
+def window_of(data: np.ndarray, axis: int) -> tuple[float, float]:
+    """Return the 0.5 and 99.5 percentiles inside the foreground of a volume.
+
+    Args:
+        data: `(x, y, z)`.
+        axis: Across which slices are taken.
+    """
     values = data.ravel()[::7] if data.size > 1_000_000 else data.ravel()
-    low, high = np.percentile(values, PERCENTILES)
-    inside = values[values > low + 0.1 * (high - low)]
+    inside = values[values > _floor(data, axis)]
     low, high = np.percentile(inside if inside.size > 100 else values, PERCENTILES)
     return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
 
@@ -199,8 +256,9 @@ def read_slice(path, index: int, spacing: float | None = None) -> np.ndarray:
     import cv2
 
     data, header = volume(path)
-    low, high = window_of(data)
-    plane = np.take(data, index, axis=slice_axis(header))
+    axis = slice_axis(header)
+    low, high = window_of(data, axis)
+    plane = np.take(data, index, axis=axis)
     plane = np.clip((plane - low) / (high - low), 0, 1).astype(np.float32)
     h, w = plane_size(header, plane.shape, spacing)
     if (h, w) != plane.shape:
@@ -262,14 +320,15 @@ def plane_size(header, shape, spacing: float | None = None) -> tuple[int, int]:
     return tuple(max(1, round(n * zoom / spacing)) for n, zoom in zip(shape, zooms, strict=True))
 
 
-def write_map(source, maps: dict[int, np.ndarray], target) -> None:
+def write_map(source, maps: dict[int, np.ndarray], target, shown=(0.0, 0.0)) -> None:
     """Write maps of slices as a NIfTI volume in the space of the volume they came from.
 
     Args:
         source: The volume that was scored.
         maps: slice -> float `(h, w)`, as large as `read_slice` gave; other slices become NaN.
         target: `.nii` or `.nii.gz`; float32, with shape, axes and affine of the source's first
-            volume and none of its texts and extensions.
+            volume and none of its texts, extensions, window and intent: a map shows something else.
+        shown: Values that viewers show as darkest and brightest; two zeros leave that to them.
 
     Raises:
         UserError: it cannot be written.
@@ -297,8 +356,10 @@ def write_map(source, maps: dict[int, np.ndarray], target) -> None:
     header.set_data_shape(turned.shape)
     header.set_slope_inter(1, 0)
     header.extensions.clear()  # they may hold a DICOM header, with names
-    for name in {"descrip", "aux_file", "db_name", "intent_name"} & set(header.keys()):
+    for name in {"descrip", "aux_file", "db_name"} & set(header.keys()):
         header[name] = b""
+    header.set_intent("none")  # takes its name and parameters along
+    header["cal_min"], header["cal_max"] = shown
     image = type(original)(turned, original.affine, header)
     suffix = ".nii.gz" if str(target).endswith(".gz") else ".nii"
     with atomic(target) as part:

@@ -224,3 +224,23 @@ def test_magnetic_tiles_stay_silent():
         )
     (train, units), (test, _) = parts
     assert light_of(train, units, test).state == "same"
+
+
+def test_a_number_that_went_missing_rings():
+    rng = np.random.default_rng(9)
+    rare = np.r_[np.ones(20), np.full(180, np.nan)]
+    print_ = Fingerprint.fit({"a": rng.normal(size=200), "rare": rare})
+
+    def light(known, rows, name="a", units=None):
+        values = np.r_[rng.normal(size=known), np.full(rows - known, np.nan)]
+        return print_.compare({name: values}, units=units)[0]
+
+    gone = light(0, 50)
+    assert gone.state == "differs" and gone.effect == pytest.approx(1, abs=0.01)
+    assert gone.sentence == "a: known of 0 of 50 items, was of 200 of 200."
+    assert light(5, 1000).state == "differs"
+    assert light(9, 10).state == "same" and "too few to compare" in light(9, 10).sentence
+    assert light(0, 5).state == "same"  # of so few nothing is said
+    assert light(2, 30, "rare").state == "same"  # as rare as it was
+    assert light(0, 400, units=(20, 4)).state == "same"  # four groups: as few as four items
+    assert light(0, 400, units=(20, 12)).state == "differs"

@@ -184,3 +184,52 @@ def test_streams_of_codes_and_frames_are_ordered_by_file_and_index(tmp_path):
 def test_digits_that_are_no_decimals_are_letters_of_a_name():
     assert stream.natural("5\u00b23.png")[0] == (0, 5, "")
     assert sorted(["5\u00b210", "5\u00b29"], key=stream.natural) == ["5\u00b29", "5\u00b210"]
+
+
+def grouped(anomalies):
+    """Return items of 60 normals, each by itself, and of 20 anomalies in so many groups."""
+    bad = [Subject(f"b{i}", f"patient {i % anomalies}", "x", 1) for i in range(20)]
+    return subjects([0] * 60) + bad
+
+
+def test_one_patient_decides_nothing():
+    random, labels = np.random.default_rng(0), np.repeat([0, 1], [60, 20])
+    for _ in range(5):  # the row is far better on this patient
+        ours, theirs = random.normal(size=(2, 80)) + np.outer([0, 3], labels)
+        found = evaluate.evaluate(grouped(1), [run(ours, knn5=theirs)], [0.1], ROWS)
+        row = found.rows["detector"]
+        assert (row["auroc_low"], row["auroc_high"], *found.difference[1:]) == (0, 1, -1, 1)
+        assert found.sentence.startswith(
+            "Too few to compare: the anomalies are of 1 group, where an item of none counts as one;"
+        )
+        assert "beat" not in found.sentence
+
+
+@pytest.mark.parametrize(("groups", "words"), [(4, "are of 4 groups"), (5, "A simple row beats")])
+def test_a_verdict_needs_five_groups(groups, words):
+    random, labels = np.random.default_rng(0), np.repeat([0, 1], [60, 20])
+    ours, theirs = random.normal(size=(2, 80)) + np.outer([0, 3], labels)
+    found = evaluate.evaluate(grouped(groups), [run(ours, knn5=theirs)], [0.1], ROWS)
+    assert words in found.sentence
+    assert found.difference[2] < 0  # the interval itself is there
+
+
+def test_one_anomaly_among_normals_makes_no_row_better():
+    random, labels = np.random.default_rng(0), np.repeat([0, 1], [60, 1])
+    groups = [f"{i}" for i in range(61)]
+    for kinds in (labels, 1 - labels):  # one normal among anomalies
+        ours, *theirs = random.normal(size=(4, 1, 61))
+        ends = evaluate.against_best(kinds, ours, np.stack(theirs), groups=groups, resamples=20)
+        assert ends[1:] == (-1, 1) and -1 < ends[0] < 1
+
+
+def test_the_table_says_that_there_are_too_few():
+    from gantools.apps.anomaly.evaluation import measuring
+
+    scores = np.r_[np.linspace(0, 1, 60), np.linspace(2, 3, 20)]
+    for groups in (3, 5):
+        found = evaluate.evaluate(grouped(groups), [run(scores)], [0.1], ROWS).to_dict()
+        found |= {"data": "x", "fit": 9, "calibration": (1, 9), "seeds": [0], "detector": "encoder",
+                  "realised": {}, "without": {}, "fit_seconds": 1, "score_ms": 1,
+                  "peak_mb": 1}  # fmt: skip
+        assert any("Too few" in line for line in measuring.table(found)) == (groups < 5)

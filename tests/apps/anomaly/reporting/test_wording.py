@@ -2,7 +2,9 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from gantools.apps.anomaly.calibration.calibrate import Rule
 from gantools.apps.anomaly.reporting import wording
 
 
@@ -26,3 +28,16 @@ def test_what_ranks_and_what_only_draws(kind, ranking, settings, wanted, drawn):
     assert wanted in text and (wording.DRAWN in text) == drawn
     assert f"Parts that rank, with equal weight: {', '.join(ranking)}." in text
     assert "Fitted on 80 normals; 20 others scale the parts and 30 more give" in text
+
+
+@pytest.mark.parametrize(("few", "first"), [("", "A row beats"), ("Too few", "0 of 9 items look")])
+def test_that_a_row_is_better_comes_first_where_it_can_be_known(few, first):
+    scored = SimpleNamespace(p=np.full(9, 0.5), groups={}, errors={}, halves=())
+    judge = SimpleNamespace(sentence=lambda rule: "", seen_groups=lambda groups: [False] * 9)
+    outcome = SimpleNamespace(
+        scored=scored, judge=judge, lights=(), items=[SimpleNamespace(group=None)] * 9,
+        group_rules=lambda *_: {},
+    )  # fmt: skip
+    found = SimpleNamespace(few=few, sentence=few or "A row beats", difference=(-0.2, -1, -0.1))
+    lines = wording.sentences(outcome, Rule.of(99, 0.05), found)
+    assert lines[0].startswith(first) and found.sentence in lines[:2]

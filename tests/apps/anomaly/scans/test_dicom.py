@@ -272,3 +272,44 @@ def test_only_words_of_a_class_are_kinds_of_undescribed_folders(tmp_path):
     assert sorted((i.part, i.label or 0, i.kind) for i in found.items) == [
         ("test", 0, ""), ("test", 1, "abnormal"), ("train", 0, "")
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("tilt", [0, 18.3, 20, 32, 33.2, 45])
+def test_a_tilted_series_is_whole_and_its_scout_is_not(tmp_path, tilt):
+    angle = np.radians(tilt)
+    along = np.array([0, np.cos(angle), np.sin(angle)])
+    across = np.array([0, -np.sin(angle), np.cos(angle)])
+    for i in range(7):
+        data = dataset(np.arange(256, dtype=np.int16).reshape(16, 16), modality="MR", number=i)
+        data.ImageOrientationPatient = [1, 0, 0, *(across if i == 6 else along).round(6).tolist()]
+        data.ImagePositionPatient = (across * 3 * i).round(6).tolist()
+        save(data, tmp_path / f"{i}.dcm")
+    found = layouts.find(tmp_path)
+    assert [item.path.name for item in found.items] == [f"{i}.dcm" for i in range(6)]
+    assert [reason for _, reason in found.skipped] == [dicom.ASIDE]
+
+
+def test_doses_and_segmentations_are_no_pictures(tmp_path):
+    pixels = np.arange(256, dtype=np.uint16).reshape(16, 16)
+    save(dataset(pixels, RescaleSlope=1, RescaleIntercept=0), tmp_path / "ct.dcm")
+    made = {"481.2": "RTDOSE", "66.4": "SEG", "66.7": "SEG", "30": "MR", "9": "SEG"}
+    for number, modality in made.items():
+        kind = f"1.2.840.10008.5.1.4.1.1.{number}"
+        data = dataset(np.stack([pixels] * 3), modality=modality, SOPClassUID=kind, series=number)
+        save(data, tmp_path / f"{number}.dcm")
+    portal = "1.2.840.10008.5.1.4.1.1.481.1"  # a picture of the patient, by the same machine
+    save(dataset(pixels, modality="RTIMAGE", SOPClassUID=portal, series="1.9"), tmp_path / "p.dcm")
+    found = layouts.find(tmp_path)
+    assert {item.path.name for item in found.items} == {"ct.dcm", "p.dcm"}
+    assert [reason for _, reason in found.skipped] == [dicom.NO_PICTURE] * len(made)
+
+
+def test_pictures_of_several_modalities_are_counted(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 900, (5, 16, 16)).astype(np.uint16)
+    save(dataset(pixels, modality="NM", series="1.1"), tmp_path / "nm.dcm")
+    for i, one in enumerate(pixels[:2]):
+        save(dataset(one[::-1].copy(), modality="MR", number=i), tmp_path / f"mr{i}.dcm")
+    found = layouts.find(tmp_path)
+    assert "warning: the pictures come from 2 modalities: 5 NM, 2 MR." in found.notes
+    (error,) = (f for f in audit(found).findings if f.rule == "mixed-modalities")
+    assert "2 modalities: 5 NM, 2 MR." in error.sentence

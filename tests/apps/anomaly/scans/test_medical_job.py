@@ -59,6 +59,7 @@ def test_nifti_volumes_are_groups_and_maps_lie_in_their_space(tmp_path):
     assert len(maps) == 7
     bad = nibabel.load(next(path for path in maps if "bad_00" in path.name))
     np.testing.assert_allclose(bad.affine, affine)
+    assert (bad.header["cal_min"], bad.header["cal_max"]) == (1, 4)  # the scale of all maps
     heat = np.asarray(bad.dataobj)
     assert heat.shape == (20, 24, 5)
     assert np.unravel_index(np.nanargmax(heat), heat.shape)[2] == 2

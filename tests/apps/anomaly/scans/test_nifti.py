@@ -188,3 +188,61 @@ def test_without_the_extra(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"gantools\[medical\]") as error:
         layouts.find(tmp_path)
     assert error.value.code == MISSING_EXTRA
+
+
+def column(slices=24):
+    """Return tissue of 100 around noisy air, `(24, 26, slices)`; air alone in the first slice."""
+    random = np.random.default_rng(0)
+    grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, n) for n in (24, 26)], indexing="ij"))
+    data = random.uniform(0, 5, (24, 26, slices))
+    data[(grid**2).sum(0) < 0.6] = random.normal(100, 10, ((grid**2).sum(0) < 0.6).sum())[:, None]
+    data[..., 0] = random.uniform(0, 5, (24, 26))
+    return data.astype(np.float32)
+
+
+@pytest.mark.parametrize("bright", ["spot", "organ"])
+def test_what_shines_in_a_few_slices_takes_no_others_away(tmp_path, bright):
+    data = column()
+    if bright == "spot":
+        data[12, 13, 5] = 1500
+    else:
+        data[8:14, 8:14, 5:8] = 3000
+    save(tmp_path / "v.nii", data)
+    found = layouts.find(tmp_path)
+    assert [item.index for item in found.items] == list(range(1, 24))
+    (note,) = (note for note in found.notes if "empty" in note)
+    assert note.startswith("1 of 24 slices are empty: left out.") and "1 of 24 of v.nii" in note
+    middle = Reader(found.items).pixels(found.items[15])
+    assert (middle > 0).mean() > 0.4  # the tissue lies inside the window
+
+
+@pytest.mark.parametrize(
+    ("zooms", "plane"),
+    [((0.7, 0.7, 0.625), 2), ((0.7, 0.7, 1.25), 2), ((1.0, 0.98, 0.98), 2), ((1, 1, 1), 2),
+     ((1.0, 1.002, 1.0), 2), ((4, 1, 1), 0), ((1, 3, 1), 1), ((1.0, 1.4, 1.0), 2)],
+)  # fmt: skip
+def test_slices_are_axial_unless_another_spacing_is_clearly_larger(tmp_path, zooms, plane):
+    path = save(tmp_path / "v.nii", ball((12, 13, 14)), np.diag([*map(float, zooms), 1]))
+    assert nifti.slice_axis(nifti.volume(path)[1]) == plane
+    assert {dict(item.facts)["slice axis"] for item in layouts.find(tmp_path).items} == {plane}
+
+
+def test_volumes_that_are_cut_in_several_planes_are_warned_of(tmp_path):
+    for name, zooms in (("a", (1.0, 1, 4)), ("b", (1.0, 1, 4)), ("c", (4.0, 1, 1))):
+        save(tmp_path / f"{name}.nii", ball(), np.diag([*zooms, 1]))
+    (note,) = (note for note in layouts.find(tmp_path).notes if "planes" in note)
+    assert note.startswith("warning: the slices of 3 volumes lie in 2 planes: 2 axial, 1 sagittal.")
+
+
+@pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image])
+def test_maps_have_their_own_window_and_no_intent(tmp_path, kind):
+    image = kind(ball(), np.diag([1, 1, 3, 1]))
+    image.header["cal_min"], image.header["cal_max"] = -160, 240
+    image.header.set_intent("t test", (10,), name="CANARY")
+    nibabel.save(image, tmp_path / "v.nii")
+    nifti.write_map(tmp_path / "v.nii", {3: np.ones((24, 26))}, tmp_path / "m.nii", (1, 4))
+    header = nibabel.load(tmp_path / "m.nii").header
+    assert (header["cal_min"], header["cal_max"]) == (1, 4)
+    assert header.get_intent() == ("none", (), "") and header["intent_p1"] == 0
+    nifti.write_map(tmp_path / "v.nii", {}, tmp_path / "m.nii")
+    assert nibabel.load(tmp_path / "m.nii").header["cal_max"] == 0
