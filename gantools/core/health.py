@@ -53,6 +53,7 @@ class Health(Counting):
         interval: Cycles between two checks, None before the first: the second check comes after
             two intervals, the third after three. Rows in `path` bring back that of the run.
         alarms: Every alarm that this object raised: dicts of its cycle and its `Verdict`'s fields.
+        before: Likewise those that were raised in the rows that this `fit` took up.
         spent: Seconds of checks in this `fit`.
         restored: Cycle that this `fit` brought back, or None.
 
@@ -84,10 +85,10 @@ class Health(Counting):
         self.path = Path(path) if path else None
         self.states = Path(states) if states else None
         self.rows, self.alarms, self.spent, self.restored = [], [], 0.0, None
-        self.interval = None
+        self.before, self.interval = [], None
 
     def on_train_begin(self, logs=None):
-        """Take up the rows of the run so far."""
+        """Take up the rows of the run so far, and say which alarms still stand."""
         super().on_train_begin()
         self.spent, self.restored = 0.0, None
         self._sums, self._count, self._broken = {}, 0, False
@@ -100,8 +101,11 @@ class Health(Counting):
         if written:
             with atomic(self.path) as part:
                 Path(part).write_text("".join(json.dumps(row) + "\n" for row in self.rows))
-        known = {v.finding for v in self.verdicts() if v.state == "alarm"}
-        self._active = known - {"divergence"}  # that one is acted upon again
+        self.before = raised(self.rows)  # not as was written: a start that is killed writes nothing
+        known = [v for v in self.verdicts() if v.state == "alarm" and v.finding != "divergence"]
+        self._active = {verdict.finding for verdict in known}  # divergence is acted upon again
+        for verdict in known:
+            self.say(f"From before: {verdict.line()}")
         self._unseen = None
 
     def on_train_batch_end(self, batch, logs=None):
@@ -231,6 +235,23 @@ class Health(Counting):
 def _unwritable(value) -> bool:
     """Return whether JSON has no such number."""
     return isinstance(value, float) and not math.isfinite(value)
+
+
+def raised(rows) -> list[dict]:
+    """Return the alarms that a run of these rows has raised: each in the row that it begins in.
+
+    Args:
+        rows: Rows of a run, oldest first.
+
+    Returns:
+        Dicts as in `Health.alarms`.
+    """
+    found, active = [], set()
+    for n, row in enumerate(rows, 1):
+        alarms = [verdict for verdict in verdicts.judge(rows[:n]) if verdict.state == "alarm"]
+        found += [{"cycle": row["cycle"], **vars(v)} for v in alarms if v.finding not in active]
+        active = {verdict.finding for verdict in alarms}
+    return found
 
 
 def gradient_changes(row, rows) -> dict:

@@ -19,10 +19,45 @@ import numpy as np
 from keras import ops
 
 from gantools.core import parallel
+from gantools.data.files import make_folder
 from gantools.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows: nobody is kept away there
+    fcntl = None
 
 SCHEMA = 1
 NEEDED = {"cycle", "images", "backend", "blake2b", "notes"}  # in meta.json, by its readers
+
+
+@contextlib.contextmanager
+def claimed(folder):
+    """Keep a run's folder to one training: a second would delete drafts and write into its logs.
+
+    The lock is on the folder itself: it leaves no file, and goes with the process, however that
+    ends. Who reads a run needs none. Of several processes of one run the first holds it.
+
+    Args:
+        folder: The run's folder; made when missing.
+
+    Raises:
+        UserError: another process trains in it, or it cannot be made.
+    """
+    make_folder(folder)
+    handle = os.open(folder, os.O_RDONLY) if fcntl and parallel.is_main() else None
+    try:
+        # All know it before one of several processes deletes anything.
+        (taken,) = parallel.any_of(handle is not None and not _lock(handle))
+        if taken:
+            raise UserError(
+                f"Another process trains in {folder}. Wait for its end, stop it, or choose another "
+                "folder."
+            )
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 def save_state(model, root, *, keep=2, notes=None, alone=False):
@@ -180,6 +215,15 @@ def _digest(path):
             return hashlib.file_digest(file, "blake2b").hexdigest()
     except OSError:
         return None
+
+
+def _lock(handle):
+    """Lock an open folder until it is closed; return False where another process has done so."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:  # others: not every file system knows locks
+        return not isinstance(error, BlockingIOError)
+    return True
 
 
 def _flush(file):

@@ -29,6 +29,7 @@ _PAIRS = (
     ("arr_0", "arr_1"),
 )
 _IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+CHUNK = 1 << 24  # numbers that become bytes at a time: their floats take four times as much
 
 
 def is_array_file(path: Path) -> bool:
@@ -36,7 +37,7 @@ def is_array_file(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+def read_arrays(path: Path, labels: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
     """Read the pictures, and the labels when there are any, of an array file.
 
     Labels are taken from the same `.npz`, from `NAME_labels.npy` or `.npz` beside `NAME.npy` or
@@ -44,9 +45,10 @@ def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
     Args:
         path: A file with one of `SUFFIXES`.
+        labels: Whether labels are wanted; else they are not read, whatever they are.
 
     Returns:
-        Pictures as stored, `(n, ...)`, and labels `(n,)` or None.
+        Pictures as stored, `(n, ...)`, and labels as stored, or None.
 
     Raises:
         UserError: the file is broken, too large for the memory, or holds no known name.
@@ -54,10 +56,10 @@ def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     name = path.name.lower()
     try:
         if name.endswith(".npz"):
-            return _read_npz(path)
+            return _read_npz(path, labels)
         if name.endswith((".npy", ".npy.xz")):
-            return _read_npy(path), _labels_beside_npy(path)
-        return read_idx(path), _labels_beside_idx(path)
+            return _read_npy(path), _labels_beside_npy(path) if labels else None
+        return read_idx(path), _labels_beside_idx(path) if labels else None
     except (
         ValueError,
         EOFError,
@@ -174,19 +176,22 @@ def _to_bytes(images: np.ndarray, source: str | os.PathLike) -> np.ndarray:
             f"{source}: expected values in [0, 1], [-1, 1] or [0, 255]. "
             f"Received: {low:g} to {high:g}."
         )
-    return np.rint(images.astype(np.float32) * np.float32(scale) + np.float32(offset)).astype(
-        np.uint8
-    )
+    found = np.empty(images.shape, np.uint8)
+    rows = max(1, CHUNK // images[0].size)
+    for start in range(0, len(images), rows):
+        part = images[start : start + rows].astype(np.float32)
+        found[start : start + rows] = np.rint(part * np.float32(scale) + np.float32(offset))
+    return found
 
 
-def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+def _read_npz(path: Path, wanted: bool) -> tuple[np.ndarray, np.ndarray | None]:
     with np.load(path, allow_pickle=False) as file:
         names = {name.lower(): name for name in file.files}
         for images, labels in _PAIRS:
             if images in names:
                 with file.zip.open(names[images] + ".npy") as member:
                     pictures = _read_stream(member, path)
-                return pictures, file[names[labels]] if labels in names else None
+                return pictures, file[names[labels]] if wanted and labels in names else None
         expected = ", ".join(pair[0] for pair in _PAIRS)
         raise UserError(
             f"{path}: expected an array named {expected}. Received: {', '.join(file.files)}."

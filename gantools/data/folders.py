@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gantools.data import arrays, pictures
+from gantools.data import arrays, headers, pictures
 from gantools.errors import ALL_FAILED, SOME_FAILED, UserError
 
 FLOAT_MARGIN = 0.05  # beyond [0, 1], where sharpened floating-point pictures may go
@@ -50,6 +50,7 @@ def load_images(
     *,
     strict: bool = False,
     part: str | None = None,
+    labels: bool = True,
 ) -> Dataset:
     """Load a set of pictures.
 
@@ -62,12 +63,14 @@ def load_images(
             channel is blended onto white.
         strict: Fail at the first unreadable picture, where otherwise it is listed in `skipped`.
         part: "left" or "right" takes that half of each picture, for pictures side by side.
+        labels: Whether labels in array files are wanted; else they are not looked at.
 
     Returns:
         The set, in sorted order of names.
 
     Raises:
-        UserError: nothing there, nothing readable, or pictures of several sizes and no `size`.
+        UserError: nothing there, nothing readable, pictures of several sizes and no `size`, more
+            than half of the memory, or labels that do not tell one class a picture.
     """
     path = Path(path)
     if not path.exists():
@@ -77,13 +80,13 @@ def load_images(
     if not arrays.is_array_file(path):
         expected = ", ".join(arrays.SUFFIXES)
         raise UserError(f"{path}: expected a folder of pictures or a file ending in {expected}.")
-    stored, labels = arrays.read_arrays(path)
+    stored, told = arrays.read_arrays(path, labels)
     images = _half(arrays.to_uint8(stored, path), part)
     wanted = channels or (1 if images.shape[-1] == 1 else 3)
     if size is not None or images.shape[-1] != wanted:
         arrays.check_memory(len(images) * (size or images.shape[1]) ** 2 * wanted, path)
         images = np.stack([_fit(image, size, wanted) for image in images])
-    return _label(Dataset(images, source=str(path)), labels)
+    return _label(Dataset(images, source=str(path)), told)
 
 
 def list_pictures(folder: str | os.PathLike) -> tuple[list[Path], tuple[str, ...]]:
@@ -102,7 +105,7 @@ def list_pictures(folder: str | os.PathLike) -> tuple[list[Path], tuple[str, ...
     classes = {}
     for item in _visible(folder):
         if item.is_dir():
-            found = sorted(file for file in item.rglob("*") if _is_picture(file) and file.is_file())
+            found = sorted(file for file in item.rglob("*") if _is_picture(file, item))
             classes |= {item.name: found} if found else {}
     if direct and classes:
         raise UserError(
@@ -116,7 +119,7 @@ def list_pictures(folder: str | os.PathLike) -> tuple[list[Path], tuple[str, ...
 
 def picture_files(folder: Path) -> list[Path]:
     """Return the picture files that lie directly in a folder, sorted; hidden ones are left out."""
-    return [item for item in _visible(folder) if item.is_file() and _is_picture(item)]
+    return [item for item in _visible(folder) if _is_picture(item, folder)]
 
 
 def as_bytes(
@@ -151,6 +154,8 @@ def _load_folder(
     if size is not None:
         arrays.check_memory(len(files) * size * size * (channels or 3), folder)
     with ThreadPoolExecutor() as pool:  # decoding releases the interpreter's lock
+        if size is None:
+            _check_headers([h for h in pool.map(_header, files) if h], channels, folder)
         loaded = list(pool.map(read, files))
     names = [file.relative_to(folder).as_posix() for file in files]
     good = [i for i, item in enumerate(loaded) if isinstance(item, np.ndarray)]
@@ -168,12 +173,37 @@ def _load_folder(
     if not class_names:
         return dataset
     parents = [names[i].partition("/")[0] for i in good]
-    labels = np.array([class_names.index(parent) for parent in parents], np.int64)
-    return replace(dataset, labels=labels, class_names=class_names)
+    known = tuple(name for name in class_names if name in parents)
+    left_out = tuple(
+        (f"{name}/", "none of its pictures can be read: it is no class")
+        for name in class_names
+        if name not in known
+    )
+    labels = np.array([known.index(parent) for parent in parents], np.int64)
+    return replace(dataset, labels=labels, class_names=known, skipped=skipped + left_out)
 
 
-def _stack(images: list[np.ndarray], channels: int | None, folder: Path) -> np.ndarray:
-    sizes = Counter(image.shape[:2] for image in images)
+def _header(file: Path) -> headers.Header | None:
+    """Return the header of a picture that is going to be decoded, None of one that is not."""
+    try:
+        found = pictures.header(file)
+        pictures.check_size(file, found)
+    except UserError:
+        return None  # `pictures.read` tells why
+    return found
+
+
+def _check_headers(found: list[headers.Header], channels: int | None, folder: Path) -> None:
+    """Refuse pictures of several sizes, or too many, before the first of them is decoded."""
+    sizes = [(h.height, h.width)[:: -1 if h.orientation >= 5 else 1] for h in found]
+    _check_sizes(sizes, folder)
+    wanted = channels or (1 if all(h.channels in (1, 2) for h in found) else 3)
+    arrays.check_memory(sum(height * width for height, width in sizes) * wanted, folder)
+
+
+def _check_sizes(sizes: list[tuple[int, int]], folder: Path) -> None:
+    """Refuse pictures of several sizes `(height, width)`."""
+    sizes = Counter(sizes)
     if len(sizes) > 1:
         shown = ", ".join(f"{w}x{h} ({count})" for (h, w), count in sizes.most_common(3))
         more = f" and {len(sizes) - 3} more" if len(sizes) > 3 else ""
@@ -181,6 +211,10 @@ def _stack(images: list[np.ndarray], channels: int | None, folder: Path) -> np.n
             f"The pictures of {folder} have {len(sizes)} sizes: {shown}{more}. Expected one. Give "
             "--resolution N to crop each to its central square and resize it to N x N pixels."
         )
+
+
+def _stack(images: list[np.ndarray], channels: int | None, folder: Path) -> np.ndarray:
+    _check_sizes([image.shape[:2] for image in images], folder)
     wanted = channels or (1 if all(image.shape[-1] == 1 for image in images) else 3)
     return np.stack([_to_channels(image, wanted) for image in images])
 
@@ -188,7 +222,7 @@ def _stack(images: list[np.ndarray], channels: int | None, folder: Path) -> np.n
 def _label(dataset: Dataset, labels: np.ndarray | None) -> Dataset:
     if labels is None:
         return dataset
-    labels = np.asarray(labels)
+    labels = _plain(np.asarray(labels))
     if labels.shape not in ((len(dataset),), (len(dataset), 1)):
         raise UserError(
             f"{dataset.source}: expected one label for each of {len(dataset)} pictures. "
@@ -200,12 +234,27 @@ def _label(dataset: Dataset, labels: np.ndarray | None) -> Dataset:
     )
 
 
+def _plain(labels: np.ndarray) -> np.ndarray:
+    """Return labels as people name classes: no rows with a single one, no bytes, no 3.0."""
+    if labels.dtype.kind == "S":
+        return np.char.decode(labels, "utf-8", "backslashreplace")
+    if labels.dtype.kind not in "biuf":
+        return labels
+    if labels.ndim == 2 and labels.shape[1] > 1 and np.isin(labels, (0, 1)).all():
+        return labels.argmax(axis=1) if (labels.sum(axis=1) == 1).all() else labels
+    if labels.dtype.kind == "f" and (labels == np.rint(labels)).all() and np.isfinite(labels).all():
+        return labels.astype(np.int64)
+    return labels
+
+
 def _visible(folder: Path) -> list[Path]:
     return sorted(item for item in folder.iterdir() if not item.name.startswith("."))
 
 
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in pictures.SUFFIXES and not path.name.startswith(".")
+def _is_picture(path: Path, folder: Path) -> bool:
+    """Return whether a path below a folder is a picture, and nothing on the way to it is hidden."""
+    hidden = any(name.startswith(".") for name in path.relative_to(folder).parts)
+    return path.suffix.lower() in pictures.SUFFIXES and not hidden and path.is_file()
 
 
 def _to_byte_picture(picture: pictures.Picture) -> np.ndarray:

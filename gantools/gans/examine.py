@@ -31,7 +31,7 @@ def examine(run: Path, data: Path | None = None) -> dict:
         `Verdict`, alarms first) and `checks` (the rows).
 
     Raises:
-        UserError: the folder is no run, or `data` are pictures of another shape or class.
+        UserError: the folder is no run, or `data` are few or pictures of another shape or class.
     """
     model, kept = open_run(run)
     held_out, train, words = reals(kept, data)
@@ -79,7 +79,8 @@ def reals(kept, data: Path | None):
         Dicts of arrays by their names in the batch, None where there are none.
 
     Raises:
-        UserError: `data` cannot be loaded in the shape of the run's, or has other classes.
+        UserError: `data` cannot be loaded in the shape of the run's, has other classes, or fewer
+            pictures than are compared: those that the run learned from would take their place.
     """
     settings, given = kept.settings, data and _load(data, kept)
     aside, learned = None, None
@@ -88,12 +89,22 @@ def reals(kept, data: Path | None):
         chosen = hold_back(own, settings["seed"], settings["batch"])
         learned, aside = ({k: own.arrays[k][i] for k, i in part.items()} for part in chosen)
     if given and given is not own:
+        count = min(map(len, given.arrays.values()))
+        if count < observe.ENOUGH:
+            raise UserError(
+                f"{data} holds {count} pictures, too few to compare with. Give at least "
+                f"{observe.ENOUGH}."
+            )
         return given.arrays, learned, f"the pictures of {data}"
     if own is None:
         return None, None, "nothing: give pictures with --data"
     count = min(map(len, aside.values()))
     if not count or not settings.get("held_out"):
         return None, own.arrays, "the pictures that it learned from"
+    if count < observe.ENOUGH:
+        few = f"only {count} were set aside, {observe.ENOUGH} are needed"
+        known = min(map(len, learned.values()))
+        return aside, learned, f"the {known} pictures that it learned from ({few})"
     return aside, learned, f"{count} pictures that it set aside"
 
 
@@ -110,21 +121,25 @@ def _own(kept):
 def _load(source: Path, kept):
     """Load pictures as the run did, or else at its size; labels count as in the run."""
     settings, halves = kept.settings, kept.results.get("side_by_side", False)
-    shape, kind = list(settings["shape"]), settings.get("data", "pictures")
+    kind, side = settings.get("data", "pictures"), settings["shape"][0]
+    wanted = {key: tuple(settings[key]) for key in ("shape", "target") if key in settings}
     if kind in ("pairs", "domains") and not halves and two_folders(source) is None:
         raise UserError(
             f"Expected {str(source)!r} to hold two folders of pictures, a and b, as the data that "
             "the run learned from. Give such a folder."
         )
     loaded = None
-    with suppress(UserError):  # several sizes, perhaps
-        loaded = load(kind, source, side_by_side=halves)
-    if loaded is None or list(loaded.options["shape"]) != shape:
-        loaded = load(kind, source, shape[0], side_by_side=halves)
-    if list(loaded.options["shape"]) != shape:
+    if any(shape[:2] != (side, side) for shape in wanted.values()):  # not made by --resolution
+        with suppress(UserError):  # several sizes, perhaps
+            loaded = load(kind, source, side_by_side=halves)
+    if loaded is None:  # at once: whole photographs could need more memory than there is
+        loaded = load(kind, source, side, side_by_side=halves)
+    found = {key: tuple(loaded.options[key]) for key in wanted}
+    if found != wanted:
+        first, second = (" and ".join(map(str, d.values())) for d in (found, wanted))
         raise UserError(
-            f"{source} holds pictures of shape {loaded.options['shape']}. The run learned from "
-            f"{tuple(shape)}. Give pictures of that shape."
+            f"{source} holds pictures of shape {first}. The run learned from {second}. Give "
+            "pictures of that shape."
         )
     return _relabelled(loaded, settings) if kind == "labelled" else loaded
 

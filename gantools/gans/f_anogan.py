@@ -61,6 +61,7 @@ def game(size="small", shape=(64, 64, 1), *, seed=0, **overrides) -> Recipe:
         repeats=5 if true else 1,
         ema=Ema(s["half_life"]) if s["half_life"] else None,
     )
+    nets["encoder"].kappa = s["kappa"]  # a faithful game has no turn that could tell it later
     players = {**description.players, "encoder": nets["encoder"]}
     turns = (*description.turns, *(() if true else (_encoder_turn(s["kappa"]),)))
     betas = {"beta_1": 0.0, "beta_2": 0.9} if true else {"beta_1": 0.5}
@@ -68,8 +69,9 @@ def game(size="small", shape=(64, 64, 1), *, seed=0, **overrides) -> Recipe:
     return Recipe(dataclasses.replace(description, players=players, turns=turns), adam, s["batch"])
 
 
-def encoder_stage(model, *, kappa=1.0, rate=5e-5, batch=64) -> Recipe:
+def encoder_stage(model, *, rate=5e-5, batch=64) -> Recipe:
     """Return the recipe of the second stage: E learns, the trained G and critic stand still."""
+    kappa = model.game.players["encoder"].kappa
     description = Game(
         players={name: model.best(name) for name in model.game.players},
         turns=(_encoder_turn(kappa),),
@@ -86,8 +88,8 @@ def score_parts(model, x):
 def explained(model, x):
     """Return `(parts, G(E(x)))`; "latent" is |E(x) - E(G(E(x)))|^2, the paper's second score."""
     parts, made = looked(model, x, _look, ("generator", "discriminator", "encoder"))
-    kappa = [t.weights["features"] for t in model.game.turns if t.name == "encoder"] or [1.0]
-    return {"f_anogan": parts["residual"] + kappa[0] * parts["features"], **parts}, made
+    kappa = model.game.players["encoder"].kappa
+    return {"f_anogan": parts["residual"] + kappa * parts["features"], **parts}, made
 
 
 def _encoder_turn(kappa):

@@ -26,8 +26,8 @@ def low_pictures(shape: tuple[int, int, int], scale: int):
     height, width, channels = shape
     if height % scale or width % scale:
         raise UserError(
-            f"The sides must be multiples of scale={scale}. Received: {height}x{width}. "
-            "Crop the pictures."
+            f"The sides must be multiples of scale={scale}. Received: {height}x{width}. Give such "
+            "a --resolution, or crop the pictures."
         )
     rows, columns = shrinking(height, scale), shrinking(width, scale)
 

@@ -101,19 +101,25 @@ def load(kind: str, data: Path, resolution: int | None = None, *, side_by_side=F
             raise UserError("--side-by-side is for games that train on pairs of pictures.")
         return _halves(kind, data, resolution)
     if kind in ("pictures", "labelled"):
-        return _one_set(kind, load_images(data, resolution))
+        return _one_set(kind, load_images(data, resolution, labels=kind == "labelled"))
     folders = two_folders(data)
     if folders is None:
         raise UserError(
             f"Expected {str(data)!r} to hold two folders of pictures, a and b. Make them, or give "
             "--side-by-side if each picture shows a on its left half and b on its right half."
         )
-    sets = [load_images(folder, resolution) for folder in folders]
+    sets = [load_images(folder, resolution, labels=False) for folder in folders]
     return _pairs(data, *sets) if kind == "pairs" else _two_sets(kind, data, *sets)
 
 
 def two_folders(data: Path) -> tuple[Path, Path] | None:
-    """Return the folders a and b in a folder, whatever they are called, None without both."""
+    """Return the folders a and b in a folder, whatever they are called, None without both.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    if not data.exists():
+        raise UserError(f"There is no folder {str(data)!r}.")
     for names in FOLDERS:
         both = (data / names[0], data / names[1])
         if all(folder.is_dir() for folder in both):
@@ -250,7 +256,9 @@ def _match(a: Sequence[str], b: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def _halves(kind: str, data: Path, resolution: int | None) -> Material:
-    left, right = (load_images(data, resolution, part=part) for part in ("left", "right"))
+    left, right = (
+        load_images(data, resolution, part=part, labels=False) for part in ("left", "right")
+    )
     arrays = {"a": left.images, "b": right.images}
     return Material(kind, arrays, (), left.skipped, str(data), side_by_side=True)
 

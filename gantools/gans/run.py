@@ -97,51 +97,53 @@ def train(
         progress: Callable `(budget, spent) -> Keras callback` that shows progress, or None.
 
     Raises:
-        UserError: the folder holds another run, other files, no whole state or the data that
-            `fresh` would delete, the data do not fill a batch, the devices cannot share one evenly,
-            or the game refuses its settings.
+        UserError: another process trains in the folder, or it holds another run, other files, no
+            whole state or the data that `fresh` would delete; the data do not fill a batch, the
+            devices cannot share one evenly, or the game refuses its settings.
     """
     warn, overrides = warn or say, overrides or {}
     recipe = build(name, size, data.options, seed, precision, overrides)
     from gantools.core import Stream, parallel  # chosen is the backend, by `build`
     from gantools.core.observe import Rows
+    from gantools.core.state import claimed
 
     recipe = replace(recipe, batch=batch or recipe.batch)
     require_batch(data, recipe.batch)
     parallel.check_batch(recipe.batch)
     kept, held = hold_back(data, seed, recipe.batch)
     settings = settings_of(name, size, data, held, recipe.batch, seed, precision, overrides)
-    old = open_folder(out, settings, fresh, data.source)
-    if old is None:
-        _write(out, settings, _source(data))
-    else:
-        warn_of_versions(old.versions, warn)
-    model = recipe.model(seed)
-    meta = restore(model, out, warn)
-    start, spent = int(model.cycle), meta["notes"].get("seconds", 0.0) if meta else 0.0
-    if meta:
-        say(f"Going on from cycle {start} of {out}.")
-        warn_of_backend(meta["backend"], warn)
-    left = UNLIMITED - start if budget.steps is None else budget.steps - start
-    if left <= 0 or (budget.minutes is not None and spent >= 60 * budget.minutes):
-        warn(f"{out} has used its budget: {start} cycles, {spent / 60:.1f} minutes. Give more.")
-        return Outcome(start, int(model.images), spent, start, None)
-    stream = Stream(
-        data.arrays,
-        recipe.batch,
-        minibatches=recipe.game.minibatches,
-        seed=seed,
-        transform=recipe.transform,
-        paired=data.paired,
-        only=kept,
-    )
-    unseen = {key: data.arrays[key][indices] for key, indices in held.items()}
-    seen = {key: Rows(data.arrays[key], indices) for key, indices in kept.items()}
-    health = _health(out, unseen, seen, on_alarm, warn)
-    outcome = _fit(model, stream, unseen, health, out, budget, left, spent, progress)
-    if parallel.is_main():
-        _write(out, settings, _results(outcome, data, old))
-    return outcome
+    with claimed(out):
+        old = open_folder(out, settings, fresh, data.source)
+        if old is None:
+            _write(out, settings, _source(data))
+        else:
+            warn_of_versions(old.versions, warn)
+        model = recipe.model(seed)
+        meta = restore(model, out, warn)
+        start, spent = int(model.cycle), meta["notes"].get("seconds", 0.0) if meta else 0.0
+        if meta:
+            say(f"Going on from cycle {start} of {out}.")
+            warn_of_backend(meta["backend"], warn)
+        left = UNLIMITED - start if budget.steps is None else budget.steps - start
+        if left <= 0 or (budget.minutes is not None and spent >= 60 * budget.minutes):
+            warn(f"{out} has used its budget: {start} cycles, {spent / 60:.1f} minutes. Give more.")
+            return Outcome(start, int(model.images), spent, start, None)
+        stream = Stream(
+            data.arrays,
+            recipe.batch,
+            minibatches=recipe.game.minibatches,
+            seed=seed,
+            transform=recipe.transform,
+            paired=data.paired,
+            only=kept,
+        )
+        unseen = {key: data.arrays[key][indices] for key, indices in held.items()}
+        seen = {key: Rows(data.arrays[key], indices) for key, indices in kept.items()}
+        health = _health(out, unseen, seen, on_alarm, warn)
+        outcome = _fit(model, stream, unseen, health, out, budget, left, spent, progress)
+        if parallel.is_main():
+            _write(out, settings, _results(outcome, data, health.before))
+        return outcome
 
 
 def _health(out, unseen, seen, on_alarm, say):
@@ -212,9 +214,8 @@ def _write(out: Path, settings: dict, results: dict) -> None:
     record.write(out / "run.json", run)
 
 
-def _results(outcome: Outcome, data: Material, old: record.Record | None) -> dict:
-    """Return what came out of the run; alarms of cycles that were played again are left out."""
-    before = old.results.get("alarms", []) if old else []
+def _results(outcome: Outcome, data: Material, before: list[dict]) -> dict:
+    """Return what came out of the run, the alarms `before` this start included."""
     return {
         "cycles": outcome.cycles,
         "images": outcome.images,
@@ -222,7 +223,7 @@ def _results(outcome: Outcome, data: Material, old: record.Record | None) -> dic
         "interrupted": outcome.interrupted,
         "stopped": outcome.stopped,
         "restored": outcome.restored,
-        "alarms": [a for a in before if a["cycle"] <= outcome.resumed] + list(outcome.alarms),
+        "alarms": [*before, *outcome.alarms],
         **_source(data),
         "skipped": [name for name, _ in data.skipped],
     }

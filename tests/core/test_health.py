@@ -88,10 +88,34 @@ def test_the_count_goes_on_after_a_resume(tmp_path, seen):
     fit(again, 3, health)
     assert [row["cycle"] for row in read_log(tmp_path / "health.jsonl")] == [1, 2, 3, 4, 5]
     assert [alarm["cycle"] for alarm in health.alarms] == [3]  # said once
-    assert said[-1].startswith("Cycle 3: alarm  collapse: ")
-    health = Health(**log)
+    assert [line.partition(": mean")[0] for line in said] == ["Cycle 3: alarm  collapse"]
+    assert health.before == []
+    raised, said[:] = health.alarms, []
+    health = Health(**log, say=said.append)
     fit(again, 1, health)
     assert health.alarms == []  # and not again after a resume
+    assert health.before == raised
+    assert [line.partition(": mean")[0] for line in said] == ["From before: alarm  collapse"]
+
+
+def test_alarms_follow_from_the_rows_as_an_uninterrupted_run_raises_them(tmp_path, seen):
+    """Those of a start that was killed are in no record: only its rows are."""
+    broken = {"not_finite": "a weight of the generator"}
+    seen(lambda cycle: BAD if cycle % 6 in (1, 2, 3, 4) else broken if cycle == 12 else GOOD)
+    log, said = {"every": 1, "budget": None, "path": tmp_path / "health.jsonl"}, []
+    whole = Health(**log)
+    fit(light(), 12, whole)
+    expected = [(3, "collapse"), (9, "collapse"), (12, "divergence")]
+    assert [(alarm["cycle"], alarm["finding"]) for alarm in whole.alarms] == expected
+    model = light()
+    for cycle, earlier, standing in ((2, 0, []), (4, 1, ["collapse"]), (6, 1, []), (12, 3, [])):
+        model.cycle.assign(cycle)
+        health, said[:] = Health(**{**log, "path": None}, say=said.append), []
+        health.rows = whole.rows
+        health.set_model(model)
+        health.on_train_begin()
+        assert health.before == whole.alarms[:earlier]
+        assert [line.split()[3].strip(":") for line in said] == standing
 
 
 def test_stop(seen):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from gantools.core import AdversarialModel, Stream, duel
-from gantools.core.state import newest_state
+from gantools.core.state import claimed, newest_state
 from gantools.core.testing import check_resume, same_state
 from gantools.errors import UserError
 
@@ -116,6 +116,18 @@ def test_kill_during_a_save_leaves_a_complete_state(tmp_path):
         np.testing.assert_array_equal(values, np.full_like(values, cycle))
     model.save(tmp_path)
     assert not list(tmp_path.glob(".tmp-*"))
+
+
+def test_a_folder_is_claimed_by_one_at_a_time(tmp_path):
+    folder = tmp_path / "new" / "run"
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError), claimed(folder):
+            with pytest.raises(UserError, match=f"Another process trains in {folder}"):
+                claimed(folder).__enter__()
+            with claimed(tmp_path / "other"):
+                raise ZeroDivisionError
+    with claimed(folder):
+        assert not list(folder.iterdir())
 
 
 def test_a_damaged_state_is_passed_over(tmp_path):

@@ -75,6 +75,39 @@ def test_npz_with_wrong_number_of_labels(tmp_path):
         load_images(tmp_path / "set.npz")
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([[0, 1, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]]),
+        np.array([1.0, 0.0, 1.0, 0.0, 3.0], np.float32),
+        np.array([b"1", b"0", b"1", b"0", b"3"]),
+        np.array(["1", "0", "1", "0", "3"]),
+    ],
+    ids=["one-hot", "floats", "bytes", "text"],
+)
+def test_labels_as_people_store_them(tmp_path, labels):
+    np.savez(tmp_path / "set.npz", images=PICTURES, labels=labels)
+    loaded = load_images(tmp_path / "set.npz")
+    assert loaded.class_names == ("0", "1", "3")
+    assert loaded.labels.tolist() == [1, 0, 1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [LABELS[:3], np.ones((5, 2)), np.array([None] * 5, object)],
+    ids=["few", "several each", "objects"],
+)
+def test_labels_that_are_not_wanted_are_not_looked_at(tmp_path, labels):
+    np.savez(tmp_path / "set.npz", images=PICTURES, labels=labels)
+    np.save(tmp_path / "set.npy", PICTURES)
+    np.save(tmp_path / "set_labels.npy", labels)
+    for name in ("set.npz", "set.npy"):
+        loaded = load_images(tmp_path / name, labels=False)
+        assert (len(loaded), loaded.labels) == (5, None)
+        with pytest.raises(UserError, match="one label for each of 5|pickled"):
+            load_images(tmp_path / name)
+
+
 def test_npy_xz_with_labels_in_parts_beside(tmp_path):
     with lzma.open(tmp_path / "set_images.npy.xz", "wb") as file:
         np.save(file, PICTURES)
@@ -123,6 +156,14 @@ def test_values_come_to_bytes(stored, expected):
 def test_values_out_of_every_range_are_refused(stored):
     with pytest.raises(UserError, match="expected values in"):
         arrays.to_uint8(np.array(stored).reshape(1, 1, 3))
+
+
+def test_a_part_at_a_time_gives_the_same_bytes(monkeypatch):
+    levels = np.linspace(-1, 1, 7 * 4 * 6).reshape(7, 4, 6)
+    whole = arrays.to_uint8(levels)
+    np.testing.assert_array_equal(whole.ravel(), np.rint(np.linspace(0, 255, whole.size)))
+    monkeypatch.setattr(arrays, "CHUNK", 60)  # two pictures
+    np.testing.assert_array_equal(arrays.to_uint8(levels), whole)
 
 
 def test_channels_first_is_turned():

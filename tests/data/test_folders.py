@@ -5,9 +5,12 @@ import cv2
 import numpy as np
 import pytest
 
+from gantools.data import arrays, pictures
 from gantools.data.folders import as_bytes, list_pictures, load_images
-from gantools.data.pictures import Picture
+from gantools.data.pictures import Metadata, Picture
 from gantools.errors import ALL_FAILED, SOME_FAILED, UserError
+
+TURNED = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"  # EXIF: orientation 6
 
 
 def picture(height=8, width=8, channels=3, seed=0):
@@ -41,6 +44,15 @@ def test_folder_per_class(tmp_path):
     assert loaded.class_names == ("cat", "dog")
     assert loaded.labels.tolist() == [0, 1, 1]
     assert loaded.names == ("cat/deep/1.png", "dog/1.png", "dog/2.png")
+
+
+def test_hidden_folders_in_a_class_are_passed_over(tmp_path):
+    for place in ("1.png", "deep/2.png", ".thumbnails/1.png", "deep/.trash/old/3.png", ".4.png"):
+        save(tmp_path / "cat" / place, picture())
+    save(tmp_path / "ghost" / ".thumbnails" / "1.png", picture())
+    loaded = load_images(tmp_path)
+    assert loaded.names == ("cat/1.png", "cat/deep/2.png")
+    assert loaded.class_names == ("cat",)
 
 
 def test_loose_pictures_beside_classes_are_refused(tmp_path):
@@ -78,6 +90,18 @@ def test_labels_stay_with_their_pictures_when_one_is_skipped(tmp_path):
     assert loaded.names == ("cat/1.png", "dog/1.png")
 
 
+def test_a_class_of_which_nothing_can_be_read_is_none(tmp_path):
+    for name in ("cat", "dog"):
+        save(tmp_path / name / "1.png", picture())
+    (tmp_path / "cow").mkdir()
+    (tmp_path / "cow" / "1.png").write_bytes(b"not a picture")
+    loaded = load_images(tmp_path)
+    assert loaded.class_names == ("cat", "dog")
+    assert loaded.labels.tolist() == [0, 1]
+    assert [name for name, _ in loaded.skipped] == ["cow/1.png", "cow/"]
+    assert "it is no class" in loaded.skipped[1][1]
+
+
 def test_all_unreadable(tmp_path):
     (tmp_path / "a.png").write_bytes(b"not a picture")
     with pytest.raises(UserError, match="None of 1 pictures") as caught:
@@ -106,6 +130,28 @@ def test_mixed_sizes_need_a_size(tmp_path):
     with pytest.raises(UserError, match=r"10x8 \(2\), 12x16 \(1\).*--resolution N"):
         load_images(tmp_path)
     assert load_images(tmp_path, size=8).images.shape == (3, 8, 8, 3)
+
+
+def test_sizes_and_memory_are_checked_before_anything_is_decoded(tmp_path, monkeypatch):
+    for i in range(3):
+        save(tmp_path / "one" / f"{i}.png", picture())
+        save(tmp_path / "several" / f"{i}.png", picture(8, 8 + i))
+        save(tmp_path / "grey" / f"{i}.png", picture(channels=1))
+    monkeypatch.setattr(arrays.os, "sysconf", {"SC_PHYS_PAGES": 100, "SC_PAGE_SIZE": 10}.get)
+    assert load_images(tmp_path / "grey").images.nbytes == 192  # of 1000 bytes
+    monkeypatch.setattr(pictures, "read", lambda file: pytest.fail(f"{file} was decoded"))
+    with pytest.raises(UserError, match="3 sizes: .*--resolution N"):
+        load_images(tmp_path / "several")
+    with pytest.raises(UserError, match="GiB, more than half"):
+        load_images(tmp_path / "one")  # 576
+
+
+def test_pictures_of_one_size_as_they_are_seen_are_a_set(tmp_path):
+    save(tmp_path / "0.png", picture(10, 8))
+    for suffix in ("png", "jpg", "webp"):
+        place = tmp_path / f"1.{suffix}"
+        pictures.write(place, Picture(picture(8, 10), Metadata(exif=TURNED)))
+    assert load_images(tmp_path).images.shape == (4, 10, 8, 3)
 
 
 def test_size_crops_the_central_square_then_averages(tmp_path):

@@ -150,6 +150,17 @@ def test_faithful_is_the_paper_but_for_its_size(name):
     assert keras.layers.BatchNormalization in layers
 
 
+def test_kappa_holds_in_both_stages_of_f_anogan_and_in_its_score():
+    module = import_module("gantools.gans.f_anogan")
+    x = np.tanh(np.random.default_rng(0).normal(0, 1, (4, 16, 16, 1))).astype("float32")
+    for true in (False, True):
+        model = module.game("tiny", (16, 16, 1), faithful=true, kappa=7.0).model(seed=0)
+        assert dict(module.encoder_stage(model).game.turns[0].weights) == {"features": 7.0}
+        parts = module.score_parts(model, x)
+        expected = parts["residual"] + 7 * parts["features"]
+        np.testing.assert_allclose(parts["f_anogan"], expected, rtol=1e-5)
+
+
 def test_the_published_anogan_has_batch_norms_and_no_penalty():
     module = import_module("gantools.gans.anogan")
     ours, theirs = (module.game("tiny", (16, 16, 1), faithful=true).game for true in (False, True))

@@ -7,6 +7,7 @@ from keras import ops
 
 from gantools.core import Stream
 from gantools.core.testing import check_resume
+from gantools.errors import UserError
 from gantools.gans.enlarging import generator_weights
 from gantools.registry import load_game
 
@@ -31,6 +32,12 @@ def weights_of(player):
 
 def same(first, second):
     return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("name", ["srgan", "esrgan"])
+def test_sides_that_the_scale_does_not_divide(name):
+    with pytest.raises(UserError, match=r"multiples of scale=4. .*18x16. Give such a --resolution"):
+        load_game(name)("tiny", (18, 16, 3))
 
 
 def test_weights_are_those_of_the_terms_that_there_are():

@@ -102,6 +102,56 @@ def test_other_pictures_take_the_place_of_those_set_aside(trained, tmp_path):
         examine.examine(trained, tmp_path / "wide.npz")
 
 
+def test_few_pictures_are_named_for_what_they_are(tiny_game, tmp_path, pictures, capsys):
+    """Where few are set aside the learned ones are compared; the report once named the few."""
+    out, few = tmp_path / "run", tmp_path / "few.npz"
+    run.train("tiny", load("pictures", pictures), out, budget=run.Budget(steps=2))
+    found = examine.examine(out)
+    learned = "the 90 pictures that it learned from"
+    assert found["compared_with"] == f"{learned} (only 10 were set aside, 50 are needed)"
+    assert "diversity" in found["checks"][0]
+    np.savez(few, images=digits(49, 8, seed=5))
+    assert main(["doctor", str(out), "--data", str(few)]) == USAGE
+    err = capsys.readouterr().err
+    assert err == f"Error: {few} holds 49 pictures, too few to compare with. Give at least 50.\n"
+    np.savez(few, images=digits(50, 8, seed=5))
+    assert examine.examine(out, few)["compared_with"] == f"the pictures of {few}"
+
+
+@pytest.mark.parametrize("kind", ["pictures", "domains"])
+def test_pictures_are_loaded_as_the_run_did_and_once(tmp_path, monkeypatch, kind):
+    """Photographs are far larger than what a run of --resolution 8 learned from."""
+    for folder, side in (("a", 32), ("b", 64)):
+        (tmp_path / folder).mkdir()
+        for i in range(3):
+            picture = np.random.default_rng(i).integers(0, 256, (side, side, 3), np.uint8)
+            cv2.imwrite(str(tmp_path / folder / f"{i}.png"), picture)
+    source, loads = tmp_path / ("" if kind == "domains" else "a"), []
+    own = load(kind, source, 8)
+    settings = {"data": kind, "data_sha256": own.sha256, **own.options}
+    kept = record.Record("train", settings, results={"data": str(source)})
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            examine, "load", lambda *args, **given: loads.append(load(*args, **given)) or loads[-1]
+        )
+        assert examine._own(kept).options == own.options
+    assert [found.options for found in loads] == [own.options]
+
+
+def test_partners_of_another_shape_are_refused(tmp_path):
+    for folder, shape in (("a", (8, 12)), ("b", (8, 12, 3))):
+        (tmp_path / folder).mkdir()
+        for i in range(50):
+            cv2.imwrite(str(tmp_path / folder / f"{i}.png"), np.full(shape, i, np.uint8))
+    settings = {"data": "pairs", "data_sha256": "", "shape": [8, 12, 1], "target": [8, 12, 3]}
+    kept = record.Record("train", settings)
+    assert examine.reals(kept, tmp_path)[0]["b"].shape == (50, 8, 12, 3)
+    settings["target"] = [8, 12, 1]
+    expected = r"\(8, 12, 1\) and \(8, 12, 3\). The run learned from \(8, 12, 1\) and \(8, 12, 1\)"
+    with pytest.raises(UserError, match=expected):
+        examine.reals(kept, tmp_path)
+
+
 def test_a_run_without_its_data_is_examined_as_far_as_possible(trained, tmp_path):
     (tmp_path / "digits.npz").unlink()
     found = examine.examine(trained)
@@ -168,7 +218,7 @@ def test_no_run(tmp_path):
 def test_a_run_of_halves_is_examined_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     random = np.random.default_rng(0)
-    for folder, count in (("halves", 40), ("new", 9)):
+    for folder, count in (("halves", 40), ("new", 50)):
         Path(folder).mkdir()
         for i in range(count):
             picture = random.integers(0, 256, (16, 32), np.uint8)
@@ -180,9 +230,10 @@ def test_a_run_of_halves_is_examined_from_any_folder(tmp_path, monkeypatch):
     assert kept.results["data"] == str(tmp_path / "halves")
     monkeypatch.chdir("/")
     found = examine.examine(tmp_path / "run")
-    assert found["compared_with"] == "4 pictures that it set aside"
+    learned = "the 36 pictures that it learned from"
+    assert found["compared_with"] == f"{learned} (only 4 were set aside, 50 are needed)"
     held_out, learned, _ = examine.reals(kept, tmp_path / "new")
-    assert held_out["a"].shape == held_out["b"].shape == (9, 16, 16, 1)
+    assert held_out["a"].shape == held_out["b"].shape == (50, 16, 16, 1)
     assert len(learned["a"]) == 36
 
 
@@ -196,18 +247,18 @@ def test_data_that_are_no_pairs_are_refused_with_what_doctor_takes(tmp_path):
 def test_labels_count_by_the_names_of_the_run(tmp_path):
     settings = {"shape": [8, 8, 1], "data": "labelled", "data_sha256": ""}
     kept = record.Record("train", {**settings, "class_names": ["3", "5", "7", "8"]})
-    images = digits(4, 8)
-    np.savez(tmp_path / "new.npz", images=images, labels=[8, 5, 8, 7])
+    images = digits(52, 8)
+    np.savez(tmp_path / "new.npz", images=images, labels=[8, 5, 8, 7] * 13)
     given, _, _ = examine.reals(kept, tmp_path / "new.npz")
     assert given["y"].dtype == np.int32
-    np.testing.assert_array_equal(given["y"], [3, 1, 3, 2])
+    np.testing.assert_array_equal(given["y"], [3, 1, 3, 2] * 13)
     np.testing.assert_array_equal(given["x"].squeeze(), images.squeeze())
     own = load("labelled", tmp_path / "new.npz")
     settings |= {"class_names": list(own.class_names), "data_sha256": own.sha256}
     results = {"data": str(tmp_path / "new.npz")}
     again = examine._own(record.Record("train", settings, results=results))
     np.testing.assert_array_equal(again.arrays["y"], own.arrays["y"])
-    np.savez(tmp_path / "new.npz", images=images, labels=[8, 5, 9, 7])
+    np.savez(tmp_path / "new.npz", images=images, labels=[8, 5, 9, 7] * 13)
     with pytest.raises(UserError, match="not learned: 9. Expected some of 3, 5, 7, 8. Rename"):
         examine.reals(kept, tmp_path / "new.npz")
 

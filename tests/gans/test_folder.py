@@ -6,7 +6,7 @@ import pytest
 
 from gantools import record
 from gantools.cli import main
-from gantools.core.state import newest_state
+from gantools.core.state import claimed, newest_state
 from gantools.errors import DONE, USAGE, UserError
 from gantools.gans import material
 from gantools.gans.folder import OWN, open_folder, open_run
@@ -207,6 +207,18 @@ def train(tiny_game, tmp_path, pictures, capsys):
         return main([*map(str, words), "-q", *args]), capsys.readouterr().err
 
     return call
+
+
+def test_a_run_that_trains_is_read_and_not_trained_twice(train, tmp_path, capsys):
+    run, grid = tmp_path / "run", tmp_path / "grid.png"
+    assert train(1)[0] == DONE
+    with claimed(run):
+        code, err = train(2, "--fresh")
+        assert (code, len(err.splitlines())) == (USAGE, 1)
+        assert err.startswith(f"Error: Another process trains in {run}.")
+        assert main(["sample", str(run), "-o", str(grid)]) == DONE
+        assert int(open_run(run)[0].cycle) == 1
+    assert train(2)[0] == DONE
 
 
 def flip(path):

@@ -32,6 +32,25 @@ def test_pictures_and_labels_of_a_file(tmp_path):
     np.testing.assert_array_equal(labelled.arrays["x"][..., 0], images)
 
 
+def test_labels_are_looked_at_for_games_that_need_them(tmp_path):
+    images, strange = np.zeros((4, 8, 8), np.uint8), np.eye(2)[[0, 1, 1, 0]]
+    for name, labels in (("set", strange), ("a", strange[:3]), ("b", strange[:3])):
+        np.savez(tmp_path / f"{name}.npz", x_train=images, y_train=labels)
+    labelled = load("labelled", tmp_path / "set.npz")
+    assert labelled.class_names == ("0", "1")
+    np.testing.assert_array_equal(labelled.arrays["y"], [0, 1, 1, 0])
+    assert load("pictures", tmp_path / "a.npz").count == 4
+    assert load("domains", tmp_path / "a.npz", side_by_side=True).count == {"a": 4, "b": 4}
+    with pytest.raises(UserError, match="one label for each of 4"):
+        load("labelled", tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("kind", material.KINDS)
+def test_data_that_are_not_there(tmp_path, kind):
+    with pytest.raises(UserError, match="There is no folder"):
+        load(kind, tmp_path / "nowhere")
+
+
 def test_labels_of_folders_and_their_absence(tmp_path):
     for name, value in (("cats", 10), ("dogs", 20)):
         save(tmp_path / "set" / name / "1.png", grey(value))

@@ -15,7 +15,7 @@ import pytest
 from gantools import record
 from gantools.cli import main
 from gantools.core.state import newest_state, read_meta
-from gantools.errors import DONE, INTERRUPTED
+from gantools.errors import DONE, INTERRUPTED, USAGE
 from gantools.gans import run
 from gantools.gans.material import load
 
@@ -74,7 +74,7 @@ def test_a_run_that_goes_on_with_another_backend_says_so(tmp_path, pictures):
 
 
 @pytest.mark.usefixtures("tiny_game")
-def test_stopped_killed_and_resumed_equals_uninterrupted(tmp_path, pictures):
+def test_stopped_killed_and_resumed_equals_uninterrupted(tmp_path, pictures, capsys):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     process = start(broken, pictures, 0, "--steps", STEPS)
     wait_for_cycle(broken, 5, process)
@@ -88,6 +88,10 @@ def test_stopped_killed_and_resumed_equals_uninterrupted(tmp_path, pictures):
 
     process = start(broken, pictures, 0, "--steps", STEPS)
     wait_for_cycle(broken, first + 5, process)
+    words = ["train", "tiny", "--data", pictures, "--out", broken, "--steps", STEPS, "-q"]
+    for fresh in ([], ["--fresh"]):  # a second start beside it spoils nothing
+        assert main([*map(str, words), *fresh]) == USAGE
+        assert capsys.readouterr().err.startswith(f"Error: Another process trains in {broken}.")
     process.kill()
     process.communicate()
     stopped = read_meta(newest_state(broken / "states"))["cycle"]

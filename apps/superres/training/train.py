@@ -21,8 +21,7 @@ from gantools import record
 from gantools.core import AdversarialModel, Linear, Trapezoid
 from gantools.core.callbacks import Checkpoints, JsonLog
 from gantools.core.health import Health
-from gantools.core.state import newest_state
-from gantools.data.files import make_folder
+from gantools.core.state import claimed, newest_state
 from gantools.errors import UserError
 from gantools.gans.progress import Progress
 from gantools.gans.run import Budget
@@ -114,7 +113,8 @@ def train(out, settings, *, base=None, fresh=False, quiet=True, say=lambda line:
         say: Called with each line a person should read.
 
     Raises:
-        UserError: no usable photographs, or `out` holds a run of other settings or something else.
+        UserError: no usable photographs, or `out` holds a run of other settings or something else,
+            or another process trains in it.
     """
     out = Path(out)
     check_folder(out, settings, fresh)
@@ -122,20 +122,21 @@ def train(out, settings, *, base=None, fresh=False, quiet=True, say=lambda line:
         check_base(settings, base)
     photos = load_photos(Path(settings.data), settings.scale, PATCH, say)
     photos, checks = split(photos, settings, say)
-    prepare(out, settings, fresh)
-    check_photos(out, photos, checks)
-    policy = keras.config.dtype_policy()
-    bfloat16 = settings.precision == "bfloat16"
-    keras.config.set_dtype_policy("mixed_bfloat16" if bfloat16 else "float32")
-    try:
-        kind = settings.degrade
-        stream = Patches(photos, settings.scale, settings.batch, PATCH, settings.seed, kind)
-        first = _first_stage(out, settings, base, stream, checks, quiet)
-        if first.interrupted or not (settings.gan_minutes or settings.gan_steps):
-            return first
-        return _second_stage(out, settings, files.read(first.path), stream, checks, quiet, say)
-    finally:
-        keras.config.set_dtype_policy(policy)
+    with claimed(out):
+        prepare(out, settings, fresh)
+        check_photos(out, photos, checks)
+        policy = keras.config.dtype_policy()
+        bfloat16 = settings.precision == "bfloat16"
+        keras.config.set_dtype_policy("mixed_bfloat16" if bfloat16 else "float32")
+        try:
+            kind = settings.degrade
+            stream = Patches(photos, settings.scale, settings.batch, PATCH, settings.seed, kind)
+            first = _first_stage(out, settings, base, stream, checks, quiet)
+            if first.interrupted or not (settings.gan_minutes or settings.gan_steps):
+                return first
+            return _second_stage(out, settings, files.read(first.path), stream, checks, quiet, say)
+        finally:
+            keras.config.set_dtype_policy(policy)
 
 
 def plan_of(settings):
@@ -192,8 +193,7 @@ def check_base(settings, base):
 
 
 def prepare(out, settings, fresh):
-    """Make the run's folder and record; with `fresh`, delete the files of an earlier run."""
-    make_folder(out)
+    """Make the run's record; with `fresh`, delete the files of an earlier run."""
     path = out / "run.json"
     if fresh:
         for item in [path, *(item for stage in OWN for item in out.glob(f"{stage}[-.]*"))]:

@@ -15,6 +15,7 @@ from gantools.apps.superres.training.train import PATCH, Settings, train
 
 from gantools import record
 from gantools.cli import main
+from gantools.core.state import claimed
 from gantools.data.resample import resize
 from gantools.errors import USAGE, UserError
 from gantools.nets import plans
@@ -65,6 +66,12 @@ def test_patches_add_up_to_the_picture(photos):
         assert np.abs(rebuilt - high)[inner].max() <= 0.5 + 255 / UNIT
     np.testing.assert_array_equal(stream.at(3)["low"], batch["low"])
     assert not np.array_equal(stream.at(4)["low"], batch["low"])
+
+
+def test_a_run_is_not_trained_twice_at_a_time(photos, tmp_path):
+    with claimed(tmp_path / "run"), pytest.raises(UserError, match="Another process trains in"):
+        train(tmp_path / "run", settings(photos))
+    assert not list((tmp_path / "run").iterdir())
 
 
 def test_both_stages_make_a_network_and_a_resume_equals_the_whole(photos, tmp_path):
