@@ -224,6 +224,17 @@ def test_figures_of_the_anomaly_page_are_the_measured_ones():
         assert f"{known[name, 'encoder']['pixels']['aupro_30']:.3f}" in page, name
 
 
+def test_times_of_the_anomaly_page_are_the_measured_ones():
+    page = (ROOT / "docs" / "anomaly.md").read_text(encoding="utf-8")
+    rows = newest_rows("anomaly", "set", "detector")
+    own, other = (rows["speed", name] for name in ("restorer", "encoder"))
+    page = page.replace("\n", " ")
+    assert f"fits in {own['fit_s']:.0f} s and scores in {own['score_job_ms']:.0f} ms a" in page
+    assert f"at its peak in {own['fit_peak_mb'] / 1000:.1f} GB; the encoder in" in page
+    told = f"{other['fit_s']:.0f} s, {other['score_job_ms']:.0f} ms and"
+    assert f"{told} {other['fit_peak_mb'] / 1000:.1f} GB" in page
+
+
 def test_figures_of_one_class_among_ten_are_the_measured_ones():
     page = (ROOT / "docs" / "anomaly.md").read_text(encoding="utf-8")
     classes = {}
