@@ -7,6 +7,7 @@ threshold everywhere, so that nothing depends on the order of the items.
 import numpy as np
 
 EIGHT = 8  # neighbours of a pixel that make one region
+ROUNDING = 1e-9  # an area of this or less is 0: sums of thirds and sevenths round
 
 
 def roc(labels, scores):
@@ -165,9 +166,9 @@ def bootstrap(statistic, labels, scores, *, groups=None, resamples=2000, confide
     values = [_mean(statistic, labels, scores, rows, picked) for rows, picked in draws]
     low, high = _ends(values, confidence)
     unseen = 1 - (1 - confidence) ** (1 / few)
-    if high <= 0:
+    if high < ROUNDING:
         return low, unseen
-    return (1 - unseen, high) if low >= 1 else (low, high)
+    return (1 - unseen, high) if low > 1 - ROUNDING else (low, high)
 
 
 def paired_difference(

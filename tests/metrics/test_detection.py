@@ -221,6 +221,8 @@ def test_an_interval_of_one_point_is_as_wide_as_so_few_groups_allow():
     labels = np.repeat([0, 1], [50, 10])
     assert d.bootstrap(d.auroc, labels, labels, resamples=50) == (pytest.approx(0.05**0.1), 1)
     assert d.bootstrap(d.auroc, labels, -labels, resamples=50) == (0, pytest.approx(1 - 0.05**0.1))
+    sixths = np.repeat([0, 1], [6, 3]), np.arange(9)  # areas of draws are 1 - 1e-16
+    assert d.bootstrap(d.auroc, *sixths, resamples=200) == (pytest.approx(0.05 ** (1 / 3)), 1)
     halves = np.arange(60) // 2  # 5 groups of anomalies
     low, _ = d.bootstrap(d.auroc, labels, labels, groups=halves, resamples=50)
     assert low == pytest.approx(0.05**0.2)
