@@ -104,6 +104,14 @@ def test_the_zoo_page_is_what_the_registry_says():
     )
 
 
+def test_the_cards_are_what_the_weights_and_the_rows_say():
+    from benchmarks.quality import cards
+
+    assert cards.PAGE.read_text(encoding="utf-8") == cards.page(), (
+        "run python -m benchmarks.quality.cards"
+    )
+
+
 def test_blocks_of_the_core_page_run_in_order():
     text = (ROOT / "docs" / "core.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)

@@ -12,6 +12,7 @@ from gantools.apps.superres.model import SHIPPED, load, shipped
 
 from benchmarks.rows import RESULTS
 
+PAGE = SHIPPED / "README.md"
 HEAD = """# Shipped networks
 
 Written by `python -m benchmarks.quality.cards` from the files beside it and from
@@ -73,14 +74,18 @@ def reduced(scores):
     return "\n".join(lines)
 
 
+def page():
+    """Return the page of all shipped networks."""
+    scores = latest_scores()
+    sections = [HEAD, *(card(name, scale, scores) + "\n" for name, scale in shipped())]
+    return "\n".join([*sections, reduced(scores) + "\n"])
+
+
 @click.command()
 def main():
     """Write the cards of all shipped networks."""
-    scores = latest_scores()
-    sections = [HEAD, *(card(name, scale, scores) + "\n" for name, scale in shipped())]
-    sections.append(reduced(scores) + "\n")
-    (SHIPPED / "README.md").write_text("\n".join(sections), encoding="utf-8")
-    click.echo(SHIPPED / "README.md")
+    PAGE.write_text(page(), encoding="utf-8")
+    click.echo(PAGE)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,154 @@
+"""Put the result of a training into the package, with a card that says how it came about.
+
+    python -m benchmarks.quality.ship RUN [--cores 1] [--dtype I8] [--say "key: text"]...
+
+RUN is a folder of `gantools superres train`. Afterwards `benchmarks.quality.superres` measures the
+network, `benchmarks.quality.cards` writes the page of all cards.
+"""
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import click
+from gantools.apps.superres import model
+
+from gantools import record
+from gantools.errors import UserError
+
+MOST_BYTES = 10 << 20  # of all networks in the package
+TRAINED_ON = (
+    "{photographs}: Cloudinary CID22 (221, CC BY-SA 4.0), Wikimedia Commons (40, free licences), "
+    "CLIC 2025 and others (Unsplash, Pexels), GB82 and IBM (CC0); sources and licences of each "
+    "are listed in NOTICE"
+)
+OURS = "366 photographs"  # those that NOTICE lists
+CHOSEN_BY = {
+    "clean": "highest PSNR-Y of the averaged weights on 12 validation pictures (CID22)",
+    "photo": "highest mean PSNR-Y of the averaged weights on 12 validation pictures (CID22), clean "
+    "and damaged",
+}
+LIMITS = {
+    "clean": "trained on clean bicubic reductions only: JPEG blocks, noise and blur of real "
+    "photographs are enlarged, not removed",
+    "photo": "removes mild JPEG damage, blur and noise; strong ones are only softened",
+}
+KEPT = {"I8": "a byte a weight", "F16": "two bytes a weight", "F32": "four bytes a weight"}
+TOLD = {"network": "fast", "degrade": "clean", "loss": "l1"}  # options, left out where these
+MARKS = 7  # scores of a curve that a card shows
+
+
+def rows(path):
+    """Return the JSON lines of a file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def command(settings, name, started):
+    """Return the command line that repeats a run's first stage."""
+    words = ["gantools superres train --data TRAIN --validation VAL", f"--scale {settings.scale}"]
+    words += [f"--steps {settings.steps}"]
+    for key in ("network", "width", "blocks", "degrade", "loss", "rate"):
+        value = getattr(settings, key)
+        words += [f"--{key} {value}"] if value not in (None, TOLD.get(key)) else []
+    words += [f"--from {started}"] if started else []
+    words += [f"--name {name}"] if name != settings.network else []
+    return " ".join(words)
+
+
+def origin(digest):
+    """Return `"NAME xS"` of the shipped network that a run started from, or "a file"."""
+    for name, scale in model.shipped():
+        if model.load(name, scale).digest == digest:
+            return f"{name} x{scale}"
+    return "a file"
+
+
+def curve(scores):
+    """Return a sentence of some validation scores on the way, the last one included."""
+    step = max(1, len(scores) // MARKS)
+    shown = [scores[i] for i in range(len(scores) - 1, -1, -step)][::-1]
+    told = ", ".join(f"{row['cycle']} cycles {row['psnr_y']:.2f}" for row in shown)
+    return f"validation PSNR-Y: {told}"
+
+
+def card(run, network, cores, dtype, started=None):
+    """Return the card of the network that a run made.
+
+    Args:
+        run: The folder.
+        network: Its result, `model.Network`.
+        cores: Cores that it trained on.
+        dtype: As the weights are kept.
+        started: What it started from, in words; None to look among the shipped networks.
+
+    Raises:
+        UserError: it learned from other photographs than those that NOTICE lists.
+    """
+    from gantools.apps.superres.training.train import PATCH, Settings
+
+    settings = Settings(**record.read(run / "run.json").settings)
+    photographs = network.card["trained_on"]
+    if photographs != OURS:
+        raise UserError(f"NOTICE lists {OURS}. Received: a run on {photographs}.")
+    if settings.base and started is None:
+        started = origin(settings.base)
+    log = rows(run / "fidelity-log.jsonl")
+    ends = [0, *(row["cycle"] for row in log)]
+    taken = zip(pairwise(ends), log, strict=True)
+    seconds = sum((b - a) / row["cycles_per_s"] for (a, b), row in taken)
+    found = {
+        "trained_on": TRAINED_ON.format(photographs=photographs),
+        "command": command(settings, network.plan.name, started and started.split(" x")[0]),
+        "steps": settings.steps,
+        "batch": settings.batch,
+        "patch": PATCH,
+        "seed": settings.seed,
+        "validation_psnr_y": network.card["validation_psnr_y"],
+        "chosen_by": CHOSEN_BY[settings.degrade],
+        "limits": LIMITS[settings.degrade],
+        "started_from": started or "nothing",
+        "curve": curve(rows(run / "fidelity-scores.jsonl")),
+        f"minutes on {cores} core{'s' if cores > 1 else ''}": round(seconds / 60, 1),
+        "stored": KEPT[dtype],
+    }
+    kept = {key: network.card[key] for key in ("projection",) if key in network.card}
+    return {**found, **kept}
+
+
+def ship(run, cores=1, dtype="I8", started=None, said=None, folder=model.SHIPPED):
+    """Write the network of a run among the shipped ones and return its path.
+
+    Raises:
+        UserError: as of `card`, or all networks together would be too large for the package.
+    """
+    network = model.read(run / "fidelity.safetensors")
+    network = replace(network, card={**card(run, network, cores, dtype, started), **(said or {})})
+    path = folder / f"{network.plan.name}_x{network.scale}{model.SUFFIX}"
+    others = sum(p.stat().st_size for p in folder.glob(f"*{model.SUFFIX}") if p != path)
+    part = path.with_suffix(".new")
+    model.write(part, network, dtype)
+    if others + part.stat().st_size > MOST_BYTES:
+        size = f"{(others + part.stat().st_size) / 2**20:.1f} MiB"
+        part.unlink()
+        raise UserError(f"All networks may have {MOST_BYTES >> 20} MiB. Received: {size}.")
+    return part.replace(path)
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--cores", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--dtype", type=click.Choice(list(KEPT)), default="I8", show_default=True)
+@click.option("--started", help="What it started from, if that is no shipped network.")
+@click.option("--say", multiple=True, help='More lines of its card, as "key: text".')
+def main(run, cores, dtype, started, say):
+    """Ship the network of a run."""
+    said = dict(line.split(": ", 1) for line in say)
+    try:
+        click.echo(ship(run, cores, dtype, started, said))
+    except UserError as error:
+        raise click.ClickException(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()

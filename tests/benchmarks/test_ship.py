@@ -1,0 +1,69 @@
+"""Shipping a network: its card says how it came about, and the package stays small."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from gantools.apps.superres import model
+from gantools.apps.superres.training.train import Settings
+
+from benchmarks.quality import ship
+from gantools import record
+from gantools.errors import UserError
+from gantools.nets import plans
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Return the folder of a run of 40 cycles, 30 a second, with scores every fifth."""
+    settings = Settings("in", 2, steps=40, width=8, blocks=1, name="mini", validation="val")
+    folder = tmp_path / "run"
+    folder.mkdir()
+    kept = record.Record("superres train", dataclasses.asdict(settings))
+    record.write(folder / "run.json", kept)
+    plan = plans.fast(2, width=8, blocks=1, name="mini")
+    random = np.random.default_rng(0)
+    arrays = {k: random.normal(size=v).astype("f4") for k, v in plan.weight_shapes().items()}
+    facts = {"trained_on": ship.OURS, "validation_psnr_y": 30.123}
+    model.write(folder / "fidelity.safetensors", model.Network(plan, arrays, facts), "F32")
+    log = [{"cycle": n, "cycles_per_s": 0.1} for n in (20, 40)]
+    scores = [{"cycle": n, "psnr_y": 29 + n / 40} for n in range(5, 41, 5)]
+    for name, lines in (("log", log), ("scores", scores)):
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (folder / f"fidelity-{name}.jsonl").write_text(text)
+    return folder
+
+
+def test_a_card_tells_command_minutes_and_curve(run, tmp_path):
+    path = ship.ship(run, cores=2, said={"beside": "nothing"}, folder=tmp_path)
+    kept = model.read(path)
+    assert (path.name, kept.card["stored"]) == ("mini_x2.safetensors", "a byte a weight")
+    assert kept.card["command"] == (
+        "gantools superres train --data TRAIN --validation VAL --scale 2 --steps 40 "
+        "--width 8 --blocks 1 --name mini"
+    )
+    assert kept.card["minutes on 2 cores"] == 6.7  # 40 cycles of 10 seconds
+    assert kept.card["curve"].endswith("35 cycles 29.88, 40 cycles 30.00")
+    assert (kept.card["beside"], kept.card["validation_psnr_y"]) == ("nothing", 30.123)
+    assert not list(tmp_path.glob("*.new"))
+
+
+def test_what_a_run_started_from_is_found_among_the_shipped(run):
+    kept = record.read(run / "run.json")
+    settings = {**kept.settings, "base": model.load("fast", 4).digest}
+    record.write(run / "run.json", dataclasses.replace(kept, settings=settings))
+    network = model.read(run / "fidelity.safetensors")
+    made = ship.card(run, network, 1, "I8")
+    assert made["started_from"] == "fast x4" and "--from fast " in made["command"]
+
+
+def test_other_photographs_and_too_large_a_package_are_refused(run, tmp_path, monkeypatch):
+    network = model.read(run / "fidelity.safetensors")
+    other = dataclasses.replace(network, card={**network.card, "trained_on": "3 photographs"})
+    with pytest.raises(UserError, match="NOTICE lists 366"):
+        ship.card(run, other, 1, "I8")
+    monkeypatch.setattr(ship, "MOST_BYTES", 1 << 10)
+    with pytest.raises(UserError, match="may have"):
+        ship.ship(run, folder=tmp_path)
+    assert not list(tmp_path.glob("mini*"))
