@@ -10,6 +10,7 @@ from gantools.errors import DONE, INTERRUPTED, UserError
 from gantools.options import LONGEST, MINUTES, Finite
 from gantools.record import LARGEST_SEED
 
+SHARE = 0.5  # of a teacher in the targets
 PATH = click.Path(path_type=Path)
 
 
@@ -38,6 +39,9 @@ PATH = click.Path(path_type=Path)
               help="Highest rate of the first stage; by the width if not given.")  # fmt: skip
 @click.option("--loss", type=click.Choice(["l1", "l2"]), default="l1", show_default=True,
               help="Of the first stage: absolute or squared error.")  # fmt: skip
+@click.option("--teacher", help="Better network whose results have a share in the targets.")
+@click.option("--teacher-share", type=Finite(0, 1),
+              help=f"That share, {SHARE} if not given; the photographs have the rest.")  # fmt: skip
 @click.option("--name", help="Its name; that of its kind if not given.")
 @click.option("--adversarial", type=Finite(0), help="Weight of the adversarial term.")
 @click.option("--matching", type=Finite(0), help="Weight of the features' distance.")
@@ -48,7 +52,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--fresh", is_flag=True, help="Delete the run in --out and start over.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @click.pass_context
-def train(ctx, base, out, fresh, quiet, **options):
+def train(ctx, base, teacher, out, fresh, quiet, **options):
     """Train a network on photographs, or go on with a run.
 
     The same command again goes on where the run stands. Ctrl-C finishes the cycle and saves.
@@ -61,9 +65,11 @@ def train(ctx, base, out, fresh, quiet, **options):
     """
     from gantools.quiet import import_core
 
+    options["teacher_share"] = _share(teacher, options["teacher_share"])
     if options["steps"] == 0 and not base:
         raise UserError("--steps 0 trains nothing in the first stage: give --from as its result.")
-    network = _starting_point(base, options["scale"]) if base else None
+    network = _network("--from", base, options["scale"]) if base else None
+    better = _network("--teacher", teacher, options["scale"]) if teacher else None
     import_core()
     from .train import Settings
     from .train import train as run
@@ -72,15 +78,24 @@ def train(ctx, base, out, fresh, quiet, **options):
         options[key] = str(options[key]) if options[key] else None
     options["precision"] = options["precision"] or _fastest_precision()
     options = {key: value for key, value in options.items() if value is not None}
-    settings = Settings(**options, base=network.digest if network else None)
+    networks = {"base": network, "teacher": better}
+    hashes = {key: found.digest if found else None for key, found in networks.items()}
+    settings = Settings(**options, **hashes)
     say = partial(click.echo, err=True)
-    outcome = run(out, settings, base=network, fresh=fresh, quiet=quiet, say=say)
+    outcome = run(out, settings, **networks, fresh=fresh, quiet=quiet, say=say)
     if outcome.interrupted:
         click.echo(f"Stopped and saved in {out}. The same command goes on.", err=True)
         ctx.exit(INTERRUPTED)
     path = readable(str(outcome.path))
     click.echo(f"{path}: {outcome.score:.2f} dB PSNR-Y on the validation pictures")
     ctx.exit(DONE)
+
+
+def _share(teacher, given):
+    """Return a teacher's share in the targets, None without a teacher."""
+    if given is not None and not teacher:
+        raise UserError("--teacher-share is the share of a teacher: give --teacher, too.")
+    return SHARE if teacher and given is None else given
 
 
 def _fastest_precision():
@@ -92,17 +107,17 @@ def _fastest_precision():
     return "bfloat16" if native else "float32"
 
 
-def _starting_point(base, scale):
-    """Return the network to start from: a file, or a shipped one of this or of any other scale."""
+def _network(option, named, scale):
+    """Return the network that an option names: a file, or a shipped one, best of this scale."""
     from .. import model
 
-    if base.endswith(model.SUFFIX):
-        return model.read(base)
-    scales = [s for name, s in model.shipped() if name == base]
+    if named.endswith(model.SUFFIX):
+        return model.read(named)
+    scales = [s for name, s in model.shipped() if name == named]
     if not scales:  # also of another suffix: what serves to enlarge need not be fit to be trained
         known = ", ".join(sorted({name for name, _ in model.shipped()}))
         raise UserError(
-            f"--from: expected a shipped network ({known}) or the path of a {model.SUFFIX} file. "
-            f"Received: '{base}'."
+            f"{option}: expected a shipped network ({known}) or the path of a {model.SUFFIX} file. "
+            f"Received: '{named}'."
         )
-    return model.load(base, scale if scale in scales else scales[-1])
+    return model.load(named, scale if scale in scales else scales[-1])

@@ -76,13 +76,16 @@ class Patches(Stream):
         seed: Batch n is a function of (seed, n) alone.
         kind: "clean", or "photo": of the patches, `degrade.DAMAGED` are damaged and the others
             reduced by one of two kernels. "residual" is what lacks to the undamaged picture.
+        targets: What "residual" leads to instead of the photographs, see `taught.targets`.
     """
 
     high = False
 
-    def __init__(self, photos, scale, batch, patch, seed=0, kind="clean"):
+    def __init__(self, photos, scale, batch, patch, seed=0, kind="clean", targets=None):
         self.scale, self.patch, self.kind = scale, patch, kind
-        self.pairs = [_pair(pixels, scale) for _, pixels in photos]
+        targets = targets or (pixels for _, pixels in photos)
+        both = zip(photos, targets, strict=True)
+        self.pairs = [_pair(pixels, target, scale) for (_, pixels), target in both]
         self.photos = [pixels for _, pixels in photos]
         area = np.array([low.shape[0] * low.shape[1] for low, _ in self.pairs], float)
         self.share = np.cumsum(area / area.sum())
@@ -153,11 +156,11 @@ def _window(picture, top, left, side):
     return cv2.copyMakeBorder(part, *beyond, cv2.BORDER_REFLECT) if any(beyond) else part
 
 
-def _pair(pixels, scale):
+def _pair(pixels, target, scale):
     """Return `(low uint8, residual int16)`."""
     low = resize(pixels, 1 / scale)
     base = resize(low.astype(np.float32), scale)
-    return low, np.round((pixels - base) * 64.0).astype(np.int16)
+    return low, np.round((target - base) * 64.0).astype(np.int16)
 
 
 def _turned(picture, turn, mirror):

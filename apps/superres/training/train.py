@@ -30,6 +30,7 @@ from gantools.nets.growth import grow, taken
 from gantools.nets.superres import build, get_weights_by_name, set_weights_by_name
 
 from .. import model as files
+from . import taught
 from .patches import Patches, load_photos
 from .stages import HIGH, Weights, adversarial, discriminator, reconstruction
 from .validation import Validation
@@ -62,6 +63,8 @@ class Settings:
         width, blocks: Size of the network; None for what its plan has.
         rate: Highest rate of the first stage; None for that of `peak_rate`.
         loss: Of the first stage, "l1" or "l2".
+        teacher: Hash of a network that has a share in the targets, see `taught`; None for none.
+        teacher_share: Its share, 0 to 1.
         adversarial, matching, artifacts: Weights of the second stage, see `stages.Weights`.
         batch: Patches in a minibatch.
         seed: Seed of initial weights and patches.
@@ -83,6 +86,8 @@ class Settings:
     blocks: int | None = None
     rate: float | None = None
     loss: str = "l1"
+    teacher: str | None = None
+    teacher_share: float | None = None
     adversarial: float = Weights.adversarial
     matching: float = Weights.matching
     artifacts: float = Weights.artifacts
@@ -101,13 +106,16 @@ class Outcome:
     interrupted: bool
 
 
-def train(out, settings, *, base=None, fresh=False, quiet=True, say=lambda line: None):
+def train(
+    out, settings, *, base=None, teacher=None, fresh=False, quiet=True, say=lambda line: None
+):
     """Run both stages as far as they are not done.
 
     Args:
         out: Run folder, made if missing.
         settings: `Settings`.
         base: `model.Network` to start from where names and shapes fit, or None.
+        teacher: `model.Network` that has a share in the targets, or None.
         fresh: Delete an earlier run in `out` first; other files there stay.
         quiet: Whether to show no progress on stderr.
         say: Called with each line a person should read.
@@ -120,6 +128,8 @@ def train(out, settings, *, base=None, fresh=False, quiet=True, say=lambda line:
     check_folder(out, settings, fresh)
     if base is not None:
         check_base(settings, base)
+    second_stage = bool(settings.gan_minutes or settings.gan_steps)
+    taught.check(settings.scale, teacher, degrade=settings.degrade, second_stage=second_stage)
     photos = load_photos(Path(settings.data), settings.scale, PATCH, say)
     photos, checks = split(photos, settings, say)
     with claimed(out):
@@ -129,10 +139,9 @@ def train(out, settings, *, base=None, fresh=False, quiet=True, say=lambda line:
         bfloat16 = settings.precision == "bfloat16"
         keras.config.set_dtype_policy("mixed_bfloat16" if bfloat16 else "float32")
         try:
-            kind = settings.degrade
-            stream = Patches(photos, settings.scale, settings.batch, PATCH, settings.seed, kind)
+            stream = _stream(out, settings, photos, teacher, say)
             first = _first_stage(out, settings, base, stream, checks, quiet)
-            if first.interrupted or not (settings.gan_minutes or settings.gan_steps):
+            if first.interrupted or not second_stage:
                 return first
             return _second_stage(out, settings, files.read(first.path), stream, checks, quiet, say)
         finally:
@@ -227,6 +236,16 @@ def split(photos, settings, say=lambda line: None):
     held_out = photos[::20][:12]
     names = {name for name, _ in held_out}
     return [pair for pair in photos if pair[0] not in names] or photos, held_out
+
+
+def _stream(out, settings, photos, teacher, say):
+    """Return the training patches."""
+    targets = None
+    if teacher is not None:
+        kept, share = out / "fidelity-taught", settings.teacher_share
+        targets = taught.targets(kept, photos, teacher, share, say)
+    kind = settings.degrade
+    return Patches(photos, settings.scale, settings.batch, PATCH, settings.seed, kind, targets)
 
 
 def _first_stage(out, settings, base, stream, checks, quiet):
