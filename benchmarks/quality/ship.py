@@ -44,14 +44,17 @@ def rows(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def command(settings, name, started):
+def command(settings, name, started, teacher):
     """Return the command line that repeats a run's first stage."""
     words = ["gantools superres train --data TRAIN --validation VAL", f"--scale {settings.scale}"]
     words += [f"--steps {settings.steps}"]
     for key in ("network", "width", "blocks", "degrade", "loss", "rate"):
         value = getattr(settings, key)
         words += [f"--{key} {value}"] if value not in (None, TOLD.get(key)) else []
-    words += [f"--from {started}"] if started else []
+    words += [f"--from {started.split(' x')[0]}"] if started else []
+    if teacher:
+        share = settings.teacher_share
+        words += [f"--teacher {teacher.split(' x')[0]}", f"--teacher-share {share}"]
     words += [f"--name {name}"] if name != settings.network else []
     return " ".join(words)
 
@@ -72,7 +75,7 @@ def curve(scores):
     return f"validation PSNR-Y: {told}"
 
 
-def card(run, network, cores, dtype, started=None):
+def card(run, network, cores, dtype, started=None, teacher=None):
     """Return the card of the network that a run made.
 
     Args:
@@ -80,11 +83,13 @@ def card(run, network, cores, dtype, started=None):
         network: Its result, `model.Network`.
         cores: Cores that it trained on.
         dtype: As the weights are kept.
-        started: What it started from, in words; None to look among the shipped networks.
+        started, teacher: What it started from and what taught it, in words; None to look among the
+            shipped networks.
 
     Raises:
         UserError: it learned from other photographs than those that NOTICE lists.
     """
+    from gantools.apps.superres.training.taught import VIEWS
     from gantools.apps.superres.training.train import PATCH, Settings
 
     settings = Settings(**record.read(run / "run.json").settings)
@@ -93,13 +98,15 @@ def card(run, network, cores, dtype, started=None):
         raise UserError(f"NOTICE lists {OURS}. Received: a run on {photographs}.")
     if settings.base and started is None:
         started = origin(settings.base)
+    if settings.teacher and teacher is None:
+        teacher = origin(settings.teacher)
     log = rows(run / "fidelity-log.jsonl")
     ends = [0, *(row["cycle"] for row in log)]
     taken = zip(pairwise(ends), log, strict=True)
     seconds = sum((b - a) / row["cycles_per_s"] for (a, b), row in taken)
     found = {
         "trained_on": TRAINED_ON.format(photographs=photographs),
-        "command": command(settings, network.plan.name, started and started.split(" x")[0]),
+        "command": command(settings, network.plan.name, started, teacher),
         "steps": settings.steps,
         "batch": settings.batch,
         "patch": PATCH,
@@ -108,6 +115,7 @@ def card(run, network, cores, dtype, started=None):
         "chosen_by": CHOSEN_BY[settings.degrade],
         "limits": LIMITS[settings.degrade],
         "started_from": started or "nothing",
+        "taught_by": f"{teacher}, {VIEWS} views" if teacher else "nothing",
         "curve": curve(rows(run / "fidelity-scores.jsonl")),
         f"minutes on {cores} core{'s' if cores > 1 else ''}": round(seconds / 60, 1),
         "stored": KEPT[dtype],
@@ -116,14 +124,14 @@ def card(run, network, cores, dtype, started=None):
     return {**found, **kept}
 
 
-def ship(run, cores=1, dtype="I8", started=None, said=None, folder=model.SHIPPED):
+def ship(run, cores=1, dtype="I8", origins=(None, None), said=None, folder=model.SHIPPED):
     """Write the network of a run among the shipped ones and return its path.
 
     Raises:
         UserError: as of `card`, or all networks together would be too large for the package.
     """
     network = model.read(run / "fidelity.safetensors")
-    network = replace(network, card={**card(run, network, cores, dtype, started), **(said or {})})
+    network = replace(network, card={**card(run, network, cores, dtype, *origins), **(said or {})})
     path = folder / f"{network.plan.name}_x{network.scale}{model.SUFFIX}"
     others = sum(p.stat().st_size for p in folder.glob(f"*{model.SUFFIX}") if p != path)
     part = path.with_suffix(".new")
@@ -140,12 +148,13 @@ def ship(run, cores=1, dtype="I8", started=None, said=None, folder=model.SHIPPED
 @click.option("--cores", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--dtype", type=click.Choice(list(KEPT)), default="I8", show_default=True)
 @click.option("--started", help="What it started from, if that is no shipped network.")
+@click.option("--teacher", help="What taught it, likewise.")
 @click.option("--say", multiple=True, help='More lines of its card, as "key: text".')
-def main(run, cores, dtype, started, say):
+def main(run, cores, dtype, started, teacher, say):
     """Ship the network of a run."""
     said = dict(line.split(": ", 1) for line in say)
     try:
-        click.echo(ship(run, cores, dtype, started, said))
+        click.echo(ship(run, cores, dtype, (started, teacher), said))
     except UserError as error:
         raise click.ClickException(str(error)) from error
 

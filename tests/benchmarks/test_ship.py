@@ -51,11 +51,13 @@ def test_a_card_tells_command_minutes_and_curve(run, tmp_path):
 
 def test_what_a_run_started_from_is_found_among_the_shipped(run):
     kept = record.read(run / "run.json")
-    settings = {**kept.settings, "base": model.load("fast", 4).digest}
+    hashes = {"base": model.load("fast", 4).digest, "teacher": model.load("quality", 2).digest}
+    settings = {**kept.settings, **hashes, "teacher_share": 0.5}
     record.write(run / "run.json", dataclasses.replace(kept, settings=settings))
     network = model.read(run / "fidelity.safetensors")
     made = ship.card(run, network, 1, "I8")
-    assert made["started_from"] == "fast x4" and "--from fast " in made["command"]
+    assert (made["started_from"], made["taught_by"]) == ("fast x4", "quality x2, 8 views")
+    assert "--from fast --teacher quality --teacher-share 0.5 " in made["command"]
 
 
 def test_other_photographs_and_too_large_a_package_are_refused(run, tmp_path, monkeypatch):
