@@ -195,16 +195,21 @@ def _normal_abnormal(root, files, groups, listed):
     if not any(item.label == 0 for item in items):
         return None
     folders = sorted({path.relative_to(root).parts[0] for path in masks})
+    tested = any(item.part == "test" for item in divided)
+    part, bad = "test" if tested else "train", sum(item.label != 0 for item in items)
     items = tuple(
-        i if i.label == 0 else replace(i, label=1, mask=_mask(root, i.path, folders)) for i in items
+        i if i.label == 0 else replace(i, label=1, part=part, mask=_mask(root, i.path, folders))
+        for i in items
     )
+    note = f"Anomalous pictures outside the folder of the test: {bad}. They are scored with it."
     items += tuple(
         replace(i, mask=_mask(root, i.path, folders)) if i.label == 1 else i for i in divided
     )
     used = {item.mask for item in items}
     rest = [(_name(p, root), "in a folder of masks, but of no anomalous picture") for p in masks]
     rest = tuple(one for one, path in zip(rest, masks, strict=True) if path not in used)
-    return Collection(root, "normal-abnormal", items, skipped=rest)
+    notes = (note,) if tested and bad else ()
+    return Collection(root, "normal-abnormal", items, notes, rest)
 
 
 def _train_test(root, files, groups, listed):
@@ -322,14 +327,15 @@ def _grouped(items, groups):
 
 
 def _held(collection: Collection) -> Collection:
-    """Give the test part what nobody has divided: all known anomalies and 20 % of the normals."""
+    """Give the test part, if nobody has made one, all known anomalies and 20 % of the normals."""
     items = collection.items
-    if not any(i.label == 1 for i in items) or any(i.part != "train" for i in items):
+    if not any(i.label == 1 for i in items) or any(i.part == "test" for i in items):
         return collection
-    parts = [
-        "test" if i.label == 1 or bucket(i.group or i.name, 0, "test") < HELD else "train"
-        for i in items
-    ]
+
+    def held(item):
+        return item.part == "train" and bucket(item.group or item.name, 0, "test") < HELD
+
+    parts = ["test" if i.label == 1 or held(i) else i.part for i in items]
     note = "Nobody has divided the normals: 20 % of them, by group, are held back for the test."
     return replace(
         collection,

@@ -85,10 +85,21 @@ def test_a_part_beside_normals_is_not_anomalous(tmp_path):
     assert told == {
         "test/1.png": ("test", None), "Test/2.png": ("test", None), "test/ok/3.png": ("test", 0),
         "test/hole/4.png": ("test", None), "test/bad/5.png": ("test", 1),
-        "val/6.png": ("val", None), "scratch/7.png": ("train", 1),
+        "val/6.png": ("val", None), "scratch/7.png": ("test", 1),
     }  # fmt: skip
+    assert any("outside the folder of the test: 1." in note for note in found.notes)
     assert [item.mask.name for item in found.items if item.mask] == ["5.png"]
     assert {i.part for i in found.items if i.name.startswith("normal/")} == {"train"}
+
+
+def test_anomalies_are_scored_also_where_only_a_part_for_validation_was_divided(tmp_path):
+    put(tmp_path, *(f"normal/{i}.png" for i in range(100)), "val/normal/1.png", "val/bad/2.png")
+    put(tmp_path, "bad/3.png")
+    found = layouts.find(tmp_path)
+    assert {i.name for i in found.items if i.label == 1} == {"bad/3.png", "val/bad/2.png"}
+    assert {i.part for i in found.items if i.label == 1} == {"test"}
+    assert [i.name for i in found.of("val")] == ["val/normal/1.png"]
+    assert 5 < sum(i.label == 0 for i in found.of("test")) < 40
 
 
 def test_later_pictures_in_a_folder_test_are_scored(tmp_path):
