@@ -1,7 +1,6 @@
 """What the commands of `gantools anomaly` do, from options to files."""
 
 import json
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -49,10 +48,9 @@ def whole(data, out, chosen, *, fresh=False, quiet=False) -> dict:
         if model is not None and not model.is_table:
             looked.reader.spacing = model.facts.get("spacing")
         if model is None:
-            training = folder.training_folder(out / "training", settings, looked, salt, fresh=fresh)
-            model = job.fit(looked, settings, out=training, say=say, progress=bar)
-            keep(model, kept, looked, salt)
-            shutil.rmtree(training, ignore_errors=True)
+            with folder.training(out / "training", settings, looked, salt, fresh=fresh) as training:
+                model = job.fit(looked, settings, out=training, say=say, progress=bar)
+                keep(model, kept, looked, salt)
         scored = model.score(looked.reader, items, maps=maps, progress=scoring)
     else:
         if chosen.get("stream"):
@@ -64,12 +62,11 @@ def whole(data, out, chosen, *, fresh=False, quiet=False) -> dict:
             )
         say("Nothing is divided: each half of the items is scored by a model of the other.")
         folder.may_fit_again(out / "model", settings, looked, load_model, fresh=fresh)
-        training = folder.training_folder(out / "training", settings, looked, salt, fresh=fresh)
-        items, scored, model = job.score_unsupervised(
-            looked, settings, out=training, maps=maps, say=say, progress=bar
-        )
-        keep(model, out / "model", looked, salt)
-        shutil.rmtree(training, ignore_errors=True)
+        with folder.training(out / "training", settings, looked, salt, fresh=fresh) as training:
+            items, scored, model = job.score_unsupervised(
+                looked, settings, out=training, maps=maps, say=say, progress=bar
+            )
+            keep(model, out / "model", looked, salt)
     order = stream.order_of(items, chosen.get("stream"))
     counts = told(out, looked, items, scored, model, maps, settings, order, say)
     say(f"{time.perf_counter() - start:.0f} s. Open {out / 'report.html'}.")
@@ -99,10 +96,9 @@ def fit(data, model, overwrite, quiet, **chosen):
     salt = folder.project_salt(model / "plan.json", training / folder.NOTE)
     settings = Settings.of(chosen)
     job, looked = opened(required(data), chosen, salt, say)
-    folder.training_folder(training, settings, looked, salt)
-    made = job.fit(looked, settings, out=training, say=say, progress=Bar("training", quiet))
-    keep(made, model, looked, salt)
-    shutil.rmtree(training, ignore_errors=True)
+    with folder.training(training, settings, looked, salt):
+        made = job.fit(looked, settings, out=training, say=say, progress=Bar("training", quiet))
+        keep(made, model, looked, salt)
     say(f"{made.facts['seconds']:.0f} s: {model}")
 
 

@@ -3,6 +3,7 @@
 import json
 import secrets
 import shutil
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 
@@ -157,6 +158,22 @@ def may_fit_again(folder, settings, looked, load, *, fresh):
             f"{folder} holds {refined} verdicts of a person, which would be lost. Score with it by "
             "`gantools anomaly score`, give another -o, or --fresh to fit again without them."
         )
+
+
+@contextmanager
+def training(folder, settings, looked, salt, *, fresh=False):
+    """Give the folder of a training while it runs; keep it only if it can be gone on with.
+
+    Args and raises: as of `training_folder`.
+    """
+    place = training_folder(folder, settings, looked, salt, fresh=fresh)
+    try:
+        yield place
+    except BaseException:
+        if [item.name for item in place.iterdir()] == [NOTE]:
+            shutil.rmtree(place, ignore_errors=True)
+        raise
+    shutil.rmtree(place, ignore_errors=True)
 
 
 def training_folder(folder, settings, looked, salt, *, fresh=False) -> Path:

@@ -70,6 +70,22 @@ def test_a_folder_that_is_no_trainings_is_kept(tmp_path, fresh):
     folder.training_folder(place, Settings(), looked(), "secret", fresh=fresh)
 
 
+def test_a_training_that_left_nothing_to_go_on_with_leaves_no_folder(tmp_path):
+    place = tmp_path / "training"
+    with pytest.raises(UserError), folder.training(place, Settings(), looked(), "secret"):
+        raise UserError("Too few normals.")
+    assert not place.exists()
+    with (
+        pytest.raises(KeyboardInterrupt),
+        folder.training(place, Settings(), looked(), "secret") as kept,
+    ):
+        (kept / "state").write_text("half way")
+        raise KeyboardInterrupt
+    with folder.training(place, Settings(), looked(), "secret") as kept:
+        assert (kept / "state").read_text() == "half way"
+    assert not place.exists()
+
+
 def test_the_secret_of_a_project_stays(tmp_path):
     one, other = folder.project_salt(tmp_path / "none.json"), folder.project_salt()
     assert one != other
