@@ -78,12 +78,11 @@ class AdversarialModel(keras.Model):
 
         Raises:
             UserError: missing optimizers, or what `checks.check_players` and `PlayerOptimizers`
-                refuse; `steps_per_execution` above 1 on PyTorch.
+                refuse; `steps_per_execution` above 1 on PyTorch or several TensorFlow devices.
         """
-        if steps_per_execution > 1 and gradients.BACKEND == "torch":
-            raise UserError(
-                "steps_per_execution must be 1 on PyTorch: Keras has no such loop there."
-            )
+        if steps_per_execution > 1 and (gradients.BACKEND == "torch" or parallel.replicas() > 1):
+            where = "PyTorch" if gradients.BACKEND == "torch" else "several devices by TensorFlow"
+            raise UserError(f"steps_per_execution must be 1 on {where}: Keras has no loop there.")
         check_players(self.game)
         optimizer = PlayerOptimizers(optimizers, self.game.turns, self.images)
         optimizer.build_players({t.name: self._moving(t) for t in self.game.turns})

@@ -293,6 +293,14 @@ def test_steps_per_execution_is_refused_on_torch():
         wgan_gp(steps_per_execution=2)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow's replicas")
+def test_steps_per_execution_is_refused_on_several_devices(monkeypatch):
+    monkeypatch.setattr(parallel, "replicas", lambda: 2)
+    wgan_gp()
+    with pytest.raises(UserError, match="must be 1 on several devices by TensorFlow"):
+        wgan_gp(steps_per_execution=2)
+
+
 def test_mixed_bfloat16_keeps_losses_in_float32():
     policy = keras.dtype_policies.DTypePolicy("mixed_bfloat16")
     inputs = keras.Input((2,))
