@@ -10,6 +10,7 @@ import json
 import click
 from gantools.apps.superres.model import SHIPPED, load, shipped
 
+from benchmarks.quality.ship import CURVES
 from benchmarks.rows import RESULTS
 
 PAGE = SHIPPED / "README.md"
@@ -38,6 +39,8 @@ def card(name, scale, scores):
         lines += ["", *table(own)]
     lines += ["", "| | |", "|---|---|"]
     lines += [f"| {key.replace('_', ' ')} | {value} |" for key, value in network.card.items()]
+    if (CURVES / f"{name}_x{scale}.png").exists():
+        lines += ["", f"![curve](../../../docs/curves/{name}_x{scale}.png)"]
     return "\n".join(lines)
 
 

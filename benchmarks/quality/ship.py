@@ -2,8 +2,9 @@
 
     python -m benchmarks.quality.ship RUN [--cores 1] [--dtype I8] [--say "key: text"]...
 
-RUN is a folder of `gantools superres train`. Afterwards `benchmarks.quality.superres` measures the
-network, `benchmarks.quality.cards` writes the page of all cards.
+RUN is a folder of `gantools superres train`. Its curve is drawn in `docs/curves`. Afterwards
+`benchmarks.quality.superres` measures the network, `benchmarks.quality.cards` writes the page of
+all cards.
 """
 
 import json
@@ -13,10 +14,12 @@ from pathlib import Path
 
 import click
 from gantools.apps.superres import model
+from gantools.apps.superres.training.curve import draw
 
 from gantools import record
 from gantools.errors import UserError
 
+CURVES = Path(__file__).resolve().parents[2] / "docs" / "curves"
 MOST_BYTES = 10 << 20  # of all networks in the package
 TRAINED_ON = (
     "{photographs}: Cloudinary CID22 (221, CC BY-SA 4.0), Wikimedia Commons (40, free licences), "
@@ -124,8 +127,10 @@ def card(run, network, cores, dtype, started=None, teacher=None):
     return {**found, **kept}
 
 
-def ship(run, cores=1, dtype="I8", origins=(None, None), said=None, folder=model.SHIPPED):
-    """Write the network of a run among the shipped ones and return its path.
+def ship(
+    run, cores=1, dtype="I8", origins=(None, None), said=None, folder=model.SHIPPED, curves=CURVES
+):
+    """Write the network of a run among the shipped ones, and its curve, and return its path.
 
     Raises:
         UserError: as of `card`, or all networks together would be too large for the package.
@@ -140,6 +145,9 @@ def ship(run, cores=1, dtype="I8", origins=(None, None), said=None, folder=model
         size = f"{(others + part.stat().st_size) / 2**20:.1f} MiB"
         part.unlink()
         raise UserError(f"All networks may have {MOST_BYTES >> 20} MiB. Received: {size}.")
+    title = f"{network.plan.name} x{network.scale}: validation"
+    curves.mkdir(exist_ok=True)
+    draw(curves / f"{path.stem}.png", rows(run / "fidelity-scores.jsonl"), title)
     return part.replace(path)
 
 

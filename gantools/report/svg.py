@@ -150,12 +150,12 @@ def _dashed(place, x1, y1, x2, y2, text):
 def _axes(x, y, names, place, size):
     (width, height), (left, right, bottom, _) = size, MARGIN
     parts = []
-    for value in _ticks(*x):
+    for value in ticks(*x):
         u = float(place([value], [y[0]])[0][0])
         parts.append(
             f'<text x="{u:.1f}" y="{height - bottom + 14}" text-anchor="middle">{value:g}</text>'
         )
-    for value in _ticks(*y, count=4):
+    for value in ticks(*y, count=4):
         v = float(place([x[0]], [value])[1][0])
         parts.append(
             f'<line x1="{left}" x2="{width - right}" y1="{v:.1f}" y2="{v:.1f}" stroke="#e3e7eb"/>'
@@ -170,7 +170,7 @@ def _axes(x, y, names, place, size):
     return "".join(parts)
 
 
-def _ticks(low, high, count=6):
+def ticks(low, high, count=6):
     """Return round numbers between two limits: steps of 1, 2 or 5 times a power of ten."""
     raw = (high - low) / count
     power = 10.0 ** math.floor(math.log10(raw))

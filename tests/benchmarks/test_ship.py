@@ -36,7 +36,7 @@ def run(tmp_path):
 
 
 def test_a_card_tells_command_minutes_and_curve(run, tmp_path):
-    path = ship.ship(run, cores=2, said={"beside": "nothing"}, folder=tmp_path)
+    path = ship.ship(run, cores=2, said={"beside": "nothing"}, folder=tmp_path, curves=tmp_path)
     kept = model.read(path)
     assert (path.name, kept.card["stored"]) == ("mini_x2.safetensors", "a byte a weight")
     assert kept.card["command"] == (
@@ -46,6 +46,7 @@ def test_a_card_tells_command_minutes_and_curve(run, tmp_path):
     assert kept.card["minutes on 2 cores"] == 6.7  # 40 cycles of 10 seconds
     assert kept.card["curve"].endswith("35 cycles 29.88, 40 cycles 30.00")
     assert (kept.card["beside"], kept.card["validation_psnr_y"]) == ("nothing", 30.123)
+    assert (tmp_path / "mini_x2.png").stat().st_size > 1000
     assert not list(tmp_path.glob("*.new"))
 
 
@@ -67,5 +68,5 @@ def test_other_photographs_and_too_large_a_package_are_refused(run, tmp_path, mo
         ship.card(run, other, 1, "I8")
     monkeypatch.setattr(ship, "MOST_BYTES", 1 << 10)
     with pytest.raises(UserError, match="may have"):
-        ship.ship(run, folder=tmp_path)
+        ship.ship(run, folder=tmp_path, curves=tmp_path)
     assert not list(tmp_path.glob("mini*"))

@@ -78,6 +78,6 @@ def test_levels_and_a_band_belong_to_the_range():
 
 
 def test_ticks_are_round_numbers():
-    assert svg._ticks(0, 1) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    assert svg._ticks(-3, 7) == [-2, 0, 2, 4, 6]
-    assert all(0.13 <= t <= 0.19 for t in svg._ticks(0.13, 0.19))
+    assert svg.ticks(0, 1) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert svg.ticks(-3, 7) == [-2, 0, 2, 4, 6]
+    assert all(0.13 <= t <= 0.19 for t in svg.ticks(0.13, 0.19))

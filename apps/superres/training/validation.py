@@ -16,6 +16,7 @@ from gantools.metrics.pixels import psnr_y
 
 from . import degrade
 from .checkpoint_page import write_page
+from .curve import draw
 from .patches import shuffle
 
 BEST = 100.0  # dB of a picture: a mean with an infinite one could never be surpassed
@@ -27,7 +28,8 @@ class Validation(Counting):
     Args:
         photos: Result of `patches.load_photos`.
         scale: Enlargement.
-        path: JSON-lines file of all measurements; a resumed run goes on from its best.
+        path: JSON-lines file of all measurements, `STAGE-scores.jsonl`; a resumed run goes on from
+            its best. Their curve is drawn beside it, `STAGE-curve.png`.
         last_cycle: The run's last cycle, which is measured in any case.
         keep: Callable `(network, score in dB)`, called at each new best.
         every: Cycles between two measurements.
@@ -72,6 +74,9 @@ class Validation(Counting):
             self.best = score
             self.keep(network, score)
         self.each(network, self.cycle, score)
+        title = f"{network.name} x{self.scale}: validation after each {self.every} cycles"
+        curve = self.path.with_name(self.path.stem.removesuffix("-scores") + "-curve.png")
+        draw(curve, read_log(self.path), title)
         if self.page:
             path = self.path.with_name(self.page.format(cycle=self.cycle))
             write_page(path, self, network, self.cycle, score)

@@ -155,6 +155,7 @@ def test_every_checkpoint_has_a_page(photos, tmp_path):
     train(tmp_path / "run", settings(photos, degrade="photo", gan_steps=2))
     names = {p.name for p in (tmp_path / "run").glob("*.html")}
     assert names == {"fidelity.html", "gan-000002.html"}
+    assert all((tmp_path / f"run/{stage}-curve.png").exists() for stage in ("fidelity", "gan"))
     page = (tmp_path / "run" / "fidelity.html").read_text()
     assert "mini x2 after 4 cycles" in page
     assert "a.png, clean" in page
