@@ -136,7 +136,7 @@ tta = click.option(
     type=click.Choice(VIEWS),
     default="1",
     show_default=True,
-    help="Mean of so many turned views: slower, 0.1 dB.",
+    help="Mean of so many turned views: slower, up to 0.2 dB.",
 )
 no_projection = click.option(
     "--no-projection", is_flag=True, help="Do not bring the result back to the input's colours."

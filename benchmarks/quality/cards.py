@@ -6,13 +6,14 @@ The cards are read from the weight files, the scores from `benchmarks/results/su
 """
 
 import json
+from pathlib import Path
 
 import click
 from gantools.apps.superres.model import SHIPPED, load, shipped
 
-from benchmarks.quality.ship import CURVES
 from benchmarks.rows import RESULTS
 
+CURVES = Path(__file__).resolve().parents[2] / "docs" / "curves"
 PAGE = SHIPPED / "README.md"
 HEAD = """# Shipped networks
 

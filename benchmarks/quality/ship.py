@@ -2,12 +2,11 @@
 
     python -m benchmarks.quality.ship RUN [--cores 1] [--dtype I8] [--say "key: text"]...
 
-RUN is a folder of `gantools superres train`. Its curve is drawn in `docs/curves`. Afterwards
-`benchmarks.quality.superres` measures the network, `benchmarks.quality.cards` writes the page of
-all cards.
+RUN is a folder of `gantools superres train` whose first stage is done. Its curve is drawn in
+`docs/curves`. Afterwards `benchmarks.quality.superres` measures the network,
+`benchmarks.quality.cards` writes the page of all cards.
 """
 
-import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -15,11 +14,14 @@ from pathlib import Path
 import click
 from gantools.apps.superres import model
 from gantools.apps.superres.training.curve import draw
+from gantools.apps.superres.training.taught import VIEWS
+from gantools.apps.superres.training.train import PATCH, Settings
 
+from benchmarks.quality.cards import CURVES
 from gantools import record
+from gantools.core.callbacks import read_log
 from gantools.errors import UserError
 
-CURVES = Path(__file__).resolve().parents[2] / "docs" / "curves"
 MOST_BYTES = 10 << 20  # of all networks in the package
 TRAINED_ON = (
     "{photographs}: Cloudinary CID22 (221, CC BY-SA 4.0), Wikimedia Commons (40, free licences), "
@@ -42,15 +44,10 @@ TOLD = {"network": "fast", "degrade": "clean", "loss": "l1"}  # options, left ou
 MARKS = 7  # scores of a curve that a card shows
 
 
-def rows(path):
-    """Return the JSON lines of a file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def command(settings, name, started, teacher):
+def command(settings, steps, name, started, teacher):
     """Return the command line that repeats a run's first stage."""
     words = ["gantools superres train --data TRAIN --validation VAL", f"--scale {settings.scale}"]
-    words += [f"--steps {settings.steps}"]
+    words += [f"--steps {steps}"]
     for key in ("network", "width", "blocks", "degrade", "loss", "rate"):
         value = getattr(settings, key)
         words += [f"--{key} {value}"] if value not in (None, TOLD.get(key)) else []
@@ -90,12 +87,14 @@ def card(run, network, cores, dtype, started=None, teacher=None):
             shipped networks.
 
     Raises:
-        UserError: it learned from other photographs than those that NOTICE lists.
+        UserError: it is not done, or learned from other photographs than those that NOTICE lists.
     """
-    from gantools.apps.superres.training.taught import VIEWS
-    from gantools.apps.superres.training.train import PATCH, Settings
-
-    settings = Settings(**record.read(run / "run.json").settings)
+    kept = record.read(run / "run.json")
+    settings = Settings(**kept.settings)
+    steps = settings.steps or kept.results["fidelity_cycles"]
+    scores, log = (read_log(run / f"fidelity-{name}.jsonl") for name in ("scores", "log"))
+    if scores[-1]["cycle"] < steps:
+        raise UserError(f"{run} has {scores[-1]['cycle']} of {steps} cycles: go on with it first.")
     photographs = network.card["trained_on"]
     if photographs != OURS:
         raise UserError(f"NOTICE lists {OURS}. Received: a run on {photographs}.")
@@ -103,14 +102,13 @@ def card(run, network, cores, dtype, started=None, teacher=None):
         started = origin(settings.base)
     if settings.teacher and teacher is None:
         teacher = origin(settings.teacher)
-    log = rows(run / "fidelity-log.jsonl")
     ends = [0, *(row["cycle"] for row in log)]
     taken = zip(pairwise(ends), log, strict=True)
     seconds = sum((b - a) / row["cycles_per_s"] for (a, b), row in taken)
     found = {
         "trained_on": TRAINED_ON.format(photographs=photographs),
-        "command": command(settings, network.plan.name, started, teacher),
-        "steps": settings.steps,
+        "command": command(settings, steps, network.plan.name, started, teacher),
+        "steps": steps,
         "batch": settings.batch,
         "patch": PATCH,
         "seed": settings.seed,
@@ -119,12 +117,13 @@ def card(run, network, cores, dtype, started=None, teacher=None):
         "limits": LIMITS[settings.degrade],
         "started_from": started or "nothing",
         "taught_by": f"{teacher}, {VIEWS} views" if teacher else "nothing",
-        "curve": curve(rows(run / "fidelity-scores.jsonl")),
+        "curve": curve(scores),
         f"minutes on {cores} core{'s' if cores > 1 else ''}": round(seconds / 60, 1),
         "stored": KEPT[dtype],
     }
-    kept = {key: network.card[key] for key in ("projection",) if key in network.card}
-    return {**found, **kept}
+    if "projection" in network.card:
+        found["projection"] = network.card["projection"]
+    return found
 
 
 def ship(
@@ -147,7 +146,7 @@ def ship(
         raise UserError(f"All networks may have {MOST_BYTES >> 20} MiB. Received: {size}.")
     title = f"{network.plan.name} x{network.scale}: validation"
     curves.mkdir(exist_ok=True)
-    draw(curves / f"{path.stem}.png", rows(run / "fidelity-scores.jsonl"), title)
+    draw(curves / f"{path.stem}.png", read_log(run / "fidelity-scores.jsonl"), title)
     return part.replace(path)
 
 

@@ -11,6 +11,7 @@ from itertools import product
 from pathlib import Path
 
 import click
+from gantools.apps.superres import options
 from gantools.apps.superres.enlarge import Upscaler
 from gantools.apps.superres.evaluation.evaluate import evaluate, mean
 from gantools.apps.superres.family import TWIN, family
@@ -24,7 +25,7 @@ SCALES = (2, 3, 4)
 @click.command()
 @click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--only", multiple=True, metavar="'NAME xSCALE'", help="A network; repeat.")
-@click.option("--tta", type=click.IntRange(1, 8), default=1, help="Views whose mean is taken.")
+@options.tta
 def main(folders, only, tta):
     """Measure every shipped network on FOLDERS and print the means."""
     click.echo(f"{'network':18} {'folder':10}  PSNR-Y  bicubic  SSIM-Y   NIQE spectrum")
@@ -35,8 +36,9 @@ def main(folders, only, tta):
         if not served or (only and label not in only):
             continue
         base = name.removesuffix(TWIN)
-        upscaler = Upscaler(family(base, 1.0 if twin else None), views=tta)
-        told = name + (f" --tta {tta}" if tta > 1 else "")
+        upscaler = Upscaler(family(base, 1.0 if twin else None), views=int(tta))
+        views = f" --tta {tta}" if tta != "1" else ""
+        told = name + views
         for folder in folders:
             score = mean(evaluate(folder, upscaler, scale=scale))
             made = score.network
@@ -45,9 +47,9 @@ def main(folders, only, tta):
                 f"{score.bicubic.psnr:8.2f} {made.ssim:7.4f} {made.niqe:6.2f} {made.spectrum:8.2f}"
             )
             command = f"gantools superres eval {folder.name} --model {base} --scale {scale}"
-            command += f" --tta {tta}" if tta > 1 else ""
+            command += " --strength 1" * twin + views
             append(
-                "superres", command=command + " --strength 1" * twin, network=told, scale=scale,
+                "superres", command=command, network=told, scale=scale,
                 folder=folder.name, psnr_y=round(made.psnr, 4), ssim_y=round(made.ssim, 4),
                 bicubic_psnr_y=round(score.bicubic.psnr, 4), niqe=round(made.niqe, 4),
                 spectrum_db=round(made.spectrum, 4), engine=upscaler.engine().name,

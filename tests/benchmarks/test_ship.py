@@ -61,6 +61,19 @@ def test_what_a_run_started_from_is_found_among_the_shipped(run):
     assert "--from fast --teacher quality --teacher-share 0.5 " in made["command"]
 
 
+def test_a_run_by_minutes_tells_its_cycles_and_an_unfinished_one_is_refused(run):
+    kept, network = record.read(run / "run.json"), model.read(run / "fidelity.safetensors")
+    for cycles in (40, 41):
+        settings, found = {**kept.settings, "steps": None}, {"fidelity_cycles": cycles}
+        changed = dataclasses.replace(kept, settings=settings, results=found)
+        record.write(run / "run.json", changed)
+        if cycles == 40:
+            assert "--steps 40 " in ship.card(run, network, 1, "I8")["command"]
+        else:
+            with pytest.raises(UserError, match="has 40 of 41 cycles"):
+                ship.card(run, network, 1, "I8")
+
+
 def test_other_photographs_and_too_large_a_package_are_refused(run, tmp_path, monkeypatch):
     network = model.read(run / "fidelity.safetensors")
     other = dataclasses.replace(network, card={**network.card, "trained_on": "3 photographs"})

@@ -10,7 +10,7 @@ from gantools.report.svg import COLOURS, GREY, ticks
 
 NAMES = {"psnr_y": "dB PSNR-Y, clean", "psnr_y_damaged": "dB PSNR-Y, damaged"}
 SIZE = (800, 400)
-LEFT, RIGHT, BOTTOM, TOP = 70, 24, 44, 40
+LEFT, RIGHT, BOTTOM, TOP = 70, 24, 44, 60
 LEAST = 0.05  # dB from the lowest to the highest line, so that noise does not look like a climb
 
 
@@ -46,7 +46,7 @@ def draw(path: Path, scores: list[dict], title: str) -> None:
         for point in points:
             cv2.circle(canvas, point.tolist(), 3, _rgb(COLOURS[i]), cv2.FILLED, cv2.LINE_AA)
         told = f"{NAMES[key]}: best {max(line):.2f}"
-        _text(canvas, told, (width - 270, height - BOTTOM - 12 - 20 * i), COLOURS[i])
+        _text(canvas, told, (LEFT + 260 * i, 40), COLOURS[i])  # where no line can cross it
     write(path, Picture(canvas))
 
 
