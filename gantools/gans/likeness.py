@@ -44,6 +44,19 @@ def artifacts(found, wanted, steadier):
     return ops.mean(ops.stop_gradient(invented) * apart)
 
 
+def flatness(pictures, level):
+    """Return where pictures are flat, `(batch, h, w, 1)`: l^2 / (l^2 + v), from 0 to 1.
+
+    v is the variance of the 7x7 pixels around each, in the mean over the channels.
+
+    Args:
+        pictures: `(batch, h, w, c)`, sides at least 4.
+        level: l, the standard deviation that counts as half flat, in the pictures' units.
+    """
+    spread = ops.mean(local_variance(ops.cast(pictures, "float32")), axis=-1, keepdims=True)
+    return level**2 / (level**2 + spread)
+
+
 def local_variance(x):
     """Return the variance, without bias, of the 7x7 pixels around each; edges are mirrored.
 

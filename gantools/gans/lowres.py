@@ -33,14 +33,24 @@ def low_pictures(shape: tuple[int, int, int], scale: int):
 
     def sample(size, seed, batch):
         if "x" in batch:
-            x = ops.einsum("hH,bHWc->bhWc", rows, ops.cast(batch["x"], "float32"))
-            return ops.einsum("wW,bhWc->bhwc", columns, x)
+            return shrunk(batch["x"], rows, columns)
         tiles = [-(-side // scale // 4) for side in (height, width)]
         x = keras.random.uniform((size, *tiles, channels), -1.0, 1.0, seed=seed)
         x = ops.repeat(ops.repeat(x, 4, axis=1), 4, axis=2)
         return x[:, : height // scale, : width // scale]
 
     return sample
+
+
+def shrunk(x, rows, columns):
+    """Return pictures `(batch, H, W, c)` as `(batch, h, w, c)` float32, by results of `shrinking`.
+
+    Args:
+        x: The pictures.
+        rows, columns: Matrices `(h, H)` and `(w, W)`.
+    """
+    x = ops.einsum("hH,bHWc->bhWc", rows, ops.cast(x, "float32"))
+    return ops.einsum("wW,bhWc->bhwc", columns, x)
 
 
 def shrinking(side: int, scale: int) -> np.ndarray:

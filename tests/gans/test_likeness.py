@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from gantools.gans.likeness import artifacts, distance, local_variance, matching
+from gantools.gans.likeness import artifacts, distance, flatness, local_variance, matching
 
 pytestmark = pytest.mark.backends
 
@@ -31,6 +31,17 @@ def test_local_variance_is_that_of_the_49_pixels_around():
     for y, column in ((0, 0), (4, 4), (8, 7), (2, 6)):
         window = wide[y : y + 7, column : column + 7]
         assert found[0, y, column, 0] == pytest.approx(window.var(ddof=1), rel=1e-4)
+
+
+def test_flatness_is_1_on_flat_areas_a_half_at_its_level_and_0_on_texture():
+    flat = np.full((1, 8, 8, 3), 0.3, "float32")
+    np.testing.assert_allclose(ops.convert_to_numpy(flatness(flat, 0.1)), 1, rtol=1e-3)
+    x = pictures(1, 9, 8, 3)
+    spread = ops.convert_to_numpy(local_variance(x))[0, 4, 4].mean()
+    found = ops.convert_to_numpy(flatness(x, float(spread**0.5)))
+    assert found.shape == (1, 9, 8, 1)
+    assert found[0, 4, 4, 0] == pytest.approx(0.5, rel=1e-3)
+    assert ops.convert_to_numpy(flatness(x, 0.001)).max() < 1e-3
 
 
 def test_artifacts_are_weighed_as_the_formula_says():

@@ -46,6 +46,8 @@ PATH = click.Path(path_type=Path)
 @click.option("--adversarial", type=Finite(0), help="Weight of the adversarial term.")
 @click.option("--matching", type=Finite(0), help="Weight of the features' distance.")
 @click.option("--artifacts", type=Finite(0), help="Weight of the artifact term.")
+@click.option("--consistency", type=Finite(0), help="Weight of the shrunk picture's error.")
+@click.option("--flat", type=Finite(0), help="Weight of the error where the photograph is flat.")
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]),
               help="bfloat16 where the processor has it, if not given.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True)

@@ -5,8 +5,8 @@ size. Half of all pictures are not damaged at all, so that a network trained on 
 detail. Values are small on purpose: what much stronger chains teach is to wash texture out.
 
 Source: Wang et al. 2021, arXiv 2107.10833 (Real-ESRGAN), section 3, is the second-order chain; its
-noise goes up to 30 levels and its blur to 3 pixels. Differs: one blur and one resize a round, the
-ringing filter is separable, and the strengths are those named below.
+noise goes from 1 to 30 levels and its blur to 3 pixels. Differs: one blur and one resize a round,
+the ringing filter is separable, and the strengths are those named below.
 """
 
 import cv2
@@ -15,7 +15,7 @@ import numpy as np
 DAMAGED = 0.5  # share of pictures that are damaged; the others are only reduced
 AREA = 0.25  # of those: means of blocks instead of the exact bicubic reduction
 BLUR = 0.5  # largest standard deviation, in pixels of the small picture
-NOISE = 3.0  # largest standard deviation of one round, in levels of 255
+NOISE = 20.0  # largest standard deviation of one round, in levels of 255; the median is 2.5
 QUALITY = (35, 95)  # of JPEG; good ones are drawn more often, the median is 77
 # Kernels that are drawn: programs that resize use all of them.
 KERNELS = (cv2.INTER_AREA, cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)
@@ -115,7 +115,7 @@ def _blurred(x, draw, most):
 
 def _noisy(x, draw):
     """Add Gaussian noise, evenly or with the variance of counted light, at times all grey."""
-    strength = draw.uniform(0, NOISE)
+    strength = NOISE * draw.random() ** 3
     shot, grey = draw.random() < 0.5, draw.random() < 0.4
     noise = draw.standard_normal((*x.shape[:2], 1 if grey else 3), dtype=np.float32)
     if shot:

@@ -9,7 +9,7 @@ weights that did best) and `gan.safetensors` (the last averaged weights, and som
 
 import shutil
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -65,7 +65,8 @@ class Settings:
         loss: Of the first stage, "l1" or "l2".
         teacher: Hash of a network that has a share in the targets, see `taught`; None for none.
         teacher_share: Its share, 0 to 1.
-        adversarial, matching, artifacts: Weights of the second stage, see `stages.Weights`.
+        adversarial, matching, artifacts, consistency, flat: Weights of the second stage, see
+            `stages.Weights`.
         batch: Patches in a minibatch.
         seed: Seed of initial weights and patches.
         name: Name of the network; None for that of its plan.
@@ -91,6 +92,8 @@ class Settings:
     adversarial: float = Weights.adversarial
     matching: float = Weights.matching
     artifacts: float = Weights.artifacts
+    consistency: float = Weights.consistency
+    flat: float = Weights.flat
     batch: int = 8
     seed: int = 0
     name: str | None = None
@@ -324,7 +327,7 @@ def _gan_model(settings, steps, net):
 
     The generator stands still at first, until the discriminator has something to say.
     """
-    weights = Weights(settings.adversarial, settings.matching, settings.artifacts)
+    weights = Weights(**{field.name: getattr(settings, field.name) for field in fields(Weights)})
     critic = discriminator(settings.scale, settings.seed)
     model = AdversarialModel(adversarial(net, critic, settings.scale, weights), seed=settings.seed)
     alone = settings.batch * min(ALONE, max(1, steps // 10))

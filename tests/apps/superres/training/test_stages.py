@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from gantools.apps.superres.training import stages
 from gantools.apps.superres.training import train as training
-from gantools.apps.superres.training.patches import Patches
+from gantools.apps.superres.training.patches import Patches, shuffle
 from gantools.apps.superres.training.train import Settings
 
 from gantools.core.testing import check_turns, same_state
 from gantools.data.resample import resize
+from gantools.gans.likeness import flatness
 from gantools.nets import pixelwise, plans
 from gantools.nets.superres import build, get_weights_by_name
 
@@ -80,10 +81,32 @@ def test_terms_are_finite_and_their_own(small, stream):
     model = make(steps=1)
     model.fit(stream, steps_per_epoch=3, epochs=1, verbose=0)  # until both rates are above 0
     logs = check_turns(model, {k: np.asarray(v) for k, v in stream.at(9).items()})
-    names = {f"generator/{n}" for n in ("l1", "adv", "matching", "artifacts")}
+    weights = model.game.turns[1].weights
+    names = {
+        f"generator/{n}" for n in ("l1", "adv", "matching", "artifacts", "consistency", "flat")
+    }
     assert names | {"discriminator/adv"} <= set(logs)
-    assert model.game.turns[1].weights == {"adv": 0.02, "matching": 0.2, "artifacts": 50.0}
+    assert weights == {
+        "adv": 0.02,
+        "matching": 0.2,
+        "artifacts": 50.0,
+        "consistency": 4.0,
+        "flat": 2.0,
+    }
     assert logs["discriminator/adv"] == pytest.approx(2 * np.log(2), abs=0.3)
+
+
+def test_consistency_and_flatness_weigh_the_error_they_name(small, stream):
+    """The zero network leaves the whole residual as its error."""
+    batch = {k: np.asarray(v) for k, v in stream.at(0).items()}
+    logs = make().fit(stream, steps_per_epoch=1, epochs=1, verbose=0).history
+    wrong = [shuffle(one, 4) for one in batch["residual"]]
+    expected = np.mean([np.abs(resize(w, 1 / 4)).mean() for w in wrong])
+    assert logs["generator/consistency"] == [pytest.approx(expected, rel=1e-3)]
+    level, sharp = stages.FLAT, batch["high"].astype("float32") / 255
+    where = keras.ops.convert_to_numpy(flatness(sharp, level))
+    expected = np.mean(where * np.abs(wrong))
+    assert logs["generator/flat"] == [pytest.approx(expected, rel=1e-3)]
 
 
 def test_the_adversarial_and_matching_terms_cannot_change_the_mean_colour(small, stream):
