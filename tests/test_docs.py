@@ -138,9 +138,9 @@ def test_figures_of_the_readme_are_the_measured_ones():
         own = " | ".join(f"{row['psnr_y']:.2f}" for row in sets)
         plain = " / ".join(f"{row['bicubic_psnr_y']:.2f}" for row in sets)
         assert f"| {own} | {plain} |" in readme, (name, scale)
-    ways = newest_rows("damaged", "kind", "way")
+    ways = newest_rows("damaged", "kind", "way", "scale")
     for kind in ("clean", "damaged"):
-        columns = [ways[kind, w] for w in ("fast", "photo", "photo, strength 1", "bicubic")]
+        columns = [ways[kind, w, 4] for w in ("fast", "photo", "photo, strength 1", "bicubic")]
         cells = " | ".join(f"{row['psnr_y']:.2f}, {row['niqe']:.2f}" for row in columns)
         assert f"| {cells} |" in readme, kind
     for benchmark in ("modes", "ring"):
@@ -187,7 +187,18 @@ def test_figures_of_the_twin_are_the_measured_ones():
             assert f"| {told}, {folder} | {figures} |" in page, (name, folder)
 
 
-def test_the_blind_judgements_of_the_page_are_the_recorded_ones():
+def test_figures_of_the_twins_of_photo_are_the_measured_ones():
+    page = (ROOT / "docs" / "superres.md").read_text(encoding="utf-8")
+    for (kind, way, scale), row in newest_rows("damaged", "kind", "way", "scale").items():
+        if scale and kind == "clean":
+            told = " | ".join(f"{row[key]:.2f}" for key in ("psnr_y", "niqe", "spectrum_db"))
+            pairs = (("raw_consistency_db", "consistency_db", ".1f"), ("raw_drift", "drift", ".2f"))
+            both = (f"{row[raw]:{form}}, {row[own]:{form}}" for raw, own, form in pairs)
+            assert f"| {told} | {' | '.join(both)} |" in page, (way, scale)
+
+
+def test_the_blind_judgements_are_the_recorded_ones():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     page = (ROOT / "docs" / "superres.md").read_text(encoding="utf-8")
     lines = (ROOT / "benchmarks" / "results" / "blind.jsonl").read_text().splitlines()
     found = {tuple(row["pair"]): row for row in map(json.loads, lines)}
@@ -196,6 +207,7 @@ def test_the_blind_judgements_of_the_page_are_the_recorded_ones():
         (other,) = set(pair) - {"photo"}
         p = f"{row['p']:.5f}" if row["p"] < 0.001 else f"{row['p']:.3f}"
         assert f"| {wins['photo']} or {wins[other]} | {row['same']} | {p} |" in page, pair
+        assert f"{wins['photo']} to {wins[other]} over" in readme, pair
 
 
 def test_figures_of_other_pictures_are_the_measured_ones():

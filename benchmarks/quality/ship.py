@@ -1,19 +1,23 @@
 """Put the result of a training into the package, with a card that says how it came about.
 
     python -m benchmarks.quality.ship RUN [--cores 1] [--dtype I8] [--say "key: text"]...
+    python -m benchmarks.quality.ship RUN --twin CYCLE ...
 
-RUN is a folder of `gantools superres train` whose first stage is done. Its curve is drawn in
-`docs/curves`. Afterwards `benchmarks.quality.superres` measures the network,
+RUN is a folder of `gantools superres train` whose first stage is done; with --twin its second, of
+which the result after so many cycles is shipped as the twin of the first one's network. The curve
+is drawn in `docs/curves`. Afterwards `benchmarks.quality.superres` measures the network,
 `benchmarks.quality.cards` writes the page of all cards.
 """
 
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from itertools import pairwise
 from pathlib import Path
 
 import click
 from gantools.apps.superres import model
+from gantools.apps.superres.family import TWIN
 from gantools.apps.superres.training.curve import draw
+from gantools.apps.superres.training.stages import Weights
 from gantools.apps.superres.training.taught import VIEWS
 from gantools.apps.superres.training.train import PATCH, Settings
 
@@ -33,24 +37,32 @@ CHOSEN_BY = {
     "clean": "highest PSNR-Y of the averaged weights on 12 validation pictures (CID22)",
     "photo": "highest mean PSNR-Y of the averaged weights on 12 validation pictures (CID22), clean "
     "and damaged",
+    "twin": "NIQE, spectrum and consistency on 12 validation pictures (CID22) and by eye, among "
+    "the results of every 1000 cycles up to {last}",
 }
 LIMITS = {
     "clean": "trained on clean bicubic reductions only: JPEG blocks, noise and blur of real "
     "photographs are enlarged, not removed",
-    "photo": "removes mild JPEG damage, blur and noise; strong ones are only softened",
+    "photo": "removes JPEG damage, blur and noise where they are mild; softens strong ones",
+    "twin": "invents texture, at the cost of PSNR; for --strength, not by itself",
 }
 KEPT = {"I8": "a byte a weight", "F16": "two bytes a weight", "F32": "four bytes a weight"}
-TOLD = {"network": "fast", "degrade": "clean", "loss": "l1"}  # options, left out where these
+# Options of a stage, left out where they are what they are without being given.
+OPTIONS = {
+    "fidelity": ("network", "width", "blocks", "degrade", "loss", "rate"),
+    "gan": ("network", "width", "blocks", "degrade", *(f.name for f in fields(Weights))),
+}
+UNTOLD = asdict(Settings(""))
 MARKS = 7  # scores of a curve that a card shows
 
 
-def command(settings, steps, name, started, teacher):
-    """Return the command line that repeats a run's first stage."""
+def command(settings, stage, steps, name, started, teacher):
+    """Return the command line that repeats a stage of a run."""
     words = ["gantools superres train --data TRAIN --validation VAL", f"--scale {settings.scale}"]
-    words += [f"--steps {steps}"]
-    for key in ("network", "width", "blocks", "degrade", "loss", "rate"):
+    words += [f"--steps {steps}" if stage == "fidelity" else f"--steps 0 --gan-steps {steps}"]
+    for key in OPTIONS[stage]:
         value = getattr(settings, key)
-        words += [f"--{key} {value}"] if value not in (None, TOLD.get(key)) else []
+        words += [f"--{key} {value}"] if value != UNTOLD[key] else []
     words += [f"--from {started.split(' x')[0]}"] if started else []
     if teacher:
         share = settings.teacher_share
@@ -75,7 +87,7 @@ def curve(scores):
     return f"validation PSNR-Y: {told}"
 
 
-def card(run, network, cores, dtype, started=None, teacher=None):
+def card(run, network, cores, dtype, started=None, teacher=None, twin=None):
     """Return the card of the network that a run made.
 
     Args:
@@ -84,37 +96,43 @@ def card(run, network, cores, dtype, started=None, teacher=None):
         cores: Cores that it trained on.
         dtype: As the weights are kept.
         started, teacher: What it started from and what taught it, in words; None to look among the
-            shipped networks.
+            shipped networks. A twin starts from the network that it is the twin of.
+        twin: Cycles of the second stage after which the network is its result; None for the first.
 
     Raises:
         UserError: it is not done, or learned from other photographs than those that NOTICE lists.
     """
     kept = record.read(run / "run.json")
-    settings = Settings(**kept.settings)
-    steps = settings.steps or kept.results["fidelity_cycles"]
-    scores, log = (read_log(run / f"fidelity-{name}.jsonl") for name in ("scores", "log"))
+    settings, stage = Settings(**kept.settings), "gan" if twin else "fidelity"
+    fixed = settings.gan_steps if twin else settings.steps
+    steps = fixed or kept.results[f"{stage}_cycles"]
+    scores, log = (read_log(run / f"{stage}-{name}.jsonl") for name in ("scores", "log"))
     if scores[-1]["cycle"] < steps:
         raise UserError(f"{run} has {scores[-1]['cycle']} of {steps} cycles: go on with it first.")
     photographs = network.card["trained_on"]
     if photographs != OURS:
         raise UserError(f"NOTICE lists {OURS}. Received: a run on {photographs}.")
-    if settings.base and started is None:
+    if twin:
+        started, teacher = f"{network.plan.name} x{network.scale}", None
+    elif settings.base and started is None:
         started = origin(settings.base)
-    if settings.teacher and teacher is None:
+    if settings.teacher and teacher is None and not twin:
         teacher = origin(settings.teacher)
+    kind, done = "twin" if twin else settings.degrade, twin or steps
+    scores, log = ([row for row in rows if row["cycle"] <= done] for rows in (scores, log))
     ends = [0, *(row["cycle"] for row in log)]
     taken = zip(pairwise(ends), log, strict=True)
     seconds = sum((b - a) / row["cycles_per_s"] for (a, b), row in taken)
     found = {
         "trained_on": TRAINED_ON.format(photographs=photographs),
-        "command": command(settings, steps, network.plan.name, started, teacher),
-        "steps": steps,
+        "command": command(settings, stage, steps, network.plan.name, started, teacher),
+        "steps": done,
         "batch": settings.batch,
         "patch": PATCH,
         "seed": settings.seed,
         "validation_psnr_y": network.card["validation_psnr_y"],
-        "chosen_by": CHOSEN_BY[settings.degrade],
-        "limits": LIMITS[settings.degrade],
+        "chosen_by": CHOSEN_BY[kind].format(last=steps),
+        "limits": LIMITS[kind],
         "started_from": started or "nothing",
         "taught_by": f"{teacher}, {VIEWS} views" if teacher else "nothing",
         "curve": curve(scores),
@@ -126,17 +144,26 @@ def card(run, network, cores, dtype, started=None, teacher=None):
     return found
 
 
-def ship(
-    run, cores=1, dtype="I8", origins=(None, None), said=None, folder=model.SHIPPED, curves=CURVES
-):
+def ship(run, cores=1, dtype="I8", told=None, said=None, folder=model.SHIPPED, curves=CURVES):
     """Write the network of a run among the shipped ones, and its curve, and return its path.
+
+    Args:
+        run, cores, dtype: As of `card`.
+        told: Its further arguments, a dict.
+        said: More lines of the card, a dict.
+        folder, curves: Where network and curve are written.
 
     Raises:
         UserError: as of `card`, or all networks together would be too large for the package.
     """
-    network = model.read(run / "fidelity.safetensors")
-    network = replace(network, card={**card(run, network, cores, dtype, *origins), **(said or {})})
-    path = folder / f"{network.plan.name}_x{network.scale}{model.SUFFIX}"
+    told = told or {}
+    twin = told.get("twin")
+    made, stage = (f"gan-{twin:06d}", "gan") if twin else ("fidelity", "fidelity")
+    network = model.read(run / f"{made}{model.SUFFIX}")
+    name = network.plan.name + (TWIN if twin else "")
+    told = {**card(run, network, cores, dtype, **told), **(said or {})}
+    network = replace(network, plan=replace(network.plan, name=name), card=told)
+    path = folder / f"{name}_x{network.scale}{model.SUFFIX}"
     others = sum(p.stat().st_size for p in folder.glob(f"*{model.SUFFIX}") if p != path)
     part = path.with_suffix(".new")
     model.write(part, network, dtype)
@@ -144,24 +171,25 @@ def ship(
         size = f"{(others + part.stat().st_size) / 2**20:.1f} MiB"
         part.unlink()
         raise UserError(f"All networks may have {MOST_BYTES >> 20} MiB. Received: {size}.")
-    title = f"{network.plan.name} x{network.scale}: validation"
+    title = f"{name} x{network.scale}: validation"
     curves.mkdir(exist_ok=True)
-    draw(curves / f"{path.stem}.png", read_log(run / "fidelity-scores.jsonl"), title)
+    draw(curves / f"{path.stem}.png", read_log(run / f"{stage}-scores.jsonl"), title)
     return part.replace(path)
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--twin", type=click.IntRange(1), help="Cycles after which the twin is taken.")
 @click.option("--cores", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--dtype", type=click.Choice(list(KEPT)), default="I8", show_default=True)
 @click.option("--started", help="What it started from, if that is no shipped network.")
 @click.option("--teacher", help="What taught it, likewise.")
 @click.option("--say", multiple=True, help='More lines of its card, as "key: text".')
-def main(run, cores, dtype, started, teacher, say):
+def main(run, cores, dtype, say, **told):
     """Ship the network of a run."""
     said = dict(line.split(": ", 1) for line in say)
     try:
-        click.echo(ship(run, cores, dtype, (started, teacher), said))
+        click.echo(ship(run, cores, dtype, told, said))
     except UserError as error:
         raise click.ClickException(str(error)) from error
 

@@ -74,6 +74,31 @@ def test_a_run_by_minutes_tells_its_cycles_and_an_unfinished_one_is_refused(run)
                 ship.card(run, network, 1, "I8")
 
 
+def test_a_twin_tells_its_cycle_of_how_many_and_what_it_is_the_twin_of(run, tmp_path):
+    kept, network = record.read(run / "run.json"), model.read(run / "fidelity.safetensors")
+    settings = {**kept.settings, "gan_minutes": 3.0, "degrade": "photo", "flat": 3.0}
+    changed = dataclasses.replace(kept, settings=settings, results={"gan_cycles": 60})
+    record.write(run / "run.json", changed)
+    facts = {**network.card, "projection": "smooth", "validation_psnr_y": 28.5}
+    model.write(run / "gan-000040.safetensors", dataclasses.replace(network, card=facts), "F32")
+    log = [{"cycle": n, "cycles_per_s": 0.1} for n in (20, 40, 60)]
+    scores = [{"cycle": n, "psnr_y": 29 - n / 40} for n in (20, 40, 60)]
+    for name, lines in (("log", log), ("scores", scores)):
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (run / f"gan-{name}.jsonl").write_text(text)
+    path = ship.ship(run, told={"twin": 40}, folder=tmp_path, curves=tmp_path)
+    made = model.read(path)
+    assert (path.name, made.plan.name) == ("mini-gan_x2.safetensors", "mini-gan")
+    assert made.card["command"] == (
+        "gantools superres train --data TRAIN --validation VAL --scale 2 --steps 0 --gan-steps 60 "
+        "--width 8 --blocks 1 --degrade photo --flat 3.0 --from mini --name mini"
+    )
+    told = ("steps", "started_from", "minutes on 1 core", "projection", "validation_psnr_y")
+    assert [made.card[key] for key in told] == [40, "mini x2", 6.7, "smooth", 28.5]
+    assert made.card["curve"].endswith("20 cycles 28.50, 40 cycles 28.00")
+    assert "up to 60" in made.card["chosen_by"]
+
+
 def test_other_photographs_and_too_large_a_package_are_refused(run, tmp_path, monkeypatch):
     network = model.read(run / "fidelity.safetensors")
     other = dataclasses.replace(network, card={**network.card, "trained_on": "3 photographs"})

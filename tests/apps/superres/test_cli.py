@@ -279,9 +279,9 @@ def test_eval_of_a_scale_that_no_network_has(run, tmp_path, picture):
 
 
 def test_eval_of_a_scale_without_a_twin(run, tmp_path):
-    code, _, err = run("eval", tmp_path, "--scale", "2", "--strength", "0.5", model="photo")
+    code, _, err = run("eval", tmp_path, "--scale", "2", "--strength", "0.5", model="srgan")
     assert code == USAGE
-    assert "'photo' has an adversarially trained twin for x4, and none for x2" in err
+    assert "'srgan' has an adversarially trained twin for x4, and none for x2" in err
 
 
 def test_quiet_tells_warnings_once(run, tmp_path, picture):

@@ -45,6 +45,8 @@ def test_networks_are_read_when_first_used(make_network):
 
 def test_shipped_networks():
     assert family("fast").scales == (2, 4)
+    assert family("photo", 0.5).scales == (2, 4)
+    assert family("srgan", 0.5).scales == (4,)
     with pytest.raises(UserError, match="no network 'slow'. Shipped: fast x2, fast x4, photo"):
         family("slow")
 
