@@ -114,10 +114,9 @@ def card(run, network, cores, dtype, started=None, teacher=None, twin=None):
         raise UserError(f"NOTICE lists {OURS}. Received: a run on {photographs}.")
     if twin:
         started, teacher = f"{network.plan.name} x{network.scale}", None
-    elif settings.base and started is None:
-        started = origin(settings.base)
-    if settings.teacher and teacher is None and not twin:
-        teacher = origin(settings.teacher)
+    else:
+        started = started or (origin(settings.base) if settings.base else None)
+        teacher = teacher or (origin(settings.teacher) if settings.teacher else None)
     kind, done = "twin" if twin else settings.degrade, twin or steps
     scores, log = ([row for row in rows if row["cycle"] <= done] for rows in (scores, log))
     ends = [0, *(row["cycle"] for row in log)]
