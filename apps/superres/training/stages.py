@@ -27,11 +27,11 @@ HIGH = 96  # side of the second stage's patches; the discriminator halves it to 
 class Weights:
     """Weights of the second stage's terms, beside 1 for the mean absolute error.
 
-    With these the gradients by a pixel were, in the mean, as 0.5 of the absolute error to 0.18,
-    0.18 and 0.06 (`fast` x4, 870 cycles). An adversarial share as large as the absolute error's
-    made dots at the distance of the small pixels, while the discriminator was young. Without the
-    terms of consistency and flatness the small picture was met to 41 dB only, and what damage left
-    on flat areas was drawn as cracks.
+    With the first three the gradients by a pixel were, in the mean, as 0.5 of the absolute error to
+    0.18, 0.18 and 0.06 (`fast` x4, 870 cycles). An adversarial share as large as the absolute
+    error's made dots at the distance of the small pixels, while the discriminator was young.
+    Without the terms of consistency and flatness the small picture was met to 41 dB only, and what
+    damage left on flat areas was drawn as cracks.
     """
 
     adversarial: float = 0.02
